@@ -1,0 +1,1 @@
+"""Filters: `verifiers/` judge a candidate alone, `diversity/` beside what is already there."""

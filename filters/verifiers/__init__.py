@@ -1,0 +1,1 @@
+"""One file a verifier; the file's name is the name a recipe gives."""

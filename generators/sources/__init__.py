@@ -1,0 +1,1 @@
+"""Sources of work items, one file a kind; the file's name is the `type` a recipe gives."""

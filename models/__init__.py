@@ -1,0 +1,1 @@
+"""Talking to language and vision models: typed prompts, back ends, cache, budget, concurrency."""

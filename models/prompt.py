@@ -1,0 +1,117 @@
+"""Typed prompts: fields in, a declared answer type out, the template beside the class."""
+
+import inspect
+import json
+import re
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any, ClassVar, Generic, TypeVar, cast
+
+from jinja2 import StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import BaseModel, ValidationError
+
+from models.wire import Completion
+from schemas.base import Record
+from schemas.messages import Message, user
+
+A = TypeVar("A")
+
+# Values of a prompt's fields are data: the sandbox keeps a template from reaching beyond them.
+_ENVIRONMENT = ImmutableSandboxedEnvironment(
+    undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
+)
+
+
+class MalformedAnswer(Exception):
+    """The model's text is not of the type that its prompt declares; the message says why."""
+
+
+class Continuation(Record):
+    """A question for the shipped language model: it goes on writing after `prefix`."""
+
+    problem: str
+    prefix: str = ""
+
+
+class Reply(Record):
+    """An answer: its typed value, or why the text is not of the declared type."""
+
+    value: Any = None
+    malformed: str | None = None
+    completion: Completion
+    model: str
+
+    def unwrap(self) -> Any:
+        """The value.
+
+        Raises:
+            MalformedAnswer: there is none.
+        """
+        if self.malformed is not None:
+            raise MalformedAnswer(self.malformed)
+        return self.value
+
+
+class Prompt(Record, Generic[A]):
+    """A question to a model.
+
+    A subclass declares its fields, `answer` (``str``, or a pydantic model that is sent as a JSON
+    schema for guided decoding), and has its template in a file beside its module, named
+    `<snake_case_of_class>.jinja`. It may override `parse` where text is not the answer yet, and
+    `embedded` to say how the embedded back end answers it.
+    """
+
+    answer: ClassVar[type] = str
+
+    @classmethod
+    def prompt_name(cls) -> str:
+        """The name under which usage is counted: the class name in snake case."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+    @classmethod
+    def json_schema(cls) -> str | None:
+        """JSON schema of the answer, or None where the answer is free text."""
+        if not issubclass(cls.answer, BaseModel):
+            return None
+        return json.dumps(cls.answer.model_json_schema())
+
+    def messages(self) -> tuple[Message, ...]:
+        """The conversation to send: the rendered template as one user turn."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return (user(_template(type(self)).render(**fields)),)
+
+    def parse(self, completion: Completion) -> A:
+        """The typed answer in a completion.
+
+        Raises:
+            MalformedAnswer: the text is not of the declared type.
+        """
+        if not issubclass(self.answer, BaseModel):
+            return cast(A, completion.text)
+        try:
+            return cast(A, self.answer.model_validate_json(completion.text))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the answer"
+            raise MalformedAnswer(f"{where}: {first['msg']}") from error
+
+    def embedded(self, rng: Random) -> "str | Continuation":
+        """How the embedded back end answers: a text made by rule, or work for the language model.
+
+        Rules read the typed fields, are seeded by `rng`, and are imperfect as a small model is.
+
+        Raises:
+            NotImplementedError: this prompt has no rule, so it needs a real model.
+        """
+        raise NotImplementedError(
+            f"prompt {self.prompt_name()!r} has no rule for the embedded back end; "
+            "give this role a real model (backend: openai or vllm)"
+        )
+
+
+@cache
+def _template(cls: type[Prompt[Any]]) -> Any:
+    path = Path(inspect.getfile(cls)).parent / f"{cls.prompt_name()}.jinja"
+    return _ENVIRONMENT.from_string(path.read_text(encoding="utf-8"))

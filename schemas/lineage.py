@@ -1,0 +1,31 @@
+"""Where facts and media came from."""
+
+from datetime import datetime
+from typing import Literal
+
+from schemas.base import Record
+
+
+class Source(Record):
+    """The place a fact was taken from: `start` and `end` are character offsets into its text."""
+
+    uri: str
+    sha256: str | None = None
+    title: str | None = None
+    licence: str | None = None
+    start: int | None = None
+    end: int | None = None
+    retrieved_at: datetime | None = None
+
+
+class Media(Record):
+    """A file of a row, stored content-addressed: `path` is relative to the dataset's folder.
+
+    `detail` is JSON text (frame rate, size, time range).
+    """
+
+    kind: Literal["image", "video", "audio", "file"]
+    path: str
+    sha256: str
+    mime: str
+    detail: str | None = None

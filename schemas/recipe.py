@@ -1,0 +1,134 @@
+"""The recipe: one YAML file that says what to make, from what, with which models and filters."""
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from schemas.base import Record
+from schemas.identity import canonical_json, sha256_text
+
+RECIPE_VERSION = 1
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+
+
+class PlugInSpec(Record):
+    """A plug-in and its settings; the plug-in's own `Settings` model checks them."""
+
+    name: str = Field(description="built-in name, installed entry point, or package.module:Class")
+    settings: dict[str, Any] = Field(default={}, description="the plug-in's own settings")
+
+
+class SourceSpec(Record):
+    """Where the work items come from: `type` names the source, the other keys are its settings."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    type: str = Field(description="jsonl, csv, parquet, folder, datasets, reasoning_gym ...")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The keys beside `type`."""
+        return dict(self.model_extra or {})
+
+
+class Price(Record):
+    """Dollars for a million tokens."""
+
+    prompt: float = Field(default=0.0, ge=0, description="dollars per million prompt tokens")
+    completion: float = Field(default=0.0, ge=0, description="dollars per million generated tokens")
+
+
+class ModelSpec(Record):
+    """One model role: `backend` names the back end, `settings` are the back end's own."""
+
+    backend: str = Field(default="embedded", description="embedded, openai or vllm")
+    model: str = Field(default="synthmill-lm", description="the model's name at its server")
+    settings: dict[str, Any] = Field(default={}, description="the back end's own settings")
+    price: Price = Price()
+
+
+class FilterSpec(PlugInSpec):
+    """A filter, and what happens to a candidate when the filter cannot decide."""
+
+    on_error: Literal["reject", "accept", "fail"] = Field(
+        default="reject",
+        description="when the filter could not decide: reject the row, let it pass or stop the run",
+    )
+
+
+class Budget(Record):
+    """Upper bounds of a run; what is not given is not bounded."""
+
+    candidates: int | None = Field(default=None, gt=0, description="emitted candidates")
+    tokens: int | None = Field(default=None, gt=0, description="prompt plus generated tokens")
+    dollars: float | None = Field(default=None, gt=0)
+    minutes: float | None = Field(default=None, gt=0)
+
+
+class Output(Record):
+    """The dataset that is written, and its splits."""
+
+    dataset: str = Field(pattern=NAME_PATTERN, description="lower case letters, digits, - and _")
+    splits: dict[str, float] = Field(
+        default={"train": 0.95, "test": 0.05},
+        description="share of task keys in each split; shares add up to 1",
+    )
+
+    @model_validator(mode="after")
+    def _shares_add_up(self) -> "Output":
+        if not self.splits or abs(sum(self.splits.values()) - 1) > 1e-9:
+            raise ValueError(f"the shares of splits add up to {sum(self.splits.values()):g}, not 1")
+        return self
+
+
+class EngineSettings(Record):
+    """How a run is executed; none of it changes which rows come out."""
+
+    concurrency: int = Field(default=64, ge=1, description="tasks in progress at once")
+    batch_tasks: int = Field(default=128, ge=1, description="tasks whose rows one commit holds")
+    workers: int = Field(default=2, ge=1, description="processes for CPU-heavy work")
+    patience_minutes: float = Field(
+        default=5.0, ge=0, description="how long to wait for a dead model server before stopping"
+    )
+
+
+class Recipe(Record):
+    """Everything a run needs; `hash` names what it makes."""
+
+    recipe: Literal[1] = Field(default=1, description="version of the recipe format")
+    name: str = Field(pattern=NAME_PATTERN)
+    seed: int = 0
+    source: SourceSpec
+    generator: PlugInSpec
+    models: dict[str, ModelSpec] = Field(
+        default={"default": ModelSpec()},
+        description="model roles; a role that is not listed falls back to `default`",
+    )
+    filters: list[FilterSpec] = []
+    target: int | None = Field(default=None, gt=0, description="accepted rows to make")
+    budget: Budget = Budget()
+    output: Output
+    engine: EngineSettings = EngineSettings()
+
+    @property
+    def hash(self) -> str:
+        """Hash of what decides the rows, with the version of this rule in front.
+
+        Left out, because they change when or where a run works and not what it makes: see
+        `NOT_HASHED`.
+        """
+        kept = self.model_dump(mode="json", exclude=NOT_HASHED)
+        return f"{HASH_VERSION}-{sha256_text(canonical_json(kept))[:16]}"
+
+
+HASH_VERSION = 1
+NOT_HASHED: dict[str, Any] = {
+    "name": True,  # a label
+    "target": True,  # how far to go along the same stream of rows
+    "budget": True,  # likewise
+    "engine": True,  # concurrency and batches never change the rows
+    "output": {"dataset": True},  # where the rows go; splits do count
+    # How a model is reached (addresses, replicas, keys' names) and what it costs; which back end
+    # and which model do count.
+    "models": {"__all__": {"settings": True, "price": True}},
+}

@@ -1,0 +1,70 @@
+"""The report of a run: what was made, what was not and why, and what it cost."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.base import Record
+
+StopReason = Literal["target met", "budget spent", "source exhausted", "interrupted", "failed"]
+
+
+class FunnelStage(Record):
+    """One filter's tally: what it looked at, what it did, and why it failed candidates."""
+
+    filter: str
+    passed: int = 0
+    failed: int = 0
+    errors: int = 0
+    skipped: int = 0
+    reasons: dict[str, int] = {}
+
+
+class StageUsage(Record):
+    """What one kind of prompt used.
+
+    `paid_*` went over the wire in this run; the rest was answered by the response cache.
+    """
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    paid_calls: int = 0
+    paid_prompt_tokens: int = 0
+    paid_completion_tokens: int = 0
+    dollars: float = 0.0
+    failures: dict[str, int] = Field(default={}, description="retried wire failures, by kind")
+
+
+class RunReport(Record):
+    """Counts add up: `emitted == accepted + rejected + failed`.
+
+    A failed task counts as one emission that failed, with its reason in `failures`.
+    """
+
+    run_id: str
+    recipe: str
+    recipe_hash: str
+    dataset: str
+    generator: str
+    seed: int
+    started_at: datetime
+    ended_at: datetime | None = None
+    stop: StopReason | None = None
+    stop_detail: str | None = None
+    tasks: int = 0
+    emitted: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    failed: int = 0
+    failures: dict[str, int] = Field(default={}, description="reasons of failed tasks")
+    by_kind: dict[str, int] = Field(default={}, description="accepted rows of each kind")
+    funnel: list[FunnelStage] = []
+    usage: dict[str, StageUsage] = Field(default={}, description="by prompt name")
+    versions: list[int] = Field(default=[], description="dataset versions this run committed")
+
+    @property
+    def resumable(self) -> bool:
+        """Whether `synthmill resume` has anything left to do."""
+        return self.stop in (None, "interrupted", "failed", "budget spent")
