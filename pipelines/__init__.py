@@ -1,0 +1,1 @@
+"""The engine: reads a recipe, streams candidates through the stages, commits batches."""

@@ -1,0 +1,93 @@
+"""Reading a recipe: YAML text to a checked `Recipe`, with errors that name line and key."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from schemas.errors import InputError, nearest
+from schemas.recipe import Recipe
+from schemas.validation import Location, validated
+
+SHIPPED = Path(__file__).parent / "recipes"
+MAX_BYTES = 1_000_000  # a recipe is a page of text; more is a mistake or an attack
+
+
+def read_recipe(where: str | Path) -> Recipe:
+    """The recipe in a file, or the shipped one of that name.
+
+    Raises:
+        InputError: there is no such recipe, it is not YAML, or a key or value is wrong.
+    """
+    path = _find(Path(where))
+    text = path.read_bytes()[: MAX_BYTES + 1]
+    if len(text) > MAX_BYTES:
+        raise InputError(f"{path}: a recipe is at most {MAX_BYTES:,} bytes")
+    return parse_recipe(text.decode("utf-8", "replace"), str(path))
+
+
+def parse_recipe(text: str, name: str) -> Recipe:
+    """The recipe in a YAML text; `name` stands in error messages.
+
+    Raises:
+        InputError: see `read_recipe`.
+    """
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+        data = _Loader(text).get_single_data()
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "nested too deeply"
+        raise InputError(f"{name}{line}: not valid YAML: {problem}") from error
+    if not isinstance(data, dict):
+        raise InputError(f"{name}: a recipe is a mapping of keys; `synthmill init` writes one")
+    return validated(Recipe, data, name, partial(_line, node))
+
+
+def _find(path: Path) -> Path:
+    if path.is_file():
+        return path
+    shipped = SHIPPED / f"{path}.yaml"
+    if path.parent == Path() and shipped.is_file():
+        return shipped
+    names = sorted(p.stem for p in SHIPPED.glob("*.yaml"))
+    raise InputError(
+        f"{path}: no such recipe file{nearest(str(path), names)}; shipped recipes: "
+        + ", ".join(names)
+    )
+
+
+def _line(node: yaml.Node | None, location: Location) -> int | None:
+    """The line (from 1) of the deepest node on the way to `location`."""
+    line = None
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            pairs = [(k, v) for k, v in node.value if k.value == str(part)]
+            if not pairs:
+                break
+            line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without objects, aliases (they can blow up memory) or repeated keys."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                problem = f"key {key.value!r} appears twice"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
