@@ -1,0 +1,37 @@
+# `make demo` runs the main job, `make test` the tests; both make the environment they need.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo test lint bench clean
+
+demo: $(STAMP)
+	$(BIN)/synthmill run cotevol-demo
+	$(BIN)/synthmill show cotevol-demo --rows 2
+	$(BIN)/synthmill sql "select kind, count(*) as n, round(avg(pass_rate), 2) as pass_rate from \"cotevol-demo\" group by kind order by kind"
+
+# The environment of the vLLM tests is its own: its pins would bind the rest.
+test: $(STAMP)
+	bash tests/vllm_environment.sh
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.model_calls
+	$(BIN)/python -m benchmarks.commit_cost
+	$(BIN)/python -m benchmarks.near_duplicates
+	$(BIN)/python -m benchmarks.cotevol
+
+clean:
+	rm -rf .venv .venv-vllm build *.egg-info
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv .venv || python3 -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable ".[dev,gym]"
+	touch $@

@@ -1,0 +1,29 @@
+"""Where a run stands: what every commit carries, so that a resumed run goes on from it."""
+
+from pydantic import BaseModel
+
+from pipelines.tally import Tally
+from schemas.report import StageUsage
+
+
+class Cursor(BaseModel):
+    """The position in the stream of candidates, and the counts up to it.
+
+    `tasks` are done since the start of the round and `within` candidates of the next task are
+    settled too; `state` is the generator's, as its last `observe` returned it.
+    """
+
+    round: int = 0
+    tasks: int = 0
+    within: int = 0
+    state: str | None = None
+    tally: Tally = Tally()
+    usage: dict[str, StageUsage] = {}
+    seconds: float = 0.0
+
+    def next_round(self, state: str | None) -> None:
+        """Move to the start of the next round."""
+        self.round += 1
+        self.tasks = 0
+        self.within = 0
+        self.state = state

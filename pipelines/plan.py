@@ -1,0 +1,64 @@
+"""From a recipe to the parts that run it, every setting checked before anything is spent."""
+
+from dataclasses import dataclass
+
+from filters.base import DiversityFilter, Filter
+from filters.load import load_filter
+from generators.base import Generator
+from generators.sources.base import Source
+from schemas.errors import InputError
+from schemas.plugins import load_plugin
+from schemas.recipe import FilterSpec, Recipe
+from schemas.validation import validated
+
+GENERATORS = ("generators",)
+SOURCES = ("generators.sources",)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A filter at work, and what the recipe wants when it cannot decide."""
+
+    filter: Filter
+    spec: FilterSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A recipe with its generator, its source and its filters in the order they look.
+
+    Verifiers come first, cheap before dear; diversity filters last, since they need the order
+    of rows. Within a class the recipe's order stands.
+    """
+
+    recipe: Recipe
+    generator: Generator
+    source: Source
+    verifiers: tuple[Stage, ...]
+    diversity: tuple[Stage, ...]
+
+
+def make_plan(recipe: Recipe) -> Plan:
+    """The plan of a recipe.
+
+    Raises:
+        InputError: a plug-in is not there, a setting is wrong, or source and generator do not fit.
+    """
+    generator_class = load_plugin(Generator, recipe.generator.name, GENERATORS, "generator")
+    source_class = load_plugin(Source, recipe.source.type, SOURCES)
+    if not issubclass(source_class.item, generator_class.item):
+        raise InputError(
+            f"generator {recipe.generator.name!r} works on {generator_class.item.__name__} items, "
+            f"source {recipe.source.type!r} yields {source_class.item.__name__}"
+        )
+    settings = validated(generator_class.Settings, recipe.generator.settings, "generator.settings")
+    source = validated(source_class.Settings, recipe.source.settings, "source")
+    stages = [Stage(load_filter(spec), spec) for spec in recipe.filters]
+    verifiers = [stage for stage in stages if not isinstance(stage.filter, DiversityFilter)]
+    return Plan(
+        recipe=recipe,
+        generator=generator_class(settings),
+        source=source_class(source),
+        verifiers=tuple(sorted(verifiers, key=lambda s: s.filter.cost != "rule")),
+        diversity=tuple(s for s in stages if isinstance(s.filter, DiversityFilter)),
+    )

@@ -1,0 +1,33 @@
+"""A snapshot of a run, for whoever shows it."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands now. Tokens count everything used, whether paid now or from the cache."""
+
+    accepted: int
+    target: int | None
+    rejected: int
+    failed: int
+    tasks: int
+    at_work: int
+    tokens: int
+    dollars: float
+    seconds: float
+    rejects: Counter[str]
+    status: str | None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """The time to the target at the pace so far, or None while it cannot be told."""
+        if not self.target or not self.accepted:
+            return None
+        return max(0.0, self.seconds * (self.target - self.accepted) / self.accepted)
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens a second since the start."""
+        return self.tokens / self.seconds if self.seconds else 0.0

@@ -1,0 +1,82 @@
+"""The stages a candidate passes: verifiers alone, then diversity filters in order."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from filters.base import DiversityFilter, Filter
+from filters.pool import WorkerPool
+from pipelines.plan import Stage
+from schemas.row import Candidate
+from schemas.verdict import Verdict
+
+
+class Undecided(Exception):
+    """A filter could not decide, and the recipe says that this stops the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A candidate with the verdicts so far; `alive` as long as nothing rejects it."""
+
+    candidate: Candidate
+    alive: bool
+
+
+async def verify(candidate: Candidate, stages: Iterable[Stage], workers: WorkerPool) -> Checked:
+    """Run the verifiers until one rejects; a generator's own failed check rejects at once.
+
+    Raises:
+        Undecided: see there.
+    """
+    verdicts = list(candidate.verdicts)
+    alive = not any(verdict.status == "fail" for verdict in verdicts)
+    for stage in stages:
+        if not alive:
+            break
+        if stage.filter.cost == "cpu":
+            verdict = await workers.judge(stage.filter, candidate)
+        else:
+            verdict = judge_here(stage.filter, candidate)
+        verdicts.append(verdict)
+        alive = _lives(verdict, stage)
+    return Checked(candidate.model_copy(update={"verdicts": verdicts}), alive)
+
+
+def review(checked: Checked, stages: Sequence[Stage]) -> Checked:
+    """Run the diversity filters until one rejects. Call it in task order.
+
+    Raises:
+        Undecided: see there.
+    """
+    verdicts = list(checked.candidate.verdicts)
+    alive = checked.alive
+    for stage in stages:
+        if not alive:
+            break
+        verdict = judge_here(stage.filter, checked.candidate)
+        verdicts.append(verdict)
+        alive = _lives(verdict, stage)
+    return Checked(checked.candidate.model_copy(update={"verdicts": verdicts}), alive)
+
+
+def remember(row_id: str, candidate: Candidate, stages: Sequence[Stage]) -> None:
+    """Tell every diversity filter of an accepted row."""
+    for stage in stages:
+        assert isinstance(stage.filter, DiversityFilter)
+        stage.filter.add(row_id, candidate)
+
+
+def judge_here(judge: Filter, candidate: Candidate) -> Verdict:
+    """The verdict of a filter run in place; an exception becomes an `error` verdict."""
+    try:
+        return judge.judge(candidate)
+    except Exception as error:
+        return judge.verdict("error", f"raised {type(error).__name__}", detail=str(error)[:500])
+
+
+def _lives(verdict: Verdict, stage: Stage) -> bool:
+    if verdict.status == "error":
+        if stage.spec.on_error == "fail":
+            raise Undecided(f"{verdict.filter} could not decide: {verdict.reason}")
+        return stage.spec.on_error == "accept"
+    return verdict.status != "fail"
