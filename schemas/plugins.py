@@ -45,8 +45,10 @@ def available(kind: type, packages: tuple[str, ...], module: str = "") -> list[s
     for package in packages:
         for found in pkgutil.iter_modules(importlib.import_module(package).__path__):
             path = ".".join(filter(None, (package, found.name, module)))
-            # `base` holds the interface; a folder without `module` is what plug-ins share.
-            if found.name != "base" and (not module or (found.ispkg and find_spec(path))):
+            # `base` holds the interface; what plug-ins share is a name with an underscore in front,
+            # or a folder without `module`.
+            shared = found.name == "base" or found.name.startswith("_")
+            if not shared and (not module or (found.ispkg and find_spec(path))):
                 names.add(found.name)
     return sorted(names)
 
