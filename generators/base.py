@@ -1,7 +1,7 @@
 """What a generator is: typed settings, and tasks that become candidates."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -30,8 +30,13 @@ class Task:
 class Context(Protocol):
     """What the engine hands to `generate`; nothing else of the world reaches a generator."""
 
-    seed: int
-    scratch: Path
+    @property
+    def seed(self) -> int:
+        """The task's own seed, keyed by (run seed, task key)."""
+
+    @property
+    def scratch(self) -> Path:
+        """A folder that lives as long as the task."""
 
     def rng(self, purpose: str) -> Random:
         """A random generator keyed by (run seed, task key, purpose)."""
@@ -106,9 +111,17 @@ class Generator(ABC):
             yield Task(key=item.key, item=item)
 
     @abstractmethod
-    def generate(self, task: Task, context: Context) -> AsyncIterator[Candidate]:
+    def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
         """The candidates of a task. What it raises fails the task, with its reason."""
 
     def observe(self, outcomes: Iterable[Outcome], state: str | None) -> str | None:
         """The next state, as JSON text, after a round."""
         return state
+
+    def describe(self, row: Row) -> str | None:
+        """The row's `detail` as text for a terminal, or None where JSON says it as well."""
+        return None
+
+    def picture(self, row: Row, media: Path) -> bytes | None:
+        """A PNG that shows the row, or None; `media` is the folder that its media paths start at."""
+        return None

@@ -148,7 +148,7 @@ class Engine:
             return worked
         context = TaskContext(self._services, task.key)
         try:
-            async with aclosing(self._plan.generator.generate(task, context)) as candidates:  # type: ignore[type-var]
+            async with aclosing(self._plan.generator.generate(task, context)) as candidates:
                 async for candidate in candidates:
                     booked = context.book(candidate)
                     checked = await verify(booked, self._plan.verifiers, self._services.workers)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from filters.base import DiversityFilter, Filter
-from filters.load import load_filter
+from filters.load import load_filters
 from generators.base import Generator
 from generators.sources.base import Source
 from schemas.errors import InputError
@@ -24,18 +24,26 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class DiversityStage:
+    """A diversity filter at work, and what the recipe wants when it cannot decide."""
+
+    filter: DiversityFilter
+    spec: FilterSpec
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A recipe with its generator, its source and its filters in the order they look.
 
     Verifiers come first, cheap before dear; diversity filters last, since they need the order
-    of rows. Within a class the recipe's order stands.
+    of rows.
     """
 
     recipe: Recipe
     generator: Generator
     source: Source
     verifiers: tuple[Stage, ...]
-    diversity: tuple[Stage, ...]
+    diversity: tuple[DiversityStage, ...]
 
 
 def make_plan(recipe: Recipe) -> Plan:
@@ -53,12 +61,15 @@ def make_plan(recipe: Recipe) -> Plan:
         )
     settings = validated(generator_class.Settings, recipe.generator.settings, "generator.settings")
     source = validated(source_class.Settings, recipe.source.settings, "source")
-    stages = [Stage(load_filter(spec), spec) for spec in recipe.filters]
-    verifiers = [stage for stage in stages if not isinstance(stage.filter, DiversityFilter)]
+    filters = load_filters(recipe.filters)
     return Plan(
         recipe=recipe,
         generator=generator_class(settings),
         source=source_class(source),
-        verifiers=tuple(sorted(verifiers, key=lambda s: s.filter.cost != "rule")),
-        diversity=tuple(s for s in stages if isinstance(s.filter, DiversityFilter)),
+        verifiers=tuple(
+            Stage(f, spec) for spec, f in filters if not isinstance(f, DiversityFilter)
+        ),
+        diversity=tuple(
+            DiversityStage(f, spec) for spec, f in filters if isinstance(f, DiversityFilter)
+        ),
     )

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from filters.base import DiversityFilter, Filter
 from filters.pool import WorkerPool
-from pipelines.plan import Stage
+from pipelines.plan import DiversityStage, Stage
 from schemas.row import Candidate
 from schemas.verdict import Verdict
 
@@ -33,16 +32,13 @@ async def verify(candidate: Candidate, stages: Iterable[Stage], workers: WorkerP
     for stage in stages:
         if not alive:
             break
-        if stage.filter.cost == "cpu":
-            verdict = await workers.judge(stage.filter, candidate)
-        else:
-            verdict = judge_here(stage.filter, candidate)
+        verdict = await workers.judge(stage.filter, candidate)
         verdicts.append(verdict)
         alive = _lives(verdict, stage)
     return Checked(candidate.model_copy(update={"verdicts": verdicts}), alive)
 
 
-def review(checked: Checked, stages: Sequence[Stage]) -> Checked:
+def review(checked: Checked, stages: Sequence[DiversityStage]) -> Checked:
     """Run the diversity filters until one rejects. Call it in task order.
 
     Raises:
@@ -53,28 +49,19 @@ def review(checked: Checked, stages: Sequence[Stage]) -> Checked:
     for stage in stages:
         if not alive:
             break
-        verdict = judge_here(stage.filter, checked.candidate)
+        verdict = stage.filter.decide(checked.candidate)
         verdicts.append(verdict)
         alive = _lives(verdict, stage)
     return Checked(checked.candidate.model_copy(update={"verdicts": verdicts}), alive)
 
 
-def remember(row_id: str, candidate: Candidate, stages: Sequence[Stage]) -> None:
+def remember(row_id: str, candidate: Candidate, stages: Sequence[DiversityStage]) -> None:
     """Tell every diversity filter of an accepted row."""
     for stage in stages:
-        assert isinstance(stage.filter, DiversityFilter)
         stage.filter.add(row_id, candidate)
 
 
-def judge_here(judge: Filter, candidate: Candidate) -> Verdict:
-    """The verdict of a filter run in place; an exception becomes an `error` verdict."""
-    try:
-        return judge.judge(candidate)
-    except Exception as error:
-        return judge.verdict("error", f"raised {type(error).__name__}", detail=str(error)[:500])
-
-
-def _lives(verdict: Verdict, stage: Stage) -> bool:
+def _lives(verdict: Verdict, stage: Stage | DiversityStage) -> bool:
     if verdict.status == "error":
         if stage.spec.on_error == "fail":
             raise Undecided(f"{verdict.filter} could not decide: {verdict.reason}")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Window:
         items: Iterator[T],
         work: Callable[[T], Awaitable[R]],
         may_start: Callable[[], bool],
-    ) -> AsyncIterator[R]:
+    ) -> AsyncGenerator[R, None]:
         """Yield ``await work(item)`` for every item, in item order.
 
         While `may_start()` is false nothing new is started, and the stream ends once nothing is
