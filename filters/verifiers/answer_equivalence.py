@@ -1,0 +1,140 @@
+"""Is the final answer mathematically the true one?"""
+
+import logging
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from pydantic import Field
+
+from filters.answers import ROUNDED_DIGITS, equal_by_rule, number, rounds, words
+from filters.base import Verifier
+from filters.text import responses, stated_answer
+from schemas.base import Settings
+from schemas.row import Candidate
+from schemas.verdict import Verdict
+
+
+class AnswerEquivalenceSettings(Settings):
+    """How answers are compared."""
+
+    boxed_only: bool = Field(
+        default=False, description="only a boxed answer counts, no 'The answer is ...'"
+    )
+
+
+class Undecidable(Exception):
+    """Two answers that cannot be compared; the message is a short phrase."""
+
+
+class AnswerEquivalence(Verifier):
+    """Compares the stated answer with `answer`, by rule first and else by math-verify (sympy).
+
+    Rules settle numbers, words and letters of choices in microseconds (`filters.answers`), also
+    where math-verify errs: 1/3 and .33333, "A" and "(A)", "1 million", "listen" and "silent".
+    Expressions, sets, intervals, matrices and equations go to math-verify in a killable process.
+
+    Of a preference the chosen side must have the answer and the rejected one must not. A response
+    without a final answer fails. Rows without a response or an answer are skipped. `error` means
+    that nobody can tell: the truth cannot be read as mathematics, sympy raised, or time ran out.
+
+    Not checked: how the answer was reached. Units are dropped, so "3 km" equals "3 m".
+    """
+
+    name = "answer_equivalence"
+    cost = "cpu"
+    Settings = AnswerEquivalenceSettings
+    settings: AnswerEquivalenceSettings
+
+    def prepare(self) -> None:
+        """Import sympy and build the parser, which takes a second."""
+        by_mathematics("\\sqrt{8}", "2\\sqrt{2}")
+
+    def quick(self, candidate: Candidate) -> Verdict | None:
+        """The verdict where rules settle every comparison that it needs."""
+        return self._compare(candidate, equal_by_rule)
+
+    def judge(self, candidate: Candidate) -> Verdict:
+        """Pass or fail; `error` where the answers cannot be compared."""
+        try:
+            verdict = self._compare(candidate, _equal)
+        except Undecidable as problem:
+            return self.verdict("error", str(problem), detail=str(problem.__cause__ or "")[:300])
+        assert verdict is not None  # `_equal` always tells
+        return verdict
+
+    def _compare(
+        self, candidate: Candidate, equal: Callable[[str, str], bool | None]
+    ) -> Verdict | None:
+        truth, found = candidate.answer, responses(candidate)
+        if not truth or not truth.strip():
+            return self.verdict("skipped", "no answer")
+        if not found:
+            return self.verdict("skipped", "no response")
+        for response in found:
+            said = stated_answer(response.content, boxed_only=self.settings.boxed_only)
+            same = False if said is None else equal(truth, said)
+            if same is None:
+                return None
+            if same == (response.label == "rejected"):
+                reason = "rejected side is right" if same else "wrong answer"
+                if said is None:
+                    reason = "no final answer"
+                detail = f"{response.label}: {said!r}, truth: {truth!r}"
+                return self.verdict("fail", reason, score=float(same), detail=detail[:500])
+        return self.verdict("pass", score=1.0)
+
+
+def _equal(truth: str, said: str) -> bool:
+    by_rule = equal_by_rule(truth, said)
+    return by_mathematics(truth, said) if by_rule is None else by_rule
+
+
+def by_mathematics(truth: str, said: str) -> bool:
+    """Whether math-verify finds the answers equal. Has no time limit: run it in a worker.
+
+    Raises:
+        Undecidable: the truth cannot be read, or the comparison itself failed.
+    """
+    logging.getLogger("math_verify").setLevel(logging.ERROR)  # else: no time limit is set
+    from math_verify import verify
+
+    if words(truth) or words(said):
+        return False  # both would be products of letters, and "pairs" equal to "Paris"
+    left, right = _parse(truth), _parse(said)
+    if not any(not isinstance(value, str) for value in left):
+        raise Undecidable("truth cannot be read as mathematics")
+    if not any(not isinstance(value, str) for value in right):
+        return False  # the response wrote no mathematics where the truth is some
+    try:
+        if verify(left, right, timeout_seconds=None, raise_on_error=True):
+            return True
+        return _is_rounded(left, said)
+    except Exception as error:
+        raise Undecidable("comparison failed") from error
+
+
+def _parse(answer: str) -> list[Any]:
+    from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse
+
+    read = number(answer)
+    if read is not None:
+        answer = str(read.value)
+    kinds = [LatexExtractionConfig(boxed_match_priority=0), ExprExtractionConfig()]
+    try:
+        # Its own limit is an alarm, which works in no thread: the worker pool sets ours.
+        return list(parse(f"\\boxed{{{answer}}}", kinds, parsing_timeout=None, raise_on_error=True))
+    except Exception as error:
+        raise Undecidable("answer cannot be parsed") from error
+
+
+def _is_rounded(truth: list[Any], said: str) -> bool:
+    """Whether a long decimal rounds the truth (3.14159 for pi)."""
+    decimal = number(said)
+    if decimal is None or decimal.decimals < ROUNDED_DIGITS:
+        return False
+    for value in truth:
+        if getattr(value, "is_real", False) and not getattr(value, "free_symbols", True):
+            exact = Fraction(str(value.evalf(decimal.decimals + 20)))
+            return rounds(exact, decimal.value, decimal.decimals)
+    return False

@@ -1,0 +1,46 @@
+"""Is the final answer, letter for letter, the true one?"""
+
+import unicodedata
+
+from filters.answers import tidy
+from filters.base import Verifier
+from filters.text import responses, stated_answer
+from schemas.row import Candidate
+from schemas.verdict import Verdict
+
+
+class ExactAnswer(Verifier):
+    """Compares the stated answer with `answer` as text.
+
+    Left out of the comparison are letter case, Unicode form, spacing, a final dot and what only
+    wraps an answer (dollar signs, boxes, `\\text`). No articles or punctuation inside are dropped
+    and no mathematics is done: `1/2` is not `0.5` here (that is `answer_equivalence`).
+
+    Of a preference the chosen side must have the answer and the rejected one must not. Rows
+    without a response or an answer are skipped.
+    """
+
+    name = "exact_answer"
+
+    def judge(self, candidate: Candidate) -> Verdict:
+        """Pass or fail; skipped where there is nothing to compare."""
+        if not candidate.answer:
+            return self.verdict("skipped", "no answer")
+        found = responses(candidate)
+        if not found:
+            return self.verdict("skipped", "no response")
+        truth = normal(candidate.answer)
+        for response in found:
+            said = stated_answer(response.content)
+            same = said is not None and normal(said) == truth
+            if same == (response.label == "rejected"):
+                reason = "rejected side is right" if same else "answers differ"
+                if said is None:
+                    reason = "no final answer"
+                return self.verdict("fail", reason, detail=f"{response.label}: {said!r}")
+        return self.verdict("pass")
+
+
+def normal(answer: str) -> str:
+    """An answer as it is compared."""
+    return " ".join(unicodedata.normalize("NFKC", tidy(answer)).casefold().split())

@@ -1,0 +1,119 @@
+"""Is the response written as asked: steps in order, a boxed answer, nothing after it?"""
+
+import re
+
+from pydantic import Field
+
+from filters.base import Verifier
+from filters.text import Response, last_box, responses, steps, visible
+from schemas.base import Settings
+from schemas.row import Candidate
+from schemas.verdict import Verdict
+
+_TAG = re.compile(r"<(/?)think>")
+_PLACEHOLDER = re.compile(r"[.?…_\s]*|(?:your |final )?answer|\\(?:l|c)?dots", re.I)
+
+
+class FormatSettings(Settings):
+    """What is asked of the form."""
+
+    boxed: bool = Field(default=True, description="the response ends in a boxed answer")
+    min_steps: int = Field(default=1, ge=0, description="ours: a trace has at least one step")
+    max_steps: int | None = Field(
+        default=10, ge=1, description="CoTEvol asks its author for at most 10 (arXiv 2604.14768)"
+    )
+    numbered: bool = Field(default=False, description="every step is written as 'Step N:'")
+    max_tail: int | None = Field(
+        default=200, ge=0, description="characters allowed after the answer (ours: one remark)"
+    )
+    max_answer: int = Field(
+        default=300, ge=1, description="characters of a boxed answer (ours: more is an essay)"
+    )
+    rejected: bool = Field(default=False, description="ask the same of a preference's bad side")
+
+
+class Format(Verifier):
+    """The form of a response, by rule.
+
+    Checked: `<think>` tags are paired; the last box closes, is not empty or a placeholder, and its
+    brackets match; steps that carry numbers run 1, 2, 3 ...; their count lies within the bounds;
+    little text follows the answer. Steps are "Step N:" blocks, or lines where there are none.
+
+    Not checked: whether the answer is right, or mathematics that a computer algebra system reads
+    (`answer_equivalence`), or whether the steps follow from each other. Rows without a response
+    are skipped; of a preference only the chosen side is looked at unless told otherwise.
+    """
+
+    name = "format"
+    Settings = FormatSettings
+    settings: FormatSettings
+
+    def judge(self, candidate: Candidate) -> Verdict:
+        """Pass, or fail with the first fault."""
+        found = [r for r in responses(candidate) if self.settings.rejected or r.label != "rejected"]
+        if not found:
+            return self.verdict("skipped", "no response")
+        for response in found:
+            fault = self._fault(response)
+            if fault:
+                return self.verdict("fail", fault, detail=response.label)
+        return self.verdict("pass")
+
+    def _fault(self, response: Response) -> str | None:
+        return (
+            _thinking(response.content)
+            or (self._answer(visible(response.content)) if self.settings.boxed else None)
+            or self._steps(response.content)
+        )
+
+    def _answer(self, text: str) -> str | None:
+        box = last_box(text)
+        if box is None:
+            return "no boxed answer"
+        if box.content is None:
+            return "box never closes"
+        if _PLACEHOLDER.fullmatch(box.content):
+            return "boxed answer is empty or a placeholder"
+        if len(box.content) > self.settings.max_answer:
+            return "boxed answer too long"
+        if not balanced(box.content):
+            return "brackets of the answer do not match"
+        tail = len(text[box.end :].strip())
+        if self.settings.max_tail is not None and tail > self.settings.max_tail:
+            return "too much text after the answer"
+        return None
+
+    def _steps(self, text: str) -> str | None:
+        found = steps(text)
+        numbers = [step.number for step in found]
+        if self.settings.numbered and None in numbers:
+            return "steps without numbers"
+        if None not in numbers and numbers != list(range(1, len(numbers) + 1)):
+            return "steps out of order"
+        if len(found) < self.settings.min_steps:
+            return "too few steps"
+        if self.settings.max_steps is not None and len(found) > self.settings.max_steps:
+            return "too many steps"
+        if any(not step.text for step in found):
+            return "empty step"
+        return None
+
+
+def balanced(text: str) -> bool:
+    """Whether every bracket closes; `[0, 1)` counts as closed, for it is an interval."""
+    braces = rounds = 0
+    for sign in re.sub(r"\\[{}]", "", text):
+        braces += (sign == "{") - (sign == "}")
+        rounds += (sign in "([") - (sign in ")]")
+        if braces < 0 or rounds < 0:
+            return False
+    return braces == rounds == 0
+
+
+def _thinking(text: str) -> str | None:
+    open_tags = 0
+    for tag in _TAG.finditer(text):
+        open_tags += -1 if tag.group(1) else 1
+        if open_tags not in (0, 1):
+            break
+    return None if open_tags == 0 else "unbalanced think tags"
