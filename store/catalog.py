@@ -1,0 +1,221 @@
+"""The DuckDB catalog: a projection of table logs and run reports, built beside and swapped in.
+
+Two processes cannot share a DuckDB file for writing, so none does: `rebuild` writes a new file
+and renames it over the old one, and readers open it read-only. Whoever has the old one open goes
+on reading that. A rebuild reads only what the logs gained since the one before.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.arrow import ROW_SCHEMA
+from schemas.errors import InputError
+from schemas.identity import canonical_json
+from store.catalog_schema import FORMAT, TABLES, at_macro, overall_views, row_views
+from store.faults import mended
+from store.home import Home
+from store.log import LogFile, newest_version, read_log, table_id
+from store.metadata import Version
+from store.reports import report_records
+from store.sql import connect, literal
+from store.tags import read_tags
+
+Record = dict[str, Any]
+
+
+def rebuild(home: Home) -> list[str]:
+    """Bring the catalog up to date with all datasets and runs.
+
+    Safe beside other rebuilds (they take turns) and readers (they keep the file they opened).
+
+    Returns:
+        What could not be read (a broken log, a report that is none), one line each.
+
+    Raises:
+        InputError: full disk, no permission; the catalog is then as it was.
+    """
+    home.prepare()
+    with mended(f"catalog {home.catalog}"), _turn(home):
+        for left_over in home.path.glob(".catalog-*"):  # of a rebuild that was killed
+            left_over.unlink()
+        fresh = home.path / ".catalog-new.duckdb"
+        try:
+            with connect(str(fresh)) as connection:
+                problems = _build(connection, home)
+            os.replace(fresh, home.catalog)  # noqa: PTH105
+        finally:
+            fresh.unlink(missing_ok=True)
+    return problems
+
+
+@contextmanager
+def _turn(home: Home) -> Iterator[None]:
+    """Rebuilds of a home take turns, so that the one that read the most is swapped in last."""
+    with (home.path / ".catalog.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(connection: duckdb.DuckDBPyConnection, home: Home) -> list[str]:
+    connection.execute(TABLES)
+    has_old = _attach_old(connection, home)
+    problems, readable = [], []
+    for name in home.dataset_names():
+        try:
+            _add_dataset(connection, home, name, has_old)
+            readable.append(name)
+        except InputError as error:
+            problems.append(str(error))
+            _insert(connection, "datasets", [{"name": name, "problem": str(error)}])
+    connection.execute(overall_views(readable))
+    records, faults = report_records(home)
+    for table, rows in records.items():
+        _insert(connection, table, rows)
+    if has_old:
+        connection.execute("DETACH old")
+    return problems + faults
+
+
+def _attach_old(connection: duckdb.DuckDBPyConnection, home: Home) -> bool:
+    """Attach the catalog as it stands, if there is one of this format that can be read."""
+    if not home.catalog.is_file():
+        return False
+    try:
+        connection.execute(f"ATTACH {literal(str(home.catalog))} AS old (READ_ONLY)")
+        if connection.sql("SELECT format FROM old.catalog_format").fetchall() == [(FORMAT,)]:
+            return True
+    except duckdb.Error:  # damaged, or another program's: all of it can be read from the logs
+        pass
+    with suppress(duckdb.Error):
+        connection.execute("DETACH old")
+    return False
+
+
+def _add_dataset(
+    connection: duckdb.DuckDBPyConnection, home: Home, name: str, has_old: bool
+) -> None:
+    """Bring one dataset into the catalog: what the old one knows, then what the log gained."""
+    folder = home.dataset(name)
+    table = folder / "rows"
+    identity = table_id(table)
+    seen = _carry_over(connection, name, identity) if has_old else -1
+    newest = newest_version(table, seen)
+    files = {
+        path: LogFile(path, status, rows, size)
+        for path, status, rows, size in connection.execute(
+            "SELECT path, status, rows, bytes FROM files WHERE dataset = ?", [name]
+        ).fetchall()
+    }
+    versions: list[Record] = []
+    added: list[Record] = []
+    removed: list[Record] = []
+    for entry in read_log(table, newest, seen + 1, files):
+        number = entry.version.version
+        versions.append(_version_record(name, entry.version))
+        added.extend({"dataset": name, "added_in": number, **f._asdict()} for f in entry.added)
+        removed.extend({"path": path, "removed_in": number} for path in entry.removed)
+    _insert(connection, "versions", versions)
+    _insert(connection, "files", added)
+    _mark_removed(connection, name, removed)
+    tags = read_tags(folder)
+    _insert(
+        connection, "tags", [{"dataset": name, "tag": t, "version": v} for t, v in tags.items()]
+    )
+    connection.execute(SUMMARY, [name, str(table), identity])
+    _add_views(connection, folder, name, newest)
+
+
+SUMMARY = """
+INSERT INTO datasets BY NAME
+SELECT $1 AS name, v.*, f.*, $2 AS location, $3 AS table_id
+FROM (SELECT max(version) AS version, min(committed_at) AS created_at,
+             max(committed_at) AS updated_at FROM versions WHERE dataset = $1) v,
+     (SELECT coalesce(sum(rows) FILTER (status = 'accepted'), 0) AS accepted,
+             coalesce(sum(rows) FILTER (status = 'rejected'), 0) AS rejected,
+             count(*) AS files, coalesce(sum(bytes), 0) AS bytes
+      FROM files WHERE dataset = $1 AND removed_in IS NULL) f
+"""
+
+
+def _carry_over(connection: duckdb.DuckDBPyConnection, name: str, identity: str) -> int:
+    """Take a dataset's versions and files from the old catalog; the newest version it knew."""
+    known = connection.execute(
+        "SELECT version FROM old.datasets WHERE name = ? AND table_id = ?", [name, identity]
+    ).fetchone()
+    if known is None or known[0] is None:
+        return -1
+    for table in ("versions", "files"):
+        connection.execute(f"INSERT INTO {table} FROM old.{table} WHERE dataset = ?", [name])
+    return int(known[0])
+
+
+def _version_record(dataset: str, version: Version) -> Record:
+    record = version.model_dump(exclude={"commit", "rows_added", "rows_removed"})
+    if version.commit:
+        commit = version.commit.model_dump(exclude={"cursor", "recipe"})
+        commit["models"] = canonical_json(commit["models"])
+        commit["counts"] = canonical_json(commit["counts"])
+        record.update(commit)
+    for status in ("accepted", "rejected"):
+        record[f"{status}_added"] = version.rows_added.get(status, 0)
+        record[f"{status}_removed"] = version.rows_removed.get(status, 0)
+    return {"dataset": dataset, **record}
+
+
+def _mark_removed(connection: duckdb.DuckDBPyConnection, name: str, removed: list[Record]) -> None:
+    if not removed:
+        return
+    with _registered(connection, pa.Table.from_pylist(removed)) as view:
+        connection.execute(
+            f"UPDATE files SET removed_in = {view}.removed_in FROM {view} "
+            f"WHERE files.dataset = ? AND files.path = {view}.path",
+            [name],
+        )
+
+
+def _add_views(connection: duckdb.DuckDBPyConnection, folder: Path, name: str, newest: int) -> None:
+    files = connection.execute(
+        "SELECT path, added_in, removed_in FROM files WHERE dataset = ? ORDER BY added_in, path",
+        [name],
+    ).fetchall()
+    placed = [(str(folder / "rows" / path), added, gone) for path, added, gone in files]
+    connection.execute(at_macro(name, newest, placed, str(_empty_file(folder))))
+    connection.execute(row_views(name, newest))
+
+
+def _empty_file(folder: Path) -> Path:
+    """A Parquet file with the row's columns and no rows: what a version without files reads."""
+    path = folder / "empty" / "status=accepted" / "none.parquet"
+    stored = ROW_SCHEMA.remove(ROW_SCHEMA.get_field_index("status"))
+    if not path.is_file() or not pq.read_schema(path).equals(stored):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(".new")
+        pq.write_table(stored.empty_table(), beside)
+        os.replace(beside, path)  # noqa: PTH105
+    return path
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, records: list[Record]) -> None:
+    """Append records to a table; a column they lack becomes null."""
+    if not records:
+        return
+    schema = connection.sql(f"FROM {table} LIMIT 0").to_arrow_table().schema
+    with _registered(connection, pa.Table.from_pylist(records, schema=schema)) as view:
+        connection.execute(f"INSERT INTO {table} FROM {view}")
+
+
+@contextmanager
+def _registered(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> Iterator[str]:
+    connection.register("incoming", table)
+    try:
+        yield "incoming"
+    finally:
+        connection.unregister("incoming")

@@ -1,0 +1,237 @@
+"""A dataset: versions of rows in a Delta table, committed exactly once."""
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable, Transaction
+from deltalake.exceptions import CommitFailedError
+
+from schemas.arrow import ROW_SCHEMA, row_from_record, rows_to_table
+from schemas.errors import InputError, nearest
+from schemas.row import Row, Status
+from store import media, table
+from store.denials import denied_patterns, matches
+from store.faults import mended
+from store.home import Home, dataset_name
+from store.log import find_commit, read_log
+from store.metadata import CommitMetadata, Version
+from store.reading import added_since, find_rows, live_files, read_files, selection
+
+COMMIT_TRIES = 30
+
+
+class Dataset:
+    """One dataset of a home: get it with `open` or `create`.
+
+    Not to be used in a forked child process (delta-rs panics there); spawn instead.
+    """
+
+    def __init__(self, home: Home, name: str) -> None:
+        self.home = home
+        self.name = dataset_name(name)
+        self.folder = home.dataset(name)
+        self._table: DeltaTable
+
+    @classmethod
+    def open(cls, home: Home, name: str) -> "Dataset":
+        """The dataset `name`.
+
+        Raises:
+            InputError: there is none.
+        """
+        dataset = cls(home, name)
+        if not DeltaTable.is_deltatable(dataset.location):
+            known = home.dataset_names()
+            raise InputError(
+                f"there is no dataset {name!r} in {home.path}{nearest(name, known)}; "
+                f"known: {', '.join(known) or 'none yet'}"
+            )
+        with mended(f"dataset {name!r} at {dataset.location}"):
+            dataset._table = DeltaTable(dataset.location)
+        return dataset
+
+    @classmethod
+    def create(cls, home: Home, name: str) -> "Dataset":
+        """The dataset `name`, made if it does not exist yet (by us or by another process).
+
+        Raises:
+            InputError: the name will not do, or the folder cannot be written.
+        """
+        dataset = cls(home, name)
+        if not DeltaTable.is_deltatable(dataset.location):
+            with mended(f"dataset {name!r} at {dataset.location}"):
+                dataset.folder.mkdir(parents=True, exist_ok=True)
+                table.create_table(dataset.location, name)
+        return cls.open(home, name)
+
+    @property
+    def location(self) -> str:
+        """Where the Delta table is: what Spark, Polars or DuckDB's `delta_scan` open."""
+        return str(self.folder / "rows")
+
+    @property
+    def version(self) -> int:
+        """The newest version, other processes' commits included."""
+        with mended(f"dataset {self.name!r}"):
+            self._table.update_incremental()
+        return int(self._table.version())
+
+    # ---- writing
+
+    def commit(
+        self,
+        rows: pa.Table | Sequence[Row],
+        *,
+        run_id: str,
+        batch: int,
+        metadata: CommitMetadata,
+    ) -> int | None:
+        """Commit a batch of a run as one version, exactly once; no rows are a batch too.
+
+        Rows of deleted sources are dropped and counted in the metadata's `denied`.
+
+        Returns:
+            The new version, or None if this batch (or a later one) of the run is already in.
+
+        Raises:
+            InputError: full disk, no permission; the dataset is then as it was.
+        """
+        arrow = rows if isinstance(rows, pa.Table) else rows_to_table(rows)
+        arrow = arrow.select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
+        named = metadata.model_copy(update={"run_id": run_id, "batch": batch})
+        with mended(f"dataset {self.name!r} at {self.location}"):
+            for attempt in range(COMMIT_TRIES):
+                if self._committed(run_id) >= batch:
+                    return None
+                try:
+                    return self._append(arrow, named)
+                except CommitFailedError:
+                    # A source was denied, the schema grew, or this very batch came in meanwhile.
+                    if attempt == COMMIT_TRIES - 1:
+                        raise
+                    time.sleep(random.uniform(0, 0.05 * (attempt + 1)))
+        raise AssertionError("unreachable")
+
+    def _committed(self, run_id: str) -> int:
+        """The last batch of a run that is in the newest version, or -1."""
+        self._table.update_incremental()
+        batch = self._table.transaction_version(run_id)
+        return -1 if batch is None else int(batch)
+
+    def _append(self, rows: pa.Table, metadata: CommitMetadata) -> int:
+        patterns = denied_patterns(self._table)
+        if patterns:
+            kept = rows.filter(pc.invert(matches(rows, patterns)))
+            metadata = metadata.model_copy(update={"denied": len(rows) - len(kept)})
+            rows = kept
+        commit = table.properties(
+            "commit",
+            metadata.model_dump(exclude_none=True),
+            Transaction(metadata.run_id, metadata.batch),
+        )
+        table.append(self._table, rows, commit)
+        return int(self._table.version())
+
+    def put_media(self, content: bytes, suffix: str) -> tuple[str, str]:
+        """Store a file of a row; see `store.media.put_media`."""
+        return media.put_media(self.folder, content, suffix)
+
+    @property
+    def media_folder(self) -> Path:
+        """The folder of the files that rows refer to."""
+        return self.folder / media.FOLDER
+
+    # ---- the log
+
+    def last_commit(self, run_id: str) -> tuple[int, CommitMetadata] | None:
+        """The last committed batch of a run and its metadata, or None if there is none."""
+        batch = self._committed(run_id)
+        if batch < 0:
+            return None
+        found = find_commit(Path(self.location), self._table.version(), run_id, batch)
+        if found is None:
+            raise InputError(
+                f"dataset {self.name!r}: the log entry of run {run_id}, batch {batch} is missing"
+            )
+        return batch, found
+
+    def history(self) -> list[Version]:
+        """All versions, oldest first."""
+        return [entry.version for entry in read_log(Path(self.location), self.version)]
+
+    def denied(self) -> list[str]:
+        """The sources whose rows may not come back, see `store.deletion.delete_source`."""
+        self._table.update_incremental()
+        return denied_patterns(self._table)
+
+    # ---- reading
+
+    def at(self, version: int | None = None) -> DeltaTable:
+        """The table at a version (the newest by default).
+
+        Raises:
+            InputError: there is no such version, or its files are gone.
+        """
+        newest = self.version
+        if version is None or version == newest:
+            return self._table
+        if not 0 <= version <= newest:
+            raise InputError(
+                f"dataset {self.name!r} has no version {version}: it has 0 to {newest}"
+            )
+        with mended(f"dataset {self.name!r} version {version}"):
+            return DeltaTable(self.location, version=version)
+
+    def files(self, version: int | None = None, status: Status | None = None) -> list[str]:
+        """Addresses of the Parquet files of a version, in the order of their writing.
+
+        They are the rows of that version exactly; a folder listing is not.
+        """
+        return list(live_files(self.at(version), status))
+
+    def read(
+        self,
+        version: int | None = None,
+        status: Status | None = "accepted",
+        columns: Sequence[str] | None = None,
+    ) -> pa.RecordBatchReader:
+        """Stream the rows of a version (`status=None`: accepted and rejected) in flat memory.
+
+        Raises:
+            InputError: no such version or column, or its files are gone.
+        """
+        unknown = set(columns or ()) - set(ROW_SCHEMA.names)
+        if unknown:
+            name = sorted(unknown)[0]
+            raise InputError(f"rows have no column {name!r}{nearest(name, ROW_SCHEMA.names)}")
+        return read_files(live_files(self.at(version), status), selection(columns))
+
+    def rows(self, version: int | None = None, status: Status | None = "accepted") -> Iterator[Row]:
+        """The rows of a version one by one, as models."""
+        for batch in self.read(version, status):
+            yield from map(row_from_record, batch.to_pylist())
+
+    def row(self, prefix: str, version: int | None = None) -> Row:
+        """The row whose id begins with `prefix`; of several with one id, the accepted one.
+
+        Raises:
+            InputError: no row fits, or rows of several ids do.
+        """
+        return row_from_record(find_rows(self.files(version), prefix).slice(0, 1).to_pylist()[0])
+
+    def rows_since(
+        self, version: int, columns: Sequence[str] | None = None
+    ) -> pa.RecordBatchReader:
+        """Stream the accepted rows that versions after `version` added and that still stand.
+
+        Rows that a compaction or a deletion wrote anew are not among them, so an index that
+        holds `version` is up to date with them added.
+
+        Raises:
+            InputError: there is no such version, or its files are gone.
+        """
+        return added_since(self.at(version), self.at(), columns)

@@ -1,0 +1,59 @@
+"""Sources whose rows were deleted and may not come back: the deny-list.
+
+The list is a property of the table. Changing it is a metadata commit, which conflicts with every
+append that began before: such a writer reads the list and writes again. So no row of a denied
+source can slip in beside the deletion.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+
+from schemas.errors import InputError
+from store.table import DENIED_PROPERTY
+
+
+def denied_patterns(table: DeltaTable) -> list[str]:
+    """The deny-list of a table's loaded version."""
+    return list(json.loads(table.metadata().configuration.get(DENIED_PROPERTY) or "[]"))
+
+
+def checked_pattern(pattern: str) -> str:
+    """`pattern` itself: a source's URI or SHA-256, where `*` stands for any text.
+
+    Raises:
+        InputError: it is empty or would match every source.
+    """
+    if not pattern.strip("* \t\n"):
+        raise InputError(
+            f"source {pattern!r} would match every source; give a URI or SHA-256, with * for any "
+            "text, such as 'https://bad.example/*'"
+        )
+    return pattern
+
+
+def matches(rows: pa.Table | pa.RecordBatch, patterns: Sequence[str]) -> pa.BooleanArray:
+    """For each row, whether any of its sources matches any of the patterns."""
+    table = pa.table(rows) if isinstance(rows, pa.RecordBatch) else rows
+    lists = table.column("sources").combine_chunks()
+    sources = pc.list_flatten(lists)
+    parents = pc.list_parent_indices(lists)
+    regex = "^(?s:" + "|".join(_regex(pattern) for pattern in patterns) + ")$"
+    hit = pc.or_(
+        _found(pc.struct_field(sources, "uri"), regex),
+        _found(pc.struct_field(sources, "sha256"), regex),
+    )
+    rows_hit = pc.unique(pc.filter(parents, hit))
+    return pc.is_in(pa.array(range(len(table)), parents.type), value_set=rows_hit)
+
+
+def _regex(pattern: str) -> str:
+    return ".*".join(re.escape(part) for part in pattern.split("*"))
+
+
+def _found(texts: pa.Array, regex: str) -> pa.Array:
+    return pc.fill_null(pc.match_substring_regex(texts, regex), False)

@@ -1,0 +1,34 @@
+"""Failures of disk and table, said as one line that a user can act on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from schemas.errors import InputError
+
+# delta-rs wraps the system's error, so its text is all there is to tell them apart.
+REMEDIES = {
+    "No space left on device": "the disk is full; free some space (nothing was changed)",
+    "Disk quota exceeded": "the disk quota is used up; free some space (nothing was changed)",
+    "File too large": "the file size limit is reached; raise `ulimit -f` (nothing was changed)",
+    "Permission denied": "no permission to write there; use a folder of your own or --home",
+    "Read-only file system": "the file system is read-only; use another folder or --home",
+    "Not a directory": "a file is where a folder should be; move it away or use --home",
+    "File exists": "a file is where a folder should be; move it away or use --home",
+}
+
+
+@contextmanager
+def mended(what: str) -> Iterator[None]:
+    """Turn failures that the user can mend into `InputError`; others pass as they are."""
+    try:
+        yield
+    except TableNotFoundError as error:
+        raise InputError(f"{what}: there is no table there") from error
+    except (OSError, DeltaError, duckdb.IOException) as error:
+        for sign, remedy in REMEDIES.items():
+            if sign in str(error):
+                raise InputError(f"{what}: {remedy}") from error
+        raise

@@ -1,0 +1,120 @@
+"""Where a project's data lives.
+
+datasets/<name>/rows/    the Delta table
+datasets/<name>/media/   files the rows refer to, named by their SHA-256
+datasets/<name>/tags/    named pointers to versions
+runs/<run_id>/           recipe.yaml and report.json
+cache/responses.sqlite   answers of models
+indexes/<name>/          diversity state of a dataset
+catalog.duckdb           the projection of all this that SQL reads
+"""
+
+import os
+import re
+from pathlib import Path
+
+from schemas.errors import InputError
+from schemas.recipe import NAME_PATTERN
+from store.faults import mended
+
+HOME_VARIABLE = "SYNTHMILL_HOME"
+DEFAULT_HOME = "factory"
+
+
+class Home:
+    """The data folder of a project: paths only; nothing is made until something is written."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser().absolute()
+
+    @classmethod
+    def find(cls, option: str | Path | None = None) -> "Home":
+        """The home that `--home` names, else `SYNTHMILL_HOME`, else `./factory`."""
+        return cls(option or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
+
+    def prepare(self) -> "Home":
+        """Make the folder.
+
+        Raises:
+            InputError: it cannot be made (a file is in the way, no permission, full disk).
+        """
+        with mended(f"home {self.path}"):
+            self.path.mkdir(parents=True, exist_ok=True)
+        return self
+
+    @property
+    def catalog(self) -> Path:
+        """The DuckDB catalog file."""
+        return self.path / "catalog.duckdb"
+
+    @property
+    def responses(self) -> Path:
+        """The response cache of the models."""
+        return self.path / "cache" / "responses.sqlite"
+
+    @property
+    def datasets(self) -> Path:
+        """The folder of all datasets."""
+        return self.path / "datasets"
+
+    def dataset(self, name: str) -> Path:
+        """The folder of one dataset.
+
+        Raises:
+            InputError: `name` cannot name a dataset.
+        """
+        return self.datasets / dataset_name(name)
+
+    def dataset_names(self) -> list[str]:
+        """Names of the datasets that exist, sorted."""
+        if not self.datasets.is_dir():
+            return []
+        logs = self.datasets.glob("*/rows/_delta_log")
+        return sorted(log.parent.parent.name for log in logs)
+
+    def index(self, name: str) -> Path:
+        """The folder of a dataset's diversity indexes."""
+        return self.path / "indexes" / dataset_name(name)
+
+    def run(self, run_id: str) -> Path:
+        """The folder of one run.
+
+        Raises:
+            InputError: `run_id` cannot name a run.
+        """
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", run_id):
+            raise InputError(
+                f"{run_id!r} cannot name a run: letters, digits, '.', '_' and '-', 128 at most"
+            )
+        return self.path / "runs" / run_id
+
+    def run_ids(self) -> list[str]:
+        """Ids of the runs that have a folder, sorted."""
+        runs = self.path / "runs"
+        return sorted(p.name for p in runs.iterdir() if p.is_dir()) if runs.is_dir() else []
+
+
+# A dataset gives its name to views; these names are the catalog's own.
+RESERVED = frozenset(
+    {"datasets", "versions", "runs", "verdicts", "sources", "usage", "failures", "funnel", "files"}
+)
+RESERVED_ENDINGS = ("_rejected", "_all", "_at")
+
+
+def dataset_name(name: str) -> str:
+    """`name` itself, once it is known to be fit for a folder and for SQL views.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise InputError(
+            f"{name!r} cannot name a dataset: lower case letters, digits, '-' and '_', "
+            "beginning with a letter or digit, 64 at most"
+        )
+    if name in RESERVED or name.endswith(RESERVED_ENDINGS):
+        raise InputError(
+            f"{name!r} cannot name a dataset: the catalog keeps the names "
+            f"{', '.join(sorted(RESERVED))} and the endings {', '.join(RESERVED_ENDINGS)} to itself"
+        )
+    return name

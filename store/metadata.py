@@ -1,0 +1,71 @@
+"""What a version of a dataset says of itself, and how that is kept in the table's log."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from schemas.base import Record
+
+PREFIX = "synthmill."
+
+
+class CommitMetadata(Record):
+    """What the engine says of a batch it commits.
+
+    `cursor` is JSON text of the engine's own (tasks consumed, counts, generator state): whoever
+    resumes the run goes on from the cursor of its last commit. Every commit carries it, so it
+    should stay within some hundred kilobytes.
+    """
+
+    run_id: str
+    batch: int = Field(ge=0, description="number of the batch within its run, from 0")
+    cursor: str = "{}"
+    recipe_hash: str = ""
+    recipe: str | None = Field(default=None, description="the recipe as JSON text")
+    generator: str = ""
+    models: dict[str, str] = Field(default={}, description="model of each role")
+    counts: dict[str, int] = Field(default={}, description="accepted, rejected, failed ...")
+    denied: int = Field(default=0, description="rows dropped because their source was deleted")
+    code_version: str = ""
+
+
+class Version(Record):
+    """One entry of a dataset's log.
+
+    `operation` is `create`, `commit`, `deny` (a source was barred), `delete` (its rows went),
+    `compact`, or the name another writer gave. Rows added and removed count both statuses;
+    a compaction writes rows anew without changing them, so it counts none.
+    """
+
+    version: int
+    committed_at: datetime
+    operation: str
+    commit: CommitMetadata | None = None
+    pattern: str | None = Field(default=None, description="source of a `deny` or `delete`")
+    rows_added: dict[str, int] = Field(default={}, description="by status")
+    rows_removed: dict[str, int] = Field(default={}, description="by status")
+
+
+def encode(operation: str, values: Mapping[str, Any]) -> dict[str, str]:
+    """Log entries for `values`: text stays text, anything else becomes JSON."""
+    texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}
+    return {f"{PREFIX}{key}": text for key, text in {"operation": operation, **texts}.items()}
+
+
+def decode_commit(entry: Mapping[str, Any]) -> CommitMetadata | None:
+    """The commit's metadata in a log entry, or None if it is not the commit of a batch.
+
+    Keys that this version does not know (a newer program's) are left out.
+    """
+    if entry.get(f"{PREFIX}operation") != "commit":
+        return None
+    values: dict[str, Any] = {}
+    for name, field in CommitMetadata.model_fields.items():
+        text = entry.get(PREFIX + name)
+        if text is not None:
+            is_text = field.annotation in (str, str | None)
+            values[name] = text if is_text else json.loads(text)
+    return CommitMetadata.model_validate(values)

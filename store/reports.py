@@ -1,0 +1,50 @@
+"""Run reports as records of the catalog's tables."""
+
+from collections import defaultdict
+from typing import Any
+
+from pydantic import ValidationError
+
+from schemas.identity import canonical_json
+from schemas.report import RunReport
+from store.home import Home
+
+Records = dict[str, list[dict[str, Any]]]
+
+
+def report_records(home: Home) -> tuple[Records, list[str]]:
+    """Records for `runs`, `funnel`, `usage` and `failures`, and the reports that are none."""
+    records: Records = defaultdict(list)
+    problems = []
+    for run_id in home.run_ids():
+        path = home.run(run_id) / "report.json"
+        if not path.is_file():
+            continue  # the run has not come that far
+        try:
+            _add(records, RunReport.model_validate_json(path.read_bytes()))
+        except (OSError, ValidationError) as error:
+            problems.append(f"{path} is not a run report: {str(error).splitlines()[0]}")
+    return records, problems
+
+
+def _add(records: Records, report: RunReport) -> None:
+    run = report.model_dump(exclude={"failures", "funnel", "usage"})
+    records["runs"].append({**run, "by_kind": canonical_json(report.by_kind)})
+    for position, stage in enumerate(report.funnel):
+        records["funnel"].append(
+            {
+                "run_id": report.run_id,
+                "position": position,
+                **stage.model_dump(),
+                "reasons": canonical_json(stage.reasons),
+            }
+        )
+    wire = {prompt: used.failures for prompt, used in report.usage.items()}
+    for prompt, used in report.usage.items():
+        spent = used.model_dump(exclude={"failures"})
+        records["usage"].append({"run_id": report.run_id, "prompt": prompt, **spent})
+    for where, reasons in {"task": report.failures, **wire}.items():
+        records["failures"].extend(
+            {"run_id": report.run_id, "stage": where, "reason": reason, "count": count}
+            for reason, count in reasons.items()
+        )

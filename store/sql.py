@@ -1,0 +1,41 @@
+"""DuckDB connections and the text of table functions over Parquet files."""
+
+from collections.abc import Iterable
+
+import duckdb
+
+# Nothing is fetched from a network, whatever a query names.
+OFFLINE = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+
+
+def connect(path: str = ":memory:") -> duckdb.DuckDBPyConnection:
+    """A connection that is offline and speaks UTC."""
+    connection = duckdb.connect(path, config=OFFLINE)  # type: ignore[arg-type]
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def quoted(name: str) -> str:
+    """An identifier as SQL text."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A string as SQL text."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def scan(files: str) -> str:
+    """A table function over the Parquet files of a list expression.
+
+    Files written before a column existed read it as null.
+    """
+    return f"read_parquet({files}, hive_partitioning = true, union_by_name = true)"
+
+
+def scan_files(files: Iterable[str]) -> str:
+    """A table function over these Parquet files (at least one)."""
+    return scan("[" + ", ".join(literal(file) for file in files) + "]")

@@ -1,0 +1,69 @@
+"""Named pointers to versions: one small file each, replaced atomically."""
+
+import re
+from pathlib import Path
+
+from schemas.errors import InputError, nearest
+from store.dataset import Dataset
+from store.faults import mended
+from store.media import write_atomically
+
+FOLDER = "tags"
+NAME = r"[A-Za-z][A-Za-z0-9._-]{0,63}"
+
+
+def set_tag(dataset: Dataset, tag: str, version: int | None = None) -> int:
+    """Point `tag` at a version (the newest by default), moving it if it exists.
+
+    Returns:
+        The version it points at now.
+
+    Raises:
+        InputError: the name will not do, or there is no such version.
+    """
+    if not re.fullmatch(NAME, tag):
+        raise InputError(
+            f"{tag!r} cannot name a version: a letter, then letters, digits, '.', '_' and '-', "
+            "64 at most"
+        )
+    target = int(dataset.at(version).version())
+    folder = dataset.folder / FOLDER
+    with mended(f"tag {tag!r} of dataset {dataset.name!r}"):
+        folder.mkdir(exist_ok=True)
+        write_atomically(folder / tag, f"{target}\n".encode())
+    return target
+
+
+def remove_tag(dataset: Dataset, tag: str) -> None:
+    """Forget a tag; the version stays.
+
+    Raises:
+        InputError: there is no such tag.
+    """
+    resolve(dataset, tag)
+    (dataset.folder / FOLDER / tag).unlink()
+
+
+def resolve(dataset: Dataset, pointer: str | int | None) -> int:
+    """The version that a tag's name or a number stands for; the newest for None or 'latest'.
+
+    Raises:
+        InputError: there is no such tag or version.
+    """
+    if pointer is None or pointer == "latest":
+        return dataset.version
+    tags = read_tags(dataset.folder)
+    if isinstance(pointer, str) and pointer in tags:
+        return tags[pointer]
+    if isinstance(pointer, int) or pointer.isdecimal():
+        return int(dataset.at(int(pointer)).version())
+    raise InputError(
+        f"dataset {dataset.name!r} has no tag {pointer!r}{nearest(pointer, tags)}; "
+        f"known: {', '.join(tags) or 'none yet'}"
+    )
+
+
+def read_tags(folder: Path) -> dict[str, int]:
+    """Tags of the dataset in `folder` and the versions they point at, sorted by name."""
+    files = sorted((folder / FOLDER).glob("[A-Za-z]*"))
+    return {file.name: int(file.read_text("ascii")) for file in files}
