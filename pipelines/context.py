@@ -2,8 +2,8 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from random import Random
 from typing import Literal, ParamSpec, TypeVar
@@ -15,6 +15,7 @@ from models.usage import Usage
 from models.wire import Sampling
 from schemas.identity import keyed_seed
 from schemas.lineage import Media
+from schemas.recipe import Price
 from schemas.row import Candidate
 
 A = TypeVar("A")
@@ -34,6 +35,30 @@ class Services:
     write_media: MediaWriter
 
 
+@dataclass(slots=True)
+class Spending:
+    """What a task used so far. Answers from the cache count as bought ones do, so that a replayed
+    task costs the same."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    dollars: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and generated tokens together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def add(self, used: Usage, price: Price) -> None:
+        """Count what one question used."""
+        self.calls += used.calls
+        self.prompt_tokens += used.prompt_tokens
+        self.completion_tokens += used.completion_tokens
+        tokens = used.prompt_tokens * price.prompt + used.completion_tokens * price.completion
+        self.dollars += tokens / 1e6
+
+
 class TaskContext:
     """The `generators.base.Context` of one task, and the account of what the task cost."""
 
@@ -41,8 +66,8 @@ class TaskContext:
         self._services = services
         self._task_key = task_key
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self.spent = Usage()
-        self._booked = Usage()
+        self.spent = Spending()
+        self._booked = Spending()
         self._models: set[str] = set()
 
     @property
@@ -77,16 +102,21 @@ class TaskContext:
         tools: str | None = None,
     ) -> list[Reply]:
         """See `generators.base.Context.ask`."""
-        replies = await self._services.models.client(role).ask(
-            prompt,
-            seed=keyed_seed(self._services.seed, self._task_key, purpose),
-            n=n,
-            prefix=prefix,
-            sampling=sampling,
-            tools=tools,
-            tally=self.spent,
-        )
-        self._models |= {reply.model for reply in replies}
+        client = self._services.models.client(role)
+        used = Usage()
+        try:
+            replies = await client.ask(
+                prompt,
+                seed=keyed_seed(self._services.seed, self._task_key, purpose),
+                n=n,
+                prefix=prefix,
+                sampling=sampling,
+                tools=tools,
+                tally=used,
+            )
+        finally:
+            self.spent.add(used, client.price)
+        self._models.add(client.model)
         return replies
 
     async def write_media(
@@ -101,18 +131,17 @@ class TaskContext:
 
     async def in_worker(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `generators.base.Context.in_worker`."""
-        return await self._services.workers.call(call, *args, **kwargs)
+        return await self._services.workers.call(partial(call, *args, **kwargs))
 
     def book(self, candidate: Candidate) -> Candidate:
         """The candidate with what its task spent since the one before, and on which models."""
-        delta = self.spent - self._booked
-        self._booked = self.spent.copy()
+        before, self._booked = self._booked, replace(self.spent)
         return candidate.model_copy(
             update={
                 "model": candidate.model or ", ".join(sorted(self._models)) or None,
-                "seed": candidate.seed if candidate.seed is not None else self.seed,
-                "prompt_tokens": delta.prompt_tokens,
-                "completion_tokens": delta.completion_tokens,
-                "calls": delta.calls,
+                "seed": self.seed if candidate.seed is None else candidate.seed,
+                "prompt_tokens": self.spent.prompt_tokens - before.prompt_tokens,
+                "completion_tokens": self.spent.completion_tokens - before.completion_tokens,
+                "calls": self.spent.calls - before.calls,
             }
         )

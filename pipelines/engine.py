@@ -6,17 +6,17 @@ give the same rows at any concurrency.
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 
 from generators.base import Generator, Outcome, Task
 from generators.sources.base import BadInput
-from models.backends.base import Unavailable
-from models.usage import Usage
+from models.backends.base import Unavailable, WrongSetup
 from pipelines.bounds import Launches, Stop, bound_reached
-from pipelines.context import Services, TaskContext
+from pipelines.context import Services, Spending, TaskContext
 from pipelines.cursor import Cursor
 from pipelines.plan import Plan
 from pipelines.progress import Progress
@@ -29,6 +29,7 @@ from schemas.row import Candidate, Row
 from schemas.verdict import Verdict
 
 Commit = Callable[[Sequence[Row], Cursor], Awaitable[None]]
+Recall = Callable[[Collection[str]], dict[str, list[Row]]]
 
 
 @dataclass(slots=True)
@@ -37,15 +38,25 @@ class Worked:
 
     task: Task
     candidates: list[Checked] = field(default_factory=list)
-    spent: Usage = field(default_factory=Usage)
+    spent: Spending = field(default_factory=Spending)
     failure: str | None = None
 
 
 class Engine:
-    """One run of a plan, from `cursor` on; `commit` stores rows with the cursor behind them."""
+    """One run of a plan, from `cursor` on.
+
+    `commit` stores rows with the cursor behind them; `recall` finds the rows that this run has
+    committed for some task keys.
+    """
 
     def __init__(
-        self, plan: Plan, services: Services, cursor: Cursor, run_id: str, commit: Commit
+        self,
+        plan: Plan,
+        services: Services,
+        cursor: Cursor,
+        run_id: str,
+        commit: Commit,
+        recall: Recall,
     ) -> None:
         recipe = plan.recipe
         self._plan = plan
@@ -53,6 +64,7 @@ class Engine:
         self._cursor = cursor
         self._run_id = run_id
         self._commit = commit
+        self._recall = recall
         self._recipe_hash = recipe.hash
         self._launches = Launches(recipe.target, recipe.budget)
         self._window = Window(recipe.engine.concurrency)
@@ -110,10 +122,15 @@ class Engine:
 
     async def _rounds(self) -> Stop:
         generator, source, cursor = self._plan.generator, self._plan.source, self._cursor
+        if stop := self._bound():  # resumed with nothing left to do
+            return stop
         while True:
             tasks = generator.tasks(source, cursor.state)
-            outcomes: list[Outcome] = []
-            stop = await self._round(_after(tasks, cursor.tasks), outcomes)
+            done = (
+                list(islice(tasks, cursor.tasks)) if self._observes else _skip(tasks, cursor.tasks)
+            )
+            outcomes = self._earlier(done)
+            stop = await self._round(tasks, outcomes)
             if stop is not None:
                 return stop
             if not self._observes or not outcomes:
@@ -121,19 +138,24 @@ class Engine:
             cursor.next_round(generator.observe(outcomes, cursor.state))
             await self._flush()
 
+    def _earlier(self, tasks: Sequence[Task]) -> list[Outcome]:
+        """The outcomes of tasks that this run settled before it was resumed within a round."""
+        if not tasks:
+            return []
+        rows = self._recall({task.key for task in tasks})
+        failures = self._cursor.failures
+        return [Outcome(t, rows.get(t.key, []), failures.get(t.key)) for t in tasks]
+
     async def _round(self, tasks: Iterator[Task], outcomes: list[Outcome]) -> Stop | None:
         def start() -> bool:
             return self._launches.may_start(self._cursor.tally)
 
         async with aclosing(self._window.stream(tasks, self._work, start)) as stream:
             async for worked in stream:
-                first = len(self._batch)
-                stop = self._settle(worked)
+                stop = self._settle(worked, outcomes)
                 if stop is not None:
                     return stop
-                if self._observes:
-                    outcomes.append(Outcome(worked.task, self._batch[first:], worked.failure))
-                elif self._batch_is_full():
+                if not self._observes and self._batch_is_full():
                     await self._flush()
         if self._interrupted is not None:
             return Stop("interrupted", self._interrupted)
@@ -155,6 +177,8 @@ class Engine:
                     worked.candidates.append(checked)
         except (InputError, Unavailable, Undecided):
             raise
+        except WrongSetup as error:
+            raise InputError(str(error)) from error
         except Exception as error:
             worked.failure = f"{type(error).__name__}: {error}"[:200]
         finally:
@@ -164,12 +188,14 @@ class Engine:
         self._launches.dollars += worked.spent.dollars
         return worked
 
-    def _settle(self, worked: Worked) -> Stop | None:
+    def _settle(self, worked: Worked, outcomes: list[Outcome]) -> Stop | None:
         """Judge a task's candidates in order, up to the bound that may be reached among them."""
-        cursor, tally = self._cursor, self._cursor.tally
+        cursor, tally, key = self._cursor, self._cursor.tally, worked.task.key
+        rows = self._recall({key}).get(key, []) if self._observes and cursor.within else []
         for checked in worked.candidates[cursor.within :]:
             row = self._row(worked.task, checked)
             self._batch.append(row)
+            rows.append(row)
             tally.row(row)
             cursor.within += 1
             if stop := self._bound():
@@ -182,6 +208,10 @@ class Engine:
         cursor.tasks += 1
         cursor.within = 0
         self._launches.settled += 1
+        if self._observes:
+            outcomes.append(Outcome(worked.task, rows, worked.failure))
+            if worked.failure is not None:
+                cursor.failures[key] = worked.failure
         return self._bound()
 
     def _row(self, task: Task, checked: Checked) -> Row:
@@ -232,10 +262,11 @@ def split_of(task_key: str, shares: dict[str, float]) -> str:
     return list(shares)[-1]
 
 
-def _after(tasks: Iterator[Task], done: int) -> Iterator[Task]:
+def _skip(tasks: Iterator[Task], done: int) -> list[Task]:
+    """Move past the tasks that are done, keeping none of them."""
     for _ in range(done):
         next(tasks, None)
-    return tasks
+    return []
 
 
 def _unreadable(item: BadInput) -> Candidate:

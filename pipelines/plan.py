@@ -52,12 +52,15 @@ def make_plan(recipe: Recipe) -> Plan:
     Raises:
         InputError: a plug-in is not there, a setting is wrong, or source and generator do not fit.
     """
-    generator_class = load_plugin(Generator, recipe.generator.name, GENERATORS, "generator")
-    source_class = load_plugin(Source, recipe.source.type, SOURCES)
+    # The loader wants a class to compare with; that it is abstract does not matter to it.
+    name, origin = recipe.generator.name, recipe.source.type
+    generator_class: type[Generator]
+    generator_class = load_plugin(Generator, name, GENERATORS, "generator")  # type: ignore[type-abstract]
+    source_class: type[Source] = load_plugin(Source, origin, SOURCES)  # type: ignore[type-abstract]
     if not issubclass(source_class.item, generator_class.item):
         raise InputError(
-            f"generator {recipe.generator.name!r} works on {generator_class.item.__name__} items, "
-            f"source {recipe.source.type!r} yields {source_class.item.__name__}"
+            f"generator {name!r} works on {generator_class.item.__name__} items, "
+            f"source {origin!r} yields {source_class.item.__name__}"
         )
     settings = validated(generator_class.Settings, recipe.generator.settings, "generator.settings")
     source = validated(source_class.Settings, recipe.source.settings, "source")

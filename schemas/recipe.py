@@ -85,7 +85,8 @@ class EngineSettings(Record):
     """How a run is executed; none of it changes which rows come out."""
 
     concurrency: int = Field(default=64, ge=1, description="tasks in progress at once")
-    batch_tasks: int = Field(default=128, ge=1, description="tasks whose rows one commit holds")
+    batch_rows: int = Field(default=2000, ge=1, description="rows that a commit holds at most")
+    batch_seconds: float = Field(default=30.0, gt=0, description="time between commits at most")
     workers: int = Field(default=2, ge=1, description="processes for CPU-heavy work")
     patience_minutes: float = Field(
         default=5.0, ge=0, description="how long to wait for a dead model server before stopping"

@@ -1,0 +1,190 @@
+"""Starting, resuming and previewing a run: the engine with its dataset, models and workers."""
+
+import asyncio
+import inspect
+import mimetypes
+import secrets
+import signal
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filters.pool import WorkerPool
+from models.pool import Models
+from pipelines.bounds import Stop
+from pipelines.context import MediaWriter, Services
+from pipelines.engine import Engine
+from pipelines.journal import Journal, save_recipe, saved_recipe
+from pipelines.memory import Memory
+from pipelines.plan import Plan, make_plan
+from pipelines.progress import Progress
+from schemas.lineage import Media
+from schemas.recipe import Budget, Recipe
+from schemas.report import RunReport
+from schemas.row import Row
+from store import catalog
+from store.dataset import Dataset
+from store.home import Home
+
+Watch = Callable[[Progress], Awaitable[None] | None]
+WATCH_SECONDS = 0.25
+
+
+async def start(
+    recipe: Recipe, home: Home, *, run_id: str | None = None, watch: Watch | None = None
+) -> RunReport:
+    """Run a recipe and return the report; `watch` is told of the progress while it runs.
+
+    SIGINT and SIGTERM end the run gracefully: what is settled is committed.
+
+    Raises:
+        InputError: the recipe, its source, its models or the disk will not do.
+    """
+    plan = make_plan(recipe)
+    run_id = run_id or new_run_id(recipe)
+    save_recipe(home.prepare(), run_id, recipe)
+    return await _execute(plan, home, run_id, home.responses, watch)
+
+
+async def resume(
+    run_id: str,
+    home: Home,
+    *,
+    target: int | None = None,
+    budget: Budget | None = None,
+    watch: Watch | None = None,
+) -> RunReport:
+    """Go on with a run from its last commit; with a new target or budget if they are given.
+
+    Raises:
+        InputError: there is no such run, or what `start` raises.
+    """
+    recipe = saved_recipe(home, run_id)
+    changes: dict[str, Any] = {"target": target, "budget": budget}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if changes:
+        recipe = recipe.model_copy(update=changes)
+        save_recipe(home, run_id, recipe)
+    return await _execute(make_plan(recipe), home, run_id, home.responses, watch)
+
+
+async def preview(
+    recipe: Recipe, home: Home, *, rows: int = 3, watch: Watch | None = None
+) -> tuple[list[Row], RunReport]:
+    """Make a few rows in a throw-away home and return them, rejected ones too.
+
+    The response cache is the real one, so a run that follows does not pay for them again.
+
+    Raises:
+        InputError: as `start`.
+    """
+    small = recipe.model_copy(
+        update={
+            "target": rows,
+            "budget": recipe.budget.model_copy(update={"candidates": max(20, 10 * rows)}),
+            "engine": recipe.engine.model_copy(update={"concurrency": min(8, rows)}),
+        }
+    )
+    home.prepare()
+    with tempfile.TemporaryDirectory(prefix="synthmill-preview-") as folder:
+        aside = Home(folder)
+        report = await _execute(make_plan(small), aside, "preview", home.responses, watch)
+        return list(Dataset.open(aside, recipe.output.dataset).rows(status=None)), report
+
+
+def new_run_id(recipe: Recipe) -> str:
+    """A fresh run id: the recipe's name, the time, and four random digits."""
+    return f"{recipe.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+async def _execute(
+    plan: Plan, home: Home, run_id: str, responses: Path, watch: Watch | None
+) -> RunReport:
+    recipe = plan.recipe
+    dataset = Dataset.create(home, recipe.output.dataset)
+    memory = Memory(dataset, [stage.filter for stage in plan.diversity], run_id)
+    patience = 60 * recipe.engine.patience_minutes
+    judges = [stage.filter for stage in plan.verifiers]
+    async with (
+        Models(recipe.models, cache=responses, patience=patience) as models,
+        WorkerPool(recipe.engine.workers, warm=judges) as workers,
+    ):
+        journal = Journal(plan, dataset, memory, models, run_id)
+        cursor = journal.cursor()
+        services = Services(recipe.seed, models, workers, media_writer(dataset))
+        engine = Engine(plan, services, cursor, run_id, journal.commit, journal.recall)
+        try:
+            async with _watching(engine, watch):
+                with _signals(engine):
+                    stop = await engine.run()
+        except BaseException as error:
+            journal.write(cursor, Stop("failed", str(error) or type(error).__name__))
+            raise
+        report = journal.write(cursor, stop)
+    memory.save()
+    catalog.rebuild(home)
+    return report
+
+
+def media_writer(dataset: Dataset) -> MediaWriter:
+    """What stores the media of a dataset's rows."""
+
+    def write(data: bytes, kind: Any, mime: str, detail: str | None) -> Media:
+        suffix = mimetypes.guess_extension(mime) or ".bin"
+        path, digest = dataset.put_media(data, suffix)
+        return Media(kind=kind, path=path, sha256=digest, mime=mime, detail=detail)
+
+    return write
+
+
+@asynccontextmanager
+async def _watching(engine: Engine, watch: Watch | None) -> AsyncIterator[None]:
+    """Tell `watch` of the progress a few times a second, and once more at the end."""
+
+    async def tell() -> None:
+        if watch is not None:
+            answer = watch(engine.progress())
+            if inspect.isawaitable(answer):
+                await answer
+
+    async def tell_often() -> None:
+        while True:
+            await tell()
+            await asyncio.sleep(WATCH_SECONDS)
+
+    teller = asyncio.create_task(tell_often())
+    try:
+        yield
+    finally:
+        teller.cancel()
+        with suppress(asyncio.CancelledError):
+            await teller
+        await tell()
+
+
+@contextmanager
+def _signals(engine: Engine) -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM end the run gracefully; a second one acts at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Prefect may run a flow in a thread, where signals cannot be handled
+        return
+    loop = asyncio.get_running_loop()
+
+    def interrupt(name: str) -> None:
+        restore()
+        engine.interrupt(name)
+
+    def restore() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt, number.name)
+    try:
+        yield
+    finally:
+        restore()

@@ -1,0 +1,127 @@
+"""The engine's promises: exact targets, the same rows at any concurrency, counts that add up."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.run import preview, resume, start
+from schemas.recipe import Recipe
+from schemas.report import RunReport
+from schemas.row import Row
+from store.dataset import Dataset
+from store.home import Home
+
+
+def recipe(**changes: Any) -> Recipe:
+    data: dict[str, Any] = {
+        "name": "squares",
+        "source": {"type": "tests.pipelines.parts:Numbers"},
+        "generator": {"name": "tests.pipelines.parts:Squares"},
+        "models": {},
+        "output": {"dataset": "squares"},
+    }
+    for key, value in changes.items():
+        data[key] = {**data[key], **value} if isinstance(data.get(key), dict) else value
+    return Recipe.model_validate(data)
+
+
+def rows(home: Home, status: Any = "accepted") -> list[Row]:
+    found = Dataset.open(home, "squares").rows(status=status)
+    return [r.model_copy(update={"run_id": "", "created_at": None}) for r in found]
+
+
+def adds_up(report: RunReport) -> bool:
+    return report.emitted == report.accepted + report.rejected + report.failed
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "factory")
+
+
+async def test_a_run_makes_exactly_the_rows_it_was_asked_for(home: Home) -> None:
+    report = await start(recipe(target=7), home)
+    assert (report.stop, report.accepted, len(rows(home))) == ("target met", 7, 7)
+
+
+async def test_a_run_without_target_ends_with_its_source(home: Home) -> None:
+    report = await start(recipe(source={"count": 5}), home)
+    assert (report.stop, report.accepted, report.tasks) == ("source exhausted", 10, 5)
+
+
+@pytest.mark.parametrize("concurrency", [2, 64])
+async def test_concurrency_does_not_show_in_the_rows(tmp_path: Path, concurrency: int) -> None:
+    alone, crowd = Home(tmp_path / "alone"), Home(tmp_path / "crowd")
+    slow = {"generator": {"settings": {"delay": 0.01, "fail_every": 5}}, "target": 21}
+    await start(recipe(**slow, engine={"concurrency": 1}), alone)
+    await start(recipe(**slow, engine={"concurrency": concurrency}), crowd)
+    assert rows(alone, None) == rows(crowd, None)
+
+
+async def test_failed_tasks_and_bad_input_are_counted_with_their_reasons(home: Home) -> None:
+    report = await start(
+        recipe(
+            source={"count": 20, "bad_every": 10},
+            generator={"settings": {"fail_every": 4}},
+        ),
+        home,
+    )
+    assert report.failures == {"ValueError: no square today": 5}
+    assert (report.accepted, report.rejected, report.failed) == (31, 2, 5)
+    assert adds_up(report)
+    assert [stage.reasons for stage in report.funnel] == [{"not a number": 2}]
+    assert {r.verdicts[0].reason for r in rows(home, "rejected")} == {"not a number"}
+
+
+async def test_a_target_met_inside_a_task_can_be_raised_later(tmp_path: Path) -> None:
+    straight, twice = Home(tmp_path / "straight"), Home(tmp_path / "twice")
+    await start(recipe(generator={"settings": {"rows": 3}}, target=20), straight)
+    first = await start(recipe(generator={"settings": {"rows": 3}}, target=8), twice)
+    report = await resume(first.run_id, twice, target=20)
+    assert (report.accepted, report.tasks) == (20, 6)
+    assert rows(twice, None) == rows(straight, None)
+
+
+async def test_resuming_a_finished_run_changes_nothing(home: Home) -> None:
+    first = await start(recipe(target=4), home)
+    version = Dataset.open(home, "squares").version
+    again = await resume(first.run_id, home)
+    assert again.stop == "target met"
+    assert Dataset.open(home, "squares").version == version
+
+
+async def test_a_candidate_budget_is_kept(home: Home) -> None:
+    report = await start(recipe(target=30, budget={"candidates": 9}), home)
+    assert (report.stop, report.emitted) == ("budget spent", 9)
+
+
+async def test_the_same_rows_again_are_duplicates_of_the_earlier_version(home: Home) -> None:
+    unique = {"filters": [{"name": "exact_content"}], "source": {"count": 4}}
+    await start(recipe(**unique), home)
+    report = await start(recipe(**unique), home)
+    assert (report.accepted, report.rejected) == (0, 8)
+    earlier = {row.id for row in rows(home)}
+    matched = [row.verdicts[-1].detail or "" for row in rows(home, "rejected")]
+    assert all(any(row_id in text for row_id in earlier) for text in matched)
+
+
+async def test_a_generator_that_observes_works_in_rounds(home: Home) -> None:
+    report = await start(recipe(generator={"name": "tests.pipelines.parts:Rounds"}), home)
+    spoken = [int(row.messages[1].content or 0) for row in rows(home)]
+    assert spoken == [0, 1, 2, 3, 6, 7, 8, 9, 30, 31, 32, 33]
+    assert report.tasks == 12
+
+
+async def test_a_round_cut_by_its_target_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    straight, twice = Home(tmp_path / "straight"), Home(tmp_path / "twice")
+    await start(recipe(generator={"name": "tests.pipelines.parts:Rounds"}), straight)
+    first = await start(recipe(generator={"name": "tests.pipelines.parts:Rounds"}, target=6), twice)
+    await resume(first.run_id, twice, target=100)
+    assert sorted(rows(twice), key=lambda r: r.id) == sorted(rows(straight), key=lambda r: r.id)
+
+
+async def test_a_preview_commits_nothing(home: Home) -> None:
+    made, report = await preview(recipe(), home, rows=3)
+    assert len(made) == 3 and report.accepted == 3
+    assert home.dataset_names() == []
