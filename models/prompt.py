@@ -75,7 +75,7 @@ class Prompt(Record, Generic[A]):
         """JSON schema of the answer, or None where the answer is free text."""
         if not issubclass(cls.answer, BaseModel):
             return None
-        return json.dumps(cls.answer.model_json_schema())
+        return _schema(cls.answer)
 
     def messages(self) -> tuple[Message, ...]:
         """The conversation to send: the rendered template as one user turn."""
@@ -109,6 +109,11 @@ class Prompt(Record, Generic[A]):
             f"prompt {self.prompt_name()!r} has no rule for the embedded back end; "
             "give this role a real model (backend: openai or vllm)"
         )
+
+
+@cache
+def _schema(answer: type[BaseModel]) -> str:
+    return json.dumps(answer.model_json_schema())
 
 
 @cache

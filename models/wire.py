@@ -21,17 +21,19 @@ class Sampling(Record):
 
 
 class Request(Record):
-    """One call: `n` samples of an answer to `messages`, each beginning after `prefix`.
+    """One call: samples `first` to `first + n - 1` of an answer to `messages`.
 
     `prefix` is text of the answer that is already fixed; completions hold only what follows it.
     `json_schema` and `tools` are JSON texts. The same request with the same seed is the same
-    question: everything here is part of the cache key.
+    question: everything here but `first` and `n` is part of the cache key, with the index of the
+    sample.
     """
 
     model: str
     messages: tuple[Message, ...]
     prefix: str = ""
     sampling: Sampling = Sampling()
+    first: int = Field(default=0, ge=0)
     n: int = Field(default=1, ge=1)
     seed: int = 0
     json_schema: str | None = None
@@ -57,7 +59,12 @@ class Token(Record):
 
 
 class Completion(Record):
-    """One sample: the text after the prefix, and what it cost."""
+    """One sample: the text after the prefix, and what it cost.
+
+    The texts of `tokens`, joined, are `text` (where the server's tokens can be matched with it).
+    The prompt tokens of a call for several samples are booked on its first sample, so that sums
+    are true. `by_rule` marks an answer that a rule of the embedded back end made, not a model.
+    """
 
     text: str
     finish_reason: FinishReason = "stop"
@@ -66,3 +73,4 @@ class Completion(Record):
     tool_calls: str | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    by_rule: bool = False

@@ -1,0 +1,215 @@
+"""Any OpenAI-compatible endpoint: vLLM, SGLang, Ollama, llama.cpp, a cloud."""
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass
+from random import Random
+from typing import Any, ClassVar
+
+from models.backends.base import Backend, BackendSettings, Refused, Unavailable, WrongSetup
+from models.balancer import Balancer, Slot
+from models.endpoint import Endpoint
+from models.openai_request import chat_body, encode, text_body
+from models.openai_response import from_chat, from_text, served_models
+from models.openai_settings import SHAPING, OpenAISettings
+from models.prompt import Prompt
+from models.transport import Limited, Limits, Rejected, Transport, Trouble
+from models.wire import Completion, Request
+from schemas.errors import InputError, nearest
+from schemas.identity import canonical_json
+from schemas.recipe import ModelSpec
+
+MEGABYTE = 2**20
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way: what is sent, and how it has fared so far."""
+
+    path: str
+    body: bytes
+    n: int
+    began: float
+    failures: int = 0
+    refusals: int = 0
+
+
+class OpenAI(Backend):
+    """Calls one or more endpoints that serve the same model."""
+
+    name: ClassVar[str] = "openai"
+    Settings: ClassVar[type[BackendSettings]] = OpenAISettings
+
+    def __init__(
+        self, spec: ModelSpec, settings: OpenAISettings, *, patience: float = 300.0
+    ) -> None:
+        super().__init__(spec, settings, patience=patience)
+        self.settings: OpenAISettings = settings
+        self._samples = settings.max_samples
+        self._random = Random()  # jitter only: it spreads retries, and no row depends on it
+        self._transport: Transport | None = None
+        self._balancer = Balancer([], patience)
+
+    @property
+    def shape(self) -> str:
+        """The settings that change what is asked, not those of how the server is reached."""
+        kept = self.settings.model_dump(mode="json", include=SHAPING, exclude_defaults=True)
+        return canonical_json(kept) if kept else ""
+
+    def samples_a_call(self, request: Request) -> int:
+        """As many as the server gives; a greedy answer is asked for alone, as vLLM demands."""
+        return self._samples if request.sampling.temperature > 0 else 1
+
+    async def open(self) -> None:
+        """Read the key and set up the connections; the server itself is not asked yet.
+
+        Raises:
+            InputError: the environment variable of the key is not set.
+        """
+        await self.connect(self.settings.base_url)
+
+    async def connect(self, urls: tuple[str, ...]) -> None:
+        """Set up the connections to the servers at `urls`; raises as `open` does."""
+        settings = self.settings
+        key = self._key()
+        headers = dict(settings.headers)
+        if key is not None:
+            bearer = settings.api_key_header.lower() == "authorization"
+            headers[settings.api_key_header] = f"Bearer {key}" if bearer else key
+        limits = Limits(
+            connect=settings.connect_seconds,
+            stall=settings.stall_seconds,
+            total=settings.total_seconds,
+            response_bytes=int(settings.max_response_mb * MEGABYTE),
+        )
+        self._transport = Transport(headers, limits, secret=key)
+        endpoints = [Endpoint(url, settings.max_concurrency) for url in urls]
+        self._balancer = Balancer(endpoints, self.patience)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        self._balancer.close()
+        if self._transport is not None:
+            await self._transport.close()
+
+    def status(self) -> str | None:
+        """One line when endpoints are dead or told us to wait."""
+        return self._balancer.status()
+
+    async def complete(self, request: Request, prompt: Prompt[Any]) -> list[Completion]:
+        """Ask until an endpoint answers; failures that may pass are counted and tried again."""
+        name = prompt.prompt_name()
+        call = self._call(request)
+        if len(call.body) > self.settings.max_request_mb * MEGABYTE:
+            raise Refused(f"prompt {name}: its {len(call.body):,} bytes are over max_request_mb")
+        failed_at: Endpoint | None = None
+        while True:
+            async with self._balancer.slot(avoid=failed_at) as slot:
+                try:
+                    completions = await self._attempt(call, slot)
+                except Trouble as trouble:
+                    self.failures[name][trouble.kind] += 1
+                    delay = self._setback(call, slot, trouble)
+                    failed_at, last = slot.endpoint, trouble.kind
+                except Rejected as error:
+                    raise self._refusal(error, f"prompt {name}: ") from error
+                else:
+                    return completions
+            # A server that answers others but never this request will not answer it at all; one
+            # that answers nobody is waited for as long as patience lasts.
+            if call.failures > self.settings.retries and self._balancer.last_answer > call.began:
+                raise Refused(f"prompt {name}: {call.failures} tries failed, the last by: {last}")
+            self._balancer.check_patience()
+            await asyncio.sleep(delay)
+
+    async def check(self) -> str:
+        """Ask every endpoint for its models, and look for ours among them."""
+        assert self._transport is not None
+        for endpoint in self._balancer.endpoints:
+            try:
+                served = served_models(await self._transport.get(f"{endpoint.url}/models"))
+            except Trouble as trouble:
+                raise Unavailable(f"{endpoint.url} does not answer: {trouble.kind}") from trouble
+            except Rejected as error:
+                raise self._refusal(error, "") from error
+            if served and self.spec.model not in served:
+                known = ", ".join(served[:10])
+                hint = nearest(self.spec.model, served)
+                raise WrongSetup(
+                    f"{endpoint.url} has no model {self.spec.model!r}{hint}; it serves {known}"
+                )
+        urls = ", ".join(endpoint.url for endpoint in self._balancer.endpoints)
+        return f"{self.name}: {urls} serves {self.spec.model}"
+
+    def _key(self) -> str | None:
+        name = self.settings.api_key_env
+        if name is None:
+            return None
+        key = os.environ.get(name, "").strip()
+        if not key:
+            raise InputError(f"the environment variable {name}, which holds the key, is not set")
+        return key
+
+    def _call(self, request: Request) -> Call:
+        settings = self.settings
+        if settings.api == "completions" or (request.prefix and settings.prefix == "completions"):
+            path, body = "/completions", text_body(request, self.spec.model, settings.template)
+        else:
+            path = "/chat/completions"
+            body = chat_body(
+                request,
+                self.spec.model,
+                schema_style=settings.json_style,
+                prefix_style=settings.prefix,
+            )
+        sent = encode(body, settings.extra_body, settings.omit)
+        return Call(path, sent, request.n, time.monotonic())
+
+    async def _attempt(self, call: Call, slot: Slot) -> list[Completion]:
+        assert self._transport is not None
+        answer = await self._transport.post(slot.endpoint.url + call.path, call.body)
+        read = from_chat if call.path == "/chat/completions" else from_text
+        completions = read(answer, call.n)
+        self._balancer.answered(slot)
+        # Servers that do not know `n` give one choice: ask for as many as they give from now on.
+        self._samples = (
+            min(self._samples, len(completions)) if len(completions) < call.n else (self._samples)
+        )
+        return completions
+
+    def _setback(self, call: Call, slot: Slot, trouble: Trouble) -> float:
+        """Tell the endpoint's state of a failure; returns the seconds to wait before a retry."""
+        now = time.monotonic()
+        if isinstance(trouble, Limited):
+            wait = self._backoff(call.refusals) if trouble.wait is None else trouble.wait
+            call.refusals += 1
+            slot.endpoint.refused(now, slot.started, wait, self.patience)
+            return min(wait, self.patience)
+        slot.endpoint.failed(
+            now, slot.started, trouble.kind, absent=trouble.absent, probe=slot.probe
+        )
+        if trouble.absent:
+            return 0.0  # the endpoint's own pause is the wait
+        call.failures += 1
+        return self._backoff(call.failures)
+
+    def _backoff(self, failures: int) -> float:
+        settings = self.settings
+        longest = settings.first_backoff_seconds * 2.0 ** min(failures, 30)
+        return min(longest, settings.longest_backoff_seconds) * self._random.uniform(0.5, 1.0)
+
+    def _refusal(self, error: Rejected, prompt: str) -> Refused:
+        """What a rejection means to the user, in one line."""
+        if error.status in (401, 403):
+            name = self.settings.api_key_env
+            cure = f"the key in {name} is not accepted" if name else "give a key: api_key_env"
+            return WrongSetup(f"{error}; {cure}")
+        if error.status == 404:
+            return WrongSetup(
+                f"{error}; is it the address up to /v1, and is the model "
+                f"{self.spec.model!r} served there?"
+            )
+        if 300 <= error.status < 400:
+            return WrongSetup(f"{error}; give the address that answers itself")
+        return Refused(f"{prompt}{error}")

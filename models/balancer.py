@@ -1,0 +1,148 @@
+"""Which endpoint takes the next call, and who waits for how long."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import monotonic
+
+from models.backends.base import Unavailable
+from models.endpoint import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place at an endpoint, held while a call is under way."""
+
+    endpoint: Endpoint
+    started: float
+    probe: bool
+
+
+class Balancer:
+    """Gives calls a place at the least loaded endpoint, first come, first served.
+
+    When every endpoint has been failing for `patience` seconds, those who wait are told so.
+    """
+
+    def __init__(self, endpoints: Sequence[Endpoint], patience: float) -> None:
+        self.endpoints = endpoints
+        self.last_answer = 0.0
+        self._patience = patience
+        self._waiting: deque[tuple[asyncio.Future[Slot], Endpoint | None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @asynccontextmanager
+    async def slot(self, avoid: Endpoint | None = None) -> AsyncIterator[Slot]:
+        """A place, if possible not at `avoid` (where this call has just failed).
+
+        Raises:
+            Unavailable: all endpoints have been failing for longer than the patience.
+        """
+        slot = None if self._waiting else self._take(avoid)
+        if slot is None:
+            slot = await self._wait(avoid)
+        try:
+            yield slot
+        finally:
+            slot.endpoint.leave(slot.probe)
+            self._serve()
+
+    def answered(self, slot: Slot) -> None:
+        """Say that the call in `slot` was answered."""
+        self.last_answer = monotonic()
+        slot.endpoint.answered()
+
+    def check_patience(self) -> None:
+        """For a call that has just failed.
+
+        Raises:
+            Unavailable: all endpoints have been failing for longer than the patience.
+        """
+        deadline = self._deadline()
+        if deadline is not None and monotonic() >= deadline:
+            raise Unavailable(self._hopeless())
+
+    def close(self) -> None:
+        """Stop the clock."""
+        if self._timer:
+            self._timer.cancel()
+
+    def status(self) -> str | None:
+        """One line when endpoints are dead or told us to wait, else None."""
+        now = monotonic()
+        lines = [line for endpoint in self.endpoints if (line := endpoint.describe(now))]
+        if not lines:
+            return None
+        alive = len(self.endpoints) - len(lines)
+        state = f"{alive} of {len(self.endpoints)} endpoints left" if alive else "paused"
+        return f"{state}: {', '.join(lines)}"
+
+    async def _wait(self, avoid: Endpoint | None) -> Slot:
+        place: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
+        self._waiting.append((place, avoid))
+        self._serve()
+        try:
+            return await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled() and place.exception() is None:
+                place.result().endpoint.leave(place.result().probe)
+            self._serve()
+            raise
+
+    def _take(self, avoid: Endpoint | None) -> Slot | None:
+        now = monotonic()
+        ready = [endpoint for endpoint in self.endpoints if endpoint.ready(now)]
+        if not ready:
+            return None
+        best = min(ready, key=lambda e: (e is avoid, e.broken, e.load))
+        return Slot(best, now, best.start())
+
+    def _serve(self) -> None:
+        """Give places to those who wait, and set the clock for what only time brings."""
+        while self._waiting:
+            place, avoid = self._waiting[0]
+            if not place.done():
+                slot = self._take(avoid)
+                if slot is None:
+                    break
+                place.set_result(slot)
+            self._waiting.popleft()
+        if self._waiting:
+            self._watch()
+
+    def _watch(self) -> None:
+        now = monotonic()
+        deadline = self._deadline()
+        if deadline is not None and now >= deadline:
+            self._give_up()
+            return
+        moments = [e.resumes_at for e in self.endpoints if e.resumes_at > now]
+        if deadline is not None:
+            moments.append(deadline)
+        if self._timer:
+            self._timer.cancel()
+        if moments:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(min(moments) - now + 0.001, self._serve)
+
+    def _deadline(self) -> float | None:
+        """When patience ends; None while any endpoint answers."""
+        latest = 0.0
+        for endpoint in self.endpoints:
+            if endpoint.failing_since is None:
+                return None
+            latest = max(latest, endpoint.failing_since)
+        return latest + self._patience
+
+    def _give_up(self) -> None:
+        while self._waiting:
+            place, _ = self._waiting.popleft()
+            if not place.done():
+                place.set_exception(Unavailable(self._hopeless()))
+
+    def _hopeless(self) -> str:
+        now = monotonic()
+        lines = [endpoint.describe(now) or endpoint.url for endpoint in self.endpoints]
+        return f"no model server answered within {self._patience:g} s: {', '.join(lines)}"

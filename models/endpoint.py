@@ -1,0 +1,117 @@
+"""One address of a model server: how much it takes now, and whether it is alive.
+
+Time is a monotonic clock's, in seconds, and always handed in.
+"""
+
+from dataclasses import dataclass
+
+START = 16.0  # calls at once before anything is known of a server
+DECREASE = 0.75  # what is left of the limit after the server said that it was too much
+FAILURES_TO_OPEN = 5  # failures in a row, with no answer between, that count as dead
+LIMITED_TO_PAUSE = 3  # refusals for rate in a row that hold up every call, not only the refused
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0  # between two probes of a dead server
+
+
+@dataclass(slots=True, eq=False)
+class Endpoint:
+    """The state of one server: an adaptive limit of calls at once, and a circuit breaker.
+
+    The limit grows by one for every call until the server first says that it is too much, and by
+    one a round of calls from then on; each time it is too much, a quarter goes. A server that
+    fails again and again counts as dead: one probe at a time is let through, ever more rarely.
+    """
+
+    url: str
+    ceiling: int
+    limit: float = START
+    busy: int = 0
+    failing_since: float | None = None
+    trouble: str = ""
+    resumes_at: float = 0.0
+    broken: bool = False
+    _probing: bool = False
+    _probes: int = 0
+    _failures: int = 0
+    _refusals: int = 0
+    _eager: bool = True
+    _reduced_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.limit = min(START, self.ceiling)
+
+    def ready(self, now: float) -> bool:
+        """Whether a call may start."""
+        if now < self.resumes_at:
+            return False
+        return not self._probing if self.broken else self.busy < int(self.limit)
+
+    @property
+    def load(self) -> float:
+        """Share of the limit that is in use."""
+        return self.busy / self.limit
+
+    def start(self) -> bool:
+        """Take a place; returns whether the call is the probe of a dead server."""
+        self.busy += 1
+        self._probing = self.broken
+        return self.broken
+
+    def leave(self, probe: bool) -> None:
+        """Give the place back."""
+        self.busy -= 1
+        if probe:
+            self._probing = False
+
+    def answered(self) -> None:
+        """A call was answered: the server lives, and may take more."""
+        self.failing_since = None
+        self.broken = False
+        self._failures = self._refusals = self._probes = 0
+        if self.busy >= int(self.limit) * 0.9:
+            self.limit = min(self.ceiling, self.limit + (1 if self._eager else 1 / self.limit))
+
+    def refused(self, now: float, started: float, wait: float, patience: float) -> None:
+        """The server said that it was too much (429, 503), and to come back after `wait`."""
+        self._note(now, "rate limited")
+        self._reduce(now, started)
+        self._refusals += 1
+        # One refusal among answers is that call's own; refusals only, or a long wait, are all's.
+        if self._refusals >= LIMITED_TO_PAUSE or wait > patience:
+            self.resumes_at = max(self.resumes_at, now + wait)
+
+    def failed(self, now: float, started: float, kind: str, *, absent: bool, probe: bool) -> None:
+        """A call failed; `absent` when there was no server to talk to."""
+        self._note(now, kind)
+        self._failures += 1
+        # A lost call hangs now and then; several in a row are what an overloaded server does.
+        if kind == "timed out" and self._failures > 1:
+            self._reduce(now, started)
+        opens = not self.broken and (absent or self._failures >= FAILURES_TO_OPEN)
+        if opens or probe:
+            self.broken = True
+            self.resumes_at = now + min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._probes)
+            self._probes += 1
+
+    def _note(self, now: float, kind: str) -> None:
+        self.trouble = kind
+        if self.failing_since is None:
+            self.failing_since = now
+
+    def _reduce(self, now: float, started: float) -> None:
+        # Calls that were under way when the limit was last cut say nothing of the new limit.
+        if started >= self._reduced_at:
+            self._eager = False
+            self._reduced_at = now
+            self.limit = max(1.0, self.limit * DECREASE)
+
+    def describe(self, now: float) -> str | None:
+        """What is wrong, and when it is tried again; None when nothing is."""
+        if self.failing_since is None or not (self.broken or now < self.resumes_at):
+            return None
+        text = (
+            f"{self.url} {'dead' if self.broken else 'busy'} for {now - self.failing_since:.0f} s"
+        )
+        text += f" ({self.trouble})"
+        if now < self.resumes_at:
+            return f"{text}, next try in {self.resumes_at - now:.0f} s"
+        return f"{text}, trying"

@@ -1,0 +1,115 @@
+"""A request as the body that OpenAI-compatible servers take."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from models.wire import Request
+from schemas.messages import Message
+
+SchemaStyle = Literal["json_schema", "json_object", "prompt"]
+PrefixStyle = Literal["continue_final_message", "assistant", "completions"]
+
+# Many servers keep seeds in 32 bits.
+SEED_MASK = 2**31 - 1
+SCHEMA_TOLD = (
+    "Answer with one JSON object and nothing else. It must be valid under this JSON schema:\n"
+)
+MEDIA_TYPES = frozenset({"text", "image_url", "video_url", "input_audio", "audio_url"})
+_ENVIRONMENT = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+
+
+def chat_body(
+    request: Request, model: str, *, schema_style: SchemaStyle, prefix_style: PrefixStyle
+) -> dict[str, Any]:
+    """The body of a call of `/chat/completions`."""
+    messages = [_turn(message) for message in request.messages]
+    body = {"model": model, "messages": messages, **_sampling(request)}
+    if request.sampling.top_logprobs:
+        body["logprobs"] = True
+        body["top_logprobs"] = request.sampling.top_logprobs
+    if request.tools is not None:
+        body["tools"] = json.loads(request.tools)
+    if request.json_schema is not None:
+        _ask_for_json(body, request.json_schema, schema_style)
+    if request.prefix:
+        messages.append({"role": "assistant", "content": request.prefix})
+        if prefix_style == "continue_final_message":
+            body["continue_final_message"] = True
+            body["add_generation_prompt"] = False
+    return body
+
+
+def text_body(request: Request, model: str, template: str) -> dict[str, Any]:
+    """The body of a call of `/completions`: the conversation as one text, then the prefix."""
+    messages = [message.model_dump() for message in request.messages]
+    text = _ENVIRONMENT.from_string(template).render(messages=messages)
+    body = {"model": model, "prompt": text + request.prefix, **_sampling(request)}
+    if request.sampling.top_logprobs:
+        body["logprobs"] = request.sampling.top_logprobs
+    return body
+
+
+def encode(body: dict[str, Any], extra: Mapping[str, Any], omit: tuple[str, ...]) -> bytes:
+    """The bytes of a body with the user's own fields added and unwanted ones left out."""
+    body.update(extra)
+    for name in omit:
+        body.pop(name, None)
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _sampling(request: Request) -> dict[str, Any]:
+    sampling = request.sampling
+    body: dict[str, Any] = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_tokens,
+        # Servers seed sample i of a call with seed + i (vLLM does): so sample i is the same one
+        # whether it is asked for alone or with others.
+        "seed": (request.seed + request.first) & SEED_MASK,
+    }
+    if request.n > 1:
+        body["n"] = request.n
+    if sampling.stop:
+        body["stop"] = list(sampling.stop)
+    return body
+
+
+def _turn(message: Message) -> dict[str, Any]:
+    turn: dict[str, Any] = {"role": message.role, "content": _content(message)}
+    if message.tool_calls is not None:
+        turn["tool_calls"] = json.loads(message.tool_calls)
+    if message.tool_call_id is not None:
+        turn["tool_call_id"] = message.tool_call_id
+    if message.name is not None:
+        turn["name"] = message.name
+    return turn
+
+
+def _content(message: Message) -> Any:
+    """Text, or the content parts of a user turn that holds images or video frames.
+
+    Only a user turn can hold parts: what a tool returned is text, whatever it looks like.
+    """
+    content = message.content
+    if message.role != "user" or content is None or not content.startswith("[{"):
+        return content
+    try:
+        parts = json.loads(content)
+    except ValueError:
+        return content
+    if all(isinstance(part, dict) and part.get("type") in MEDIA_TYPES for part in parts):
+        return parts
+    return content
+
+
+def _ask_for_json(body: dict[str, Any], schema: str, style: SchemaStyle) -> None:
+    if style == "json_schema":
+        told = {"name": "answer", "schema": json.loads(schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": told}
+        return
+    body["messages"].append({"role": "user", "content": SCHEMA_TOLD + schema})
+    if style == "json_object":
+        body["response_format"] = {"type": "json_object"}

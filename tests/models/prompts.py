@@ -1,0 +1,29 @@
+"""Prompts of the tests: one of free text, one of a typed answer."""
+
+from random import Random
+
+from models.prompt import Continuation, Prompt
+from schemas.base import Record
+
+
+class Say(Prompt[str]):
+    """Asks for free text; its template is beside this file."""
+
+    topic: str
+
+    def embedded(self, rng: Random) -> str | Continuation:
+        return f"{self.topic} {rng.randint(0, 999)}"
+
+
+class Opinion(Record):
+    """A typed answer."""
+
+    verdict: str
+    score: int
+
+
+class Judge(Prompt[Opinion]):
+    """Asks for an `Opinion`."""
+
+    answer = Opinion
+    text: str
