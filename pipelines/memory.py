@@ -1,42 +1,55 @@
 """The diversity filters' memory of a dataset, kept in step with its versions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from filters.base import DiversityFilter
+from filters.index import DatasetIndex, index_folder
 from schemas.arrow import row_from_record
+from schemas.identity import canonical_json, sha256_text
+from schemas.row import Row
 from store.dataset import Dataset
 
 
 class Memory:
     """Brings the filters up to the newest version of a dataset, and keeps them there.
 
-    Accepted rows of this run are remembered as they are settled; rows that other runs commit
-    meanwhile are read back at each commit of ours.
+    Accepted rows of a run are remembered as they are settled; what other runs commit meanwhile is
+    read back at each commit of ours.
+
+    Raises:
+        InputError: an index on disk cannot be used; the message says how to rebuild it.
     """
 
-    def __init__(self, dataset: Dataset, filters: Sequence[DiversityFilter], run_id: str) -> None:
+    def __init__(self, dataset: Dataset, filters: Sequence[DiversityFilter]) -> None:
         self._dataset = dataset
-        self._filters = filters
-        self._run_id = run_id
-        self._version = 0
-        self._catch_up(own=True)
+        self._version = dataset.version
+        root = _root(dataset)
+        self._indexes = [DatasetIndex.open(index_folder(root, f), f) for f in filters]
+        for index in self._indexes:
+            index.catch_up(self._rows_since(index.covered_version or 0), self._version)
 
     def committed(self, version: int) -> None:
-        """Our batch is version `version` now: read what others committed before it."""
-        if self._filters and version > self._version + 1:
-            self._catch_up(own=False)
+        """Our batch is version `version` now: remember what others committed before it."""
+        if version > self._version + 1:
+            for index in self._indexes:
+                index.catch_up(self._rows_since(self._version), version)
         self._version = version
 
     def save(self) -> None:
-        """Keep the memory for the next run."""
+        """Keep the memory for the next run; call it once everything remembered is committed."""
+        for index in self._indexes:
+            index.save(self._version)
 
-    def _catch_up(self, own: bool) -> None:
-        newest = self._dataset.version
-        if self._filters:
-            for batch in self._dataset.rows_since(self._version):
-                for record in batch.to_pylist():
-                    row = row_from_record(record)
-                    if own or row.run_id != self._run_id:
-                        for judge in self._filters:
-                            judge.add(row.id, row)
-        self._version = newest
+    def _rows_since(self, version: int) -> Iterator[tuple[str, Row]]:
+        for batch in self._dataset.rows_since(version):
+            for record in batch.to_pylist():
+                row = row_from_record(record)
+                yield row.id, row
+
+
+def _root(dataset: Dataset) -> Path:
+    """Where the indexes lie: an index only grows, so each deletion of a source begins new ones."""
+    denied = dataset.denied()
+    generation = sha256_text(canonical_json(denied))[:12] if denied else "all"
+    return dataset.home.index(dataset.name) / generation

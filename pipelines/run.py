@@ -106,7 +106,7 @@ async def _execute(
 ) -> RunReport:
     recipe = plan.recipe
     dataset = Dataset.create(home, recipe.output.dataset)
-    memory = Memory(dataset, [stage.filter for stage in plan.diversity], run_id)
+    memory = Memory(dataset, [stage.filter for stage in plan.diversity])
     patience = 60 * recipe.engine.patience_minutes
     judges = [stage.filter for stage in plan.verifiers]
     async with (

@@ -1,0 +1,71 @@
+"""Is everything there that a recipe needs? Found out before anything is spent."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from models.pool import Models
+from pipelines.plan import Plan, make_plan
+from schemas.errors import InputError
+from schemas.recipe import Recipe
+from store.dataset import Dataset
+from store.home import Home
+
+ENOUGH_DISK = 2**30  # bytes; ours: a run that ends for want of disk is worse than a warning
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: whether it will do, and what was seen or what would be right."""
+
+    what: str
+    ok: bool
+    detail: str
+
+
+async def check(recipe: Recipe, home: Home) -> AsyncIterator[Finding]:
+    """Look at the recipe, its source, models, filters and disk; one finding each.
+
+    When the recipe itself will not do, that is the only finding.
+    """
+    try:
+        plan = make_plan(recipe)
+    except InputError as error:
+        yield Finding("recipe", False, str(error))
+        return
+    yield Finding("recipe", True, f"{recipe.name}: {plan.generator.label}, hash {recipe.hash}")
+    looks: dict[str, Callable[[], Awaitable[str]]] = {
+        "source": lambda: asyncio.to_thread(plan.source.check),
+        "models": lambda: _models(recipe),
+        "filters": lambda: asyncio.to_thread(_filters, plan),
+        "disk": lambda: asyncio.to_thread(_disk, recipe, home),
+    }
+    for what, look in looks.items():
+        try:
+            yield Finding(what, True, await look())
+        except InputError as error:
+            yield Finding(what, False, str(error))
+
+
+async def _models(recipe: Recipe) -> str:
+    async with Models(recipe.models, cache=None, patience=0) as models:
+        return "; ".join(await models.check()) or "none needed"
+
+
+def _filters(plan: Plan) -> str:
+    filters = [stage.filter for stage in (*plan.verifiers, *plan.diversity)]
+    for found in filters:
+        found.prepare()
+    return ", ".join(found.name for found in filters) or "none"
+
+
+def _disk(recipe: Recipe, home: Home) -> str:
+    home.prepare()
+    free = shutil.disk_usage(home.path).free
+    if free < ENOUGH_DISK:
+        raise InputError(f"{home.path}: {free / 2**20:.0f} MiB free, at least 1 GiB is advised")
+    name = recipe.output.dataset
+    state = "grows" if name in home.dataset_names() else "is new"
+    version = f", version {Dataset.open(home, name).version}" if state == "grows" else ""
+    return f"{free / 2**30:.0f} GiB free; dataset {name!r} {state}{version}"
