@@ -1,0 +1,61 @@
+"""CoTEvol as a generator: a problem comes in, its traces are bred, rows come out."""
+
+from collections.abc import AsyncGenerator
+from typing import ClassVar
+
+from generators.base import Context, Generator, Task
+from generators.cotevol.emit import candidates
+from generators.cotevol.judge import Judge
+from generators.cotevol.record import EvolutionRecord
+from generators.cotevol.settings import CotevolSettings
+from generators.cotevol.strategies.best_of_n import best_of_n
+from generators.cotevol.strategies.evolution import evolve
+from generators.cotevol.strategies.self_refine import self_refine
+from generators.cotevol.workshop import Spent, Workshop
+from generators.sources.base import Problem
+from schemas.row import Candidate, Row
+
+STRATEGIES = {"cotevol": evolve, "best_of_n": best_of_n, "self_refine": self_refine}
+
+
+class Cotevol(Generator):
+    """Breeds chains of thought (arXiv 2604.14768) and emits the best, the problem, and pairs."""
+
+    name: ClassVar[str] = "cotevol"
+    version: ClassVar[int] = 1
+    item: ClassVar[type] = Problem
+    Settings = CotevolSettings
+    settings: CotevolSettings
+
+    async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
+        """The rows of one problem."""
+        workshop, stopped = await self.search(task.item, context)
+        for candidate in candidates(workshop, stopped):
+            yield candidate
+
+    async def search(self, problem: Problem, context: Context) -> tuple[Workshop, str]:
+        """The traces of one problem by the strategy of the settings, and why it ended."""
+        workshop = Workshop(problem, self.settings, context, Judge(problem, context))
+        try:
+            stopped = await STRATEGIES[self.settings.strategy](workshop)
+        except Spent:
+            stopped = "tokens spent"
+        return workshop, stopped
+
+    def describe(self, row: Row) -> str | None:
+        """The lineage of the row's traces as lines of text."""
+        record = EvolutionRecord.model_validate_json(row.detail)
+        known = {trace.id: trace for trace in record.traces}
+        lines = [f"{record.strategy}, {record.mode}: {record.tokens} tokens, {record.stopped}"]
+        waiting, told = list(record.row_traces), set[str]()
+        while waiting:
+            trace = known[waiting.pop(0)]
+            if trace.id in told:
+                continue
+            told.add(trace.id)
+            mark = {True: "right", False: "wrong", None: "unjudged"}[trace.right]
+            parents = ", ".join(trace.lineage.parents)
+            origin = f" from {parents}" if parents else ""
+            lines.append(f"{trace.id} {mark}: {trace.lineage.operator}{origin}")
+            waiting += trace.lineage.parents
+        return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""What makes new traces out of old ones."""

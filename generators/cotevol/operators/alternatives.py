@@ -1,0 +1,119 @@
+"""Mutation through untried alternatives: ours, in place of regenerating an uncertain step blindly.
+
+A token's top log-probabilities name the other ways on from its place. The frontier holds all that
+no trace has taken yet, and gives out the one whose whole trace would be the likeliest: what was
+known before the place, the alternative itself, and the best of what followed. So no way is taken
+twice, which sampling does most of the time where a model is sure of itself, and every new trace
+costs only what comes behind the place.
+
+The order of independent steps changes nothing. So a way is known by the *set* of steps before it,
+its step's text so far and the token: taken once, it is not taken again in another order.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from generators.cotevol.prompts.mutate import MutateLocal
+from generators.cotevol.traces import Lineage, Place, Trace
+from generators.cotevol.workshop import Start, Workshop
+
+Way = tuple[frozenset[str], str, str]
+
+
+class Branch(NamedTuple):
+    """An alternative at a place of a trace; `score` is the expected log-probability."""
+
+    score: float
+    trace: Trace
+    place: Place
+    step: int
+    token: str
+    way: Way
+
+
+@dataclass
+class Frontier:
+    """All ways that traces show and none has taken."""
+
+    taken: set[Way] = field(default_factory=set)
+    branches: dict[Way, Branch] = field(default_factory=dict)
+    _seen: int = 0
+
+    def learn(self, traces: Iterable[Trace]) -> None:
+        """Add the traces' own ways to those taken, and their alternatives to those open."""
+        for trace in traces:
+            self._add(trace)
+
+    def best(self) -> Branch | None:
+        """The most promising open way, which counts as taken from now on; None: there is none."""
+        if not self.branches:
+            return None
+        way = max(self.branches, key=lambda key: self.branches[key].score)
+        self.taken.add(way)
+        return self.branches.pop(way)
+
+    def _add(self, trace: Trace) -> None:
+        done: set[str] = set()
+        before = 0.0
+        after = math.fsum(_likeliest(place) for place in trace.places)
+        places = iter(trace.places)
+        place = next(places, None)
+        for index, step in enumerate(trace.steps):
+            state = frozenset(done)
+            while place is not None and place.start < step.end:
+                after -= _likeliest(place)
+                partial = trace.text[step.start : place.start]
+                own = (state, partial.partition(":")[2].strip(), place_text(trace, place))
+                self.taken.add(own)
+                self.branches.pop(own, None)
+                for token, logprob in place.top:
+                    way = (own[0], own[1], token)
+                    if way in self.taken or not token:
+                        continue
+                    score = before + logprob + after
+                    known = self.branches.get(way)
+                    if known is None or known.score < score:
+                        self.branches[way] = Branch(score, trace, place, index, token, way)
+                before += place.logprob
+                place = next(places, None)
+            done.add(step.body)
+
+
+def place_text(trace: Trace, place: Place) -> str:
+    """The token that stands at a place."""
+    return trace.text[place.start : place.end]
+
+
+def _likeliest(place: Place) -> float:
+    return max((logprob for _, logprob in place.top), default=place.logprob)
+
+
+async def branch_off(workshop: Workshop, frontier: Frontier, round_: int) -> Trace | None:
+    """The trace behind the most promising untried alternative; None where none is left.
+
+    Raises:
+        Spent: the tokens of this problem are used up.
+    """
+    branch = frontier.best()
+    if branch is None:
+        return None
+    trace, place = branch.trace, branch.place
+    known = Start.of(trace, place.start)
+    logprob = dict(place.top)[branch.token]
+    end = place.start + len(branch.token)
+    start = Start(
+        known.text + branch.token,
+        (*known.places, Place(place.start, end, logprob, place.entropy, place.top)),
+    )
+    lineage = Lineage(
+        operator="alternative",
+        parents=(trace.id,),
+        round=round_,
+        step=branch.step,
+        entropy=trace.step_entropies[branch.step],
+    )
+    prompt = MutateLocal(problem=workshop.problem.text, truth=workshop.truth)
+    made = await workshop.write(prompt, lineage, workshop.settings.branch_temperature, start=start)
+    return made[0] if made else None

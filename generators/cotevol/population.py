@@ -1,0 +1,66 @@
+"""A population: distinct at the start, bounded afterwards, and done when nothing is left to win."""
+
+from collections.abc import Sequence
+from random import Random
+
+from rapidfuzz.distance import LCSseq
+
+from filters.answers import number
+from filters.text import tokens
+from generators.cotevol.fitness import paper_fitness, ranked_fitness
+from generators.cotevol.settings import CotevolSettings
+from generators.cotevol.traces import Trace
+
+# The quadratic comparison looks at this many tokens; the paper's traces have at most 2048.
+COMPARED = 4096
+
+
+def rouge_l(first: str, second: str) -> float:
+    """ROUGE-L F1 of two texts over words and signs, lower case: 2 LCS / (m + n), in [0, 1].
+
+    Two empty texts are equal: 1. The paper names no tokenisation; this one is ours.
+    """
+    left, right = tokens(first)[:COMPARED], tokens(second)[:COMPARED]
+    if not left and not right:
+        return 1.0
+    return 2 * LCSseq.similarity(left, right) / (len(left) + len(right))
+
+
+def distinct(traces: Sequence[Trace], threshold: float, rng: Random) -> list[Trace]:
+    """Of every pair with ROUGE-L above `threshold` one goes, at random (section 4.1)."""
+    shuffled = list(traces)
+    rng.shuffle(shuffled)
+    kept: list[Trace] = []
+    for trace in shuffled:
+        if all(rouge_l(trace.text, other.text) <= threshold for other in kept):
+            kept.append(trace)
+    return [trace for trace in traces if any(trace is other for other in kept)]
+
+
+def fitnesses(traces: Sequence[Trace], settings: CotevolSettings) -> list[float]:
+    """The fitness of each trace among the others, by the rule the settings name."""
+    longest = max([trace.length for trace in traces] + [1])
+    return [_fitness(trace, longest, settings) for trace in traces]
+
+
+def survivors(traces: Sequence[Trace], settings: CotevolSettings) -> list[Trace]:
+    """The fittest `population_size`, best first; of equals the older one.
+
+    The paper keeps a "fixed size, preferring high fitness"; taking the first is our reading of it.
+    """
+    scored = sorted(zip(fitnesses(traces, settings), traces, strict=True), key=lambda p: -p[0])
+    return [trace for _, trace in scored][: settings.population_size]
+
+
+def converged(before: Sequence[Trace], now: Sequence[Trace]) -> bool:
+    """Whether a round brought nothing: all survivors are right and the best is the same (ours)."""
+    return bool(before and now) and before[0] == now[0] and all(trace.good for trace in now)
+
+
+def _fitness(trace: Trace, longest: int, settings: CotevolSettings) -> float:
+    numeric = trace.answer is not None and number(trace.answer) is not None
+    parses = bool(trace.answer) and trace.complete
+    if settings.fitness == "paper":
+        return paper_fitness(bool(trace.right), numeric, parses, trace.length, longest)
+    # A trace that leans on a given answer must not breed as a right one.
+    return ranked_fitness(trace.good, parses, trace.length, longest, trace.confidence)

@@ -1,0 +1,75 @@
+"""The critic of the reflective crossover (section 3.4 of the paper, three cases)."""
+
+from random import Random
+from typing import Literal
+
+from pydantic import Field
+
+from generators.cotevol.prompts.reading import (
+    contradicted_step,
+    doubtful_step,
+    last_result,
+    parting_step,
+)
+from models.prompt import Prompt
+from schemas.base import Record
+
+Case = Literal["elite merging", "success-error fusion", "failure pattern summary", "unlabelled"]
+
+
+class Guidance(Record):
+    """What the critic hands to the author; the first two fields are the paper's.
+
+    `keep` and `keep_steps` are ours: which solution's first steps are worth going on from.
+    """
+
+    intermediate_result: str = Field(description="a state that can be relied on", max_length=4000)
+    guidance_summary: str = Field(description="advice to the author", max_length=4000)
+    keep: Literal["first", "second"] = Field(description="the solution whose first steps stay")
+    keep_steps: int = Field(ge=0, le=200, description="how many of its steps stay")
+
+
+class Critique(Prompt[Guidance]):
+    """Compare two solutions. Labels say which are right; None hides them.
+
+    A ground truth never comes near this prompt, as in the paper; the labels are all it tells.
+    """
+
+    answer = Guidance
+
+    problem: str
+    first: str
+    second: str
+    first_right: bool | None = None
+    second_right: bool | None = None
+
+    @property
+    def case(self) -> Case:
+        """Which of the paper's cases it is."""
+        if self.first_right is None or self.second_right is None:
+            return "unlabelled"
+        if self.first_right and self.second_right:
+            return "elite merging"
+        if self.first_right or self.second_right:
+            return "success-error fusion"
+        return "failure pattern summary"
+
+    def embedded(self, rng: Random) -> str:
+        """By rule: keep what the better solution has before the two go apart."""
+        use_second = bool(self.second_right) and not self.first_right
+        kept, other = (self.second, self.first) if use_second else (self.first, self.second)
+        fault = self._fault(kept, other, rng)
+        return Guidance(
+            intermediate_result=last_result(kept, fault),
+            guidance_summary=f"Redo step {fault + 1}.",
+            keep="second" if use_second else "first",
+            keep_steps=fault,
+        ).model_dump_json()
+
+    def _fault(self, kept: str, other: str, rng: Random) -> int:
+        if self.case in ("failure pattern summary", "unlabelled"):
+            found = [doubtful_step(self.problem, kept, rng), contradicted_step(kept, other)]
+            seen = [step for step in found if step is not None]
+            if seen:
+                return min(seen)
+        return parting_step(kept, other)

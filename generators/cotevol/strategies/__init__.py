@@ -1,0 +1,1 @@
+"""How the traces of a problem are found: CoTEvol itself and the baselines it is compared with."""

@@ -1,0 +1,167 @@
+"""A trace: text, the steps in it, the tokens behind it, and where it came from."""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
+
+from filters.text import last_box, tokens
+from generators.cotevol.entropy import step_entropy, token_entropy
+from models.wire import Completion, Token
+from schemas.base import Record
+
+MOST_STEPS = 200  # a runaway text has thousands of lines; what follows is one last step
+
+_HEADER = re.compile(
+    r"^[ \t>*#_-]*step[ \t]*\d{1,4}\b[ \t*_]*[:.)\-\u2013]?[ \t*_]*", re.IGNORECASE | re.MULTILINE
+)
+
+
+class Step(NamedTuple):
+    """Characters `start` to `end` of a trace; `body` is the text without the "Step N:"."""
+
+    start: int
+    end: int
+    body: str
+
+
+class Place(NamedTuple):
+    """A generated token: where it stands in the text, its log-probability, its alternatives."""
+
+    start: int
+    end: int
+    logprob: float
+    entropy: float
+    top: tuple[tuple[str, float], ...]
+
+
+class Lineage(Record):
+    """Where a trace came from. `step` (from 0) and `entropy` (of that step) are a mutation's."""
+
+    operator: str
+    parents: tuple[str, ...] = ()
+    round: int = 0
+    step: int | None = None
+    entropy: float | None = None
+    temperature: float | None = None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One solution. `places` are the tokens as far as they are known, in order.
+
+    `right` is the judgement on the answer: None where nobody could tell. `fault` says why the
+    trace is not fit to be taught, whatever its answer. `spent` is what the whole search had
+    generated when this trace was done; `cost` is what the trace itself took, both in tokens.
+    """
+
+    id: str
+    text: str
+    lineage: Lineage
+    places: tuple[Place, ...] = field(default=(), repr=False)
+    complete: bool = True
+    right: bool | None = None
+    fault: str | None = None
+    cost: int = 0
+    spent: int = 0
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """The steps of the text."""
+        return split_steps(self.text)
+
+    @cached_property
+    def answer(self) -> str | None:
+        """The content of the last box, or None where there is none that closes."""
+        box = last_box(self.text)
+        return box.content if box else None
+
+    @cached_property
+    def length(self) -> int:
+        """Words and signs of the text: a length that does not depend on the model."""
+        return len(tokens(self.text))
+
+    @property
+    def good(self) -> bool:
+        """Right, and fit to be taught."""
+        return bool(self.right) and self.fault is None
+
+    @cached_property
+    def confidence(self) -> float | None:
+        """The geometric mean of the token probabilities; None where they are unknown."""
+        if not self.places:
+            return None
+        return math.exp(math.fsum(p.logprob for p in self.places) / len(self.places))
+
+    @cached_property
+    def step_entropies(self) -> list[float]:
+        """Mean token entropy of each step; 0 where its tokens are unknown."""
+        return [
+            step_entropy([p.entropy for p in self.places if step.start <= p.start < step.end])
+            for step in self.steps
+        ]
+
+    def with_judgement(self, right: bool | None, fault: str | None) -> "Trace":
+        """The same trace, judged."""
+        return replace(self, right=right, fault=fault)
+
+
+def split_steps(text: str) -> list[Step]:
+    """Steps by their headers ("Step 3:"), or one for each line that is not blank.
+
+    Together they cover the text up to the line that only states the boxed answer, so that the
+    text before a step is a prefix to go on from. What precedes the first header belongs to the
+    first step.
+    """
+    end = _conclusion(text)
+    body = text[:end]
+    headers = [match.span() for match in _HEADER.finditer(body)][:MOST_STEPS]
+    if not headers:
+        headers = [(m.start(), m.start()) for m in re.finditer(r"^.*\S.*$", body, re.MULTILINE)]
+        headers = headers[:MOST_STEPS]
+    starts = [0, *(start for start, _ in headers[1:])] if headers else []
+    ends = [*starts[1:], end]
+    return [
+        Step(start, stop, body[header_end:stop].strip())
+        for start, stop, (_, header_end) in zip(starts, ends, headers, strict=True)
+    ]
+
+
+def _conclusion(text: str) -> int:
+    """Where the line that states the boxed answer begins; the end where a step does it."""
+    box = last_box(text)
+    if box is None:
+        return len(text)
+    line = text.rfind("\n", 0, box.start) + 1
+    # "Step 3: 4 * 5 = \\boxed{20}" is a step and the answer at once.
+    return len(text) if line == 0 or _HEADER.match(text, line) else line
+
+
+def places_of(
+    completion: Completion, offset: int, base: float, renormalise: bool
+) -> tuple[Place, ...]:
+    """A completion's tokens, placed behind `offset` characters that were given.
+
+    A text may be shorter than its tokens (a stop string was cut off), and tokens may not spell it
+    (half characters, a rule's text): then what does not fit is left out.
+    """
+    return tuple(_placed(completion.text, completion.tokens, offset, base, renormalise))
+
+
+def _placed(
+    text: str, found: Sequence[Token], offset: int, base: float, renormalise: bool
+) -> Iterator[Place]:
+    # A text made of a given part and a generated one ends with the generated tokens.
+    spelled = "".join(token.token for token in found)
+    place = len(text) - len(spelled) if spelled and text.endswith(spelled) else 0
+    for token in found:
+        if not text.startswith(token.token, place):
+            return
+        if token.token:
+            top = tuple((other.token, other.logprob) for other in token.top)
+            entropy = token_entropy([logprob for _, logprob in top], base, renormalise)
+            end = place + len(token.token)
+            yield Place(offset + place, offset + end, token.logprob, entropy, top)
+            place = end
