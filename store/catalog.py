@@ -44,16 +44,21 @@ def rebuild(home: Home) -> list[str]:
     """
     home.prepare()
     with mended(f"catalog {home.catalog}"), _turn(home):
-        for left_over in home.path.glob(".catalog-*"):  # of a rebuild that was killed
-            left_over.unlink()
+        _clear(home)
         fresh = home.path / ".catalog-new.duckdb"
         try:
             with connect(str(fresh)) as connection:
                 problems = _build(connection, home)
             os.replace(fresh, home.catalog)  # noqa: PTH105
         finally:
-            fresh.unlink(missing_ok=True)
+            _clear(home)
     return problems
+
+
+def _clear(home: Home) -> None:
+    """Remove what a rebuild that failed or was killed left behind."""
+    for left_over in home.path.glob(".catalog-new*"):
+        left_over.unlink()
 
 
 @contextmanager
@@ -65,8 +70,9 @@ def _turn(home: Home) -> Iterator[None]:
 
 
 def _build(connection: duckdb.DuckDBPyConnection, home: Home) -> list[str]:
-    connection.execute(TABLES)
     has_old = _attach_old(connection, home)
+    connection.begin()
+    connection.execute(TABLES)
     problems, readable = [], []
     for name in home.dataset_names():
         try:
@@ -79,6 +85,7 @@ def _build(connection: duckdb.DuckDBPyConnection, home: Home) -> list[str]:
     records, faults = report_records(home)
     for table, rows in records.items():
         _insert(connection, table, rows)
+    connection.commit()
     if has_old:
         connection.execute("DETACH old")
     return problems + faults

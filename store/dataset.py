@@ -1,27 +1,24 @@
 """A dataset: versions of rows in a Delta table, committed exactly once."""
 
-import random
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, Transaction
-from deltalake.exceptions import CommitFailedError
 
 from schemas.arrow import ROW_SCHEMA, row_from_record, rows_to_table
 from schemas.errors import InputError, nearest
 from schemas.row import Row, Status
 from store import media, table
 from store.denials import denied_patterns, matches
-from store.faults import mended
+from store.faults import mended, require_room
 from store.home import Home, dataset_name
 from store.log import find_commit, read_log
 from store.metadata import CommitMetadata, Version
 from store.reading import added_since, find_rows, live_files, read_files, selection
 
-COMMIT_TRIES = 30
+SPARE_BYTES = 256 * 1024  # for the log entry
 
 
 class Dataset:
@@ -104,17 +101,13 @@ class Dataset:
         arrow = arrow.select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
         named = metadata.model_copy(update={"run_id": run_id, "batch": batch})
         with mended(f"dataset {self.name!r} at {self.location}"):
-            for attempt in range(COMMIT_TRIES):
-                if self._committed(run_id) >= batch:
-                    return None
-                try:
-                    return self._append(arrow, named)
-                except CommitFailedError:
-                    # A source was denied, the schema grew, or this very batch came in meanwhile.
-                    if attempt == COMMIT_TRIES - 1:
-                        raise
-                    time.sleep(random.uniform(0, 0.05 * (attempt + 1)))
-        raise AssertionError("unreachable")
+            require_room(self.folder, arrow.nbytes + SPARE_BYTES)
+            return table.retried(lambda: self._commit_once(arrow, named))
+
+    def _commit_once(self, rows: pa.Table, metadata: CommitMetadata) -> int | None:
+        if self._committed(metadata.run_id) >= metadata.batch:
+            return None
+        return self._append(rows, metadata)
 
     def _committed(self, run_id: str) -> int:
         """The last batch of a run that is in the newest version, or -1."""

@@ -1,7 +1,9 @@
 """Failures of disk and table, said as one line that a user can act on."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 from deltalake.exceptions import DeltaError, TableNotFoundError
@@ -16,8 +18,20 @@ REMEDIES = {
     "Permission denied": "no permission to write there; use a folder of your own or --home",
     "Read-only file system": "the file system is read-only; use another folder or --home",
     "Not a directory": "a file is where a folder should be; move it away or use --home",
+    "No such file or directory": "a file or folder is missing there; check the path",
     "File exists": "a file is where a folder should be; move it away or use --home",
 }
+
+
+def require_room(folder: Path, needed: int) -> None:
+    """Refuse to begin what the disk will not hold; delta-rs panics noisily half-way.
+
+    Raises:
+        InputError: fewer than `needed` bytes are free.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise InputError(f"{folder}: {needed:,} bytes are to be written, {free:,} are free")
 
 
 @contextmanager
@@ -28,7 +42,12 @@ def mended(what: str) -> Iterator[None]:
     except TableNotFoundError as error:
         raise InputError(f"{what}: there is no table there") from error
     except (OSError, DeltaError, duckdb.IOException) as error:
-        for sign, remedy in REMEDIES.items():
-            if sign in str(error):
-                raise InputError(f"{what}: {remedy}") from error
-        raise
+        remedy = remedy_of(error)
+        if remedy is None:
+            raise
+        raise InputError(f"{what}: {remedy}") from error
+
+
+def remedy_of(error: Exception) -> str | None:
+    """What the user can do about a failure of disk or table, if we know."""
+    return next((remedy for sign, remedy in REMEDIES.items() if sign in str(error)), None)

@@ -4,7 +4,10 @@ delta-rs starts threads that do not survive a fork: never use a table in a forke
 (`multiprocessing` with `spawn` is fine).
 """
 
-from typing import Any
+import random
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from deltalake import (
@@ -14,9 +17,14 @@ from deltalake import (
     WriterProperties,
     write_deltalake,
 )
+from deltalake.exceptions import CommitFailedError
 
 from schemas.arrow import ROW_SCHEMA
+from store.faults import remedy_of
 from store.metadata import encode
+
+T = TypeVar("T")
+TRIES = 30
 
 DENIED_PROPERTY = "synthmill.denied"
 PROPERTIES = {
@@ -64,3 +72,19 @@ def append(table: DeltaTable, rows: pa.Table, commit: CommitProperties) -> None:
         writer_properties=WRITER,
         commit_properties=commit,
     )
+
+
+def retried(step: Callable[[], T]) -> T:
+    """Do `step`, which begins by looking at the newest version, again while others are faster.
+
+    delta-rs itself retries appends that do not contradict; what comes here is a source denied,
+    a column added or rows deleted meanwhile.
+    """
+    for attempt in range(TRIES - 1):
+        try:
+            return step()
+        except CommitFailedError as error:
+            if remedy_of(error):
+                raise
+            time.sleep(random.uniform(0, 0.05 * (attempt + 1)))
+    return step()

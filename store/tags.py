@@ -9,6 +9,7 @@ from store.faults import mended
 from store.media import write_atomically
 
 FOLDER = "tags"
+LATEST = "latest"  # always the newest version, so it cannot be a tag
 NAME = r"[A-Za-z][A-Za-z0-9._-]{0,63}"
 
 
@@ -21,10 +22,10 @@ def set_tag(dataset: Dataset, tag: str, version: int | None = None) -> int:
     Raises:
         InputError: the name will not do, or there is no such version.
     """
-    if not re.fullmatch(NAME, tag):
+    if not re.fullmatch(NAME, tag) or tag == LATEST:
         raise InputError(
             f"{tag!r} cannot name a version: a letter, then letters, digits, '.', '_' and '-', "
-            "64 at most"
+            f"64 at most, and not {LATEST!r}"
         )
     target = int(dataset.at(version).version())
     folder = dataset.folder / FOLDER
@@ -50,7 +51,7 @@ def resolve(dataset: Dataset, pointer: str | int | None) -> int:
     Raises:
         InputError: there is no such tag or version.
     """
-    if pointer is None or pointer == "latest":
+    if pointer is None or pointer == LATEST:
         return dataset.version
     tags = read_tags(dataset.folder)
     if isinstance(pointer, str) and pointer in tags:

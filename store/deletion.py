@@ -1,0 +1,98 @@
+"""Deleting what came from a source, for good: the rows go, and may not come back."""
+
+import json
+
+import pyarrow as pa
+
+from schemas.base import Record
+from schemas.errors import InputError
+from store import table
+from store.dataset import Dataset
+from store.denials import checked_pattern, matches
+from store.faults import mended
+
+KEY = ["id", "run_id", "task_key"]
+
+
+class Deletion(Record):
+    """What a deletion did: the newest version after it, and how many rows went, by status."""
+
+    version: int
+    pattern: str
+    rows: dict[str, int]
+
+
+def delete_source(dataset: Dataset, pattern: str) -> Deletion:
+    """Delete every row, accepted or rejected, that has a source of this URI or SHA-256.
+
+    In `pattern`, `*` stands for any text. First the source is put on the deny-list (a version of
+    its own, without a change of rows), which every later commit obeys, also of runs that are
+    under way; then one version takes the rows out. Both are recorded in the log. Older versions
+    still hold the rows. Called again, it finishes what a crash left undone.
+
+    Raises:
+        InputError: the pattern would match everything; full disk, no permission.
+    """
+    checked_pattern(pattern)
+    with mended(f"dataset {dataset.name!r}"):
+        table.retried(lambda: _deny(dataset, pattern))
+        rows = table.retried(lambda: _delete(dataset, pattern))
+    return Deletion(version=dataset.version, pattern=pattern, rows=rows)
+
+
+def allow_source(dataset: Dataset, pattern: str) -> None:
+    """Take a source off the deny-list; its deleted rows stay deleted.
+
+    Raises:
+        InputError: it is not on the list; full disk, no permission.
+    """
+    with mended(f"dataset {dataset.name!r}"):
+        table.retried(lambda: _allow(dataset, pattern))
+
+
+def _deny(dataset: Dataset, pattern: str) -> None:
+    patterns = dataset.denied()
+    if pattern not in patterns:
+        _write_list(dataset, [*patterns, pattern], "deny", pattern)
+
+
+def _allow(dataset: Dataset, pattern: str) -> None:
+    patterns = dataset.denied()
+    if pattern not in patterns:
+        known = ", ".join(patterns) or "empty"
+        raise InputError(
+            f"source {pattern!r} is not on the deny-list of dataset {dataset.name!r}, "
+            f"which is: {known}"
+        )
+    _write_list(dataset, [p for p in patterns if p != pattern], "allow", pattern)
+
+
+def _write_list(dataset: Dataset, patterns: list[str], operation: str, pattern: str) -> None:
+    dataset.at().alter.set_table_properties(
+        {table.DENIED_PROPERTY: json.dumps(patterns)},
+        raise_if_not_exists=False,
+        commit_properties=table.properties(operation, {"pattern": pattern}),
+    )
+
+
+def _delete(dataset: Dataset, pattern: str) -> dict[str, int]:
+    doomed = _doomed(dataset, pattern)
+    counts = {row["values"]: row["counts"] for row in doomed["status"].value_counts().to_pylist()}
+    if len(doomed):
+        same = " AND ".join(f"stored.{name} = doomed.{name}" for name in KEY)
+        dataset.at().merge(
+            doomed.select(KEY).group_by(KEY).aggregate([]),
+            predicate=same,
+            source_alias="doomed",
+            target_alias="stored",
+            writer_properties=table.WRITER,
+            commit_properties=table.properties("delete", {"pattern": pattern}),
+        ).when_matched_delete().execute()
+    return counts
+
+
+def _doomed(dataset: Dataset, pattern: str) -> pa.Table:
+    """Key and status of each row that has such a source."""
+    reader = dataset.read(status=None, columns=[*KEY, "status", "sources"])
+    found = [batch.filter(matches(batch, [pattern])) for batch in reader]
+    return pa.Table.from_batches(found, reader.schema).drop_columns(["sources"])

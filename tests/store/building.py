@@ -1,0 +1,65 @@
+"""Rows and commits for tests of the store."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.identity import content_id
+from schemas.lineage import Source
+from schemas.messages import assistant, user
+from schemas.row import Row
+from schemas.verdict import Verdict
+from store.dataset import Dataset
+from store.metadata import CommitMetadata
+
+
+def make_row(number: int, **changes: Any) -> Row:
+    """A row whose content is its number; every third is rejected as too short."""
+    rejected = number % 3 == 0
+    verdict = Verdict(
+        filter="length",
+        status="fail" if rejected else "pass",
+        reason="too short" if rejected else None,
+        score=float(number),
+    )
+    values: dict[str, Any] = {
+        "kind": "sft",
+        "messages": [user(f"question {number}"), assistant(f"answer {number}")],
+        "sources": [Source(uri=f"https://site{number % 5}.example/{number}", licence="CC0-1.0")],
+        "verdicts": [verdict],
+        "generator": "test@1",
+        "task_key": f"task-{number}",
+        "split": "train",
+        "status": "rejected" if rejected else "accepted",
+        "run_id": "run-1",
+        "recipe_hash": "1-abc",
+        "created_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "id": "",
+        **changes,
+    }
+    row = Row(**values)
+    return row.model_copy(update={"id": content_id(row)})
+
+
+def make_rows(first: int, end: int, **changes: Any) -> list[Row]:
+    """Rows with the numbers `first` to `end - 1`."""
+    return [make_row(number, **changes) for number in range(first, end)]
+
+
+def commit(
+    dataset: Dataset, rows: Sequence[Row], batch: int, run_id: str = "run-1", cursor: str = "{}"
+) -> int | None:
+    """Commit rows as one batch."""
+    metadata = CommitMetadata(run_id=run_id, batch=batch, cursor=cursor, recipe_hash="1-abc")
+    return dataset.commit(rows, run_id=run_id, batch=batch, metadata=metadata)
+
+
+def ids(rows: Sequence[Row], status: str = "accepted") -> list[str]:
+    """Sorted ids of the rows of one status."""
+    return sorted(row.id for row in rows if row.status == status)
+
+
+def read_ids(dataset: Dataset, version: int | None = None, status: Any = "accepted") -> list[str]:
+    """Sorted ids of what a version holds."""
+    table = dataset.read(version, status, ["id"]).read_all()
+    return sorted(table.column("id").to_pylist())
