@@ -113,8 +113,11 @@ class DiversityFilter(Filter):
         """Remember an accepted row (also one of a kind that the filter skips: then do nothing)."""
 
     @abstractmethod
-    def dump(self, start: int) -> "pa.Table":
-        """The remembered rows from position `start` on, in the order in which they came."""
+    def dump(self, start: int, stop: int) -> "pa.Table":
+        """The remembered rows of positions `start` to `stop`, in the order in which they came.
+
+        One column is `row_id`; the others are the filter's own.
+        """
 
     @abstractmethod
     def restore(self, table: "pa.Table") -> None:

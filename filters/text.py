@@ -2,11 +2,14 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from schemas.messages import Message
 from schemas.row import Candidate
+
+Part = Literal["all", "question", "response"]
 
 
 class Box(NamedTuple):
@@ -87,6 +90,15 @@ def conversation(candidate: Candidate) -> str:
     return "\n".join(spoken)
 
 
+def part_of(candidate: Candidate, part: Part) -> str:
+    """The text that a filter compares: the whole conversation, its question or its responses."""
+    if part == "question":
+        return question(candidate)
+    if part == "response":
+        return "\n".join(response.trace for response in responses(candidate))
+    return conversation(candidate)
+
+
 def last_box(text: str) -> Box | None:
     """The last box of a text; braces nest, and escaped ones do not count."""
     openings = list(_BOX.finditer(text))
@@ -155,6 +167,11 @@ def sentence_start(text: str, position: int) -> int:
 def tokens(text: str) -> list[str]:
     """Words and single signs, lower case: `3+4=7` is five tokens."""
     return _TOKEN.findall(text.lower())
+
+
+def normal(text: str) -> str:
+    """A text without what does not make it another: NFKC, case folded, single spaces."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _final(label: str, messages: Sequence[Message]) -> Response | None:

@@ -1,10 +1,8 @@
 """Is the final answer, letter for letter, the true one?"""
 
-import unicodedata
-
 from filters.answers import tidy
 from filters.base import Verifier
-from filters.text import responses, stated_answer
+from filters.text import normal, responses, stated_answer
 from schemas.row import Candidate
 from schemas.verdict import Verdict
 
@@ -29,18 +27,13 @@ class ExactAnswer(Verifier):
         found = responses(candidate)
         if not found:
             return self.verdict("skipped", "no response")
-        truth = normal(candidate.answer)
+        truth = normal(tidy(candidate.answer))
         for response in found:
             said = stated_answer(response.content)
-            same = said is not None and normal(said) == truth
+            same = said is not None and normal(tidy(said)) == truth
             if same == (response.label == "rejected"):
                 reason = "rejected side is right" if same else "answers differ"
                 if said is None:
                     reason = "no final answer"
                 return self.verdict("fail", reason, detail=f"{response.label}: {said!r}")
         return self.verdict("pass")
-
-
-def normal(answer: str) -> str:
-    """An answer as it is compared."""
-    return " ".join(unicodedata.normalize("NFKC", tidy(answer)).casefold().split())
