@@ -60,7 +60,7 @@ class Difference:
         names = ", ".join(COUNTS.names[:-1])
         table = run_query(
             f"SELECT {names}, count(*) AS rows FROM ({self._changes}) "
-            "GROUP BY ALL ORDER BY rows DESC, {names}",
+            f"GROUP BY ALL ORDER BY rows DESC, {names}",
             COUNTS,
         ).read_all()
         return [ChangeCount(**record) for record in table.to_pylist()]

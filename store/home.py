@@ -69,8 +69,8 @@ class Home:
         """Names of the datasets that exist, sorted."""
         if not self.datasets.is_dir():
             return []
-        logs = self.datasets.glob("*/rows/_delta_log")
-        return sorted(log.parent.parent.name for log in logs)
+        created = self.datasets.glob(f"*/rows/_delta_log/{0:020}.json")
+        return sorted(entry.parents[2].name for entry in created)
 
     def index(self, name: str) -> Path:
         """The folder of a dataset's diversity indexes."""

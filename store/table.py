@@ -17,7 +17,7 @@ from deltalake import (
     WriterProperties,
     write_deltalake,
 )
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 
 from schemas.arrow import ROW_SCHEMA
 from store.faults import remedy_of
@@ -38,17 +38,23 @@ PROPERTIES = {
 WRITER = WriterProperties(compression="ZSTD", compression_level=3)
 
 
-def create_table(location: str, name: str) -> DeltaTable:
-    """A new table at `location`; if another process has just made it, that one."""
-    return DeltaTable.create(
-        location,
-        ROW_SCHEMA,
-        mode="ignore",
-        name=name,
-        partition_by=["status"],
-        configuration=PROPERTIES,
-        commit_properties=CommitProperties(custom_metadata=encode("create", {})),
-    )
+def create_table(location: str, name: str) -> None:
+    """Make a new table at `location`, unless another process is faster."""
+    try:
+        DeltaTable.create(
+            location,
+            ROW_SCHEMA,
+            name=name,
+            partition_by=["status"],
+            configuration=PROPERTIES,
+            # A second try would be version 1 of the other's table.
+            commit_properties=CommitProperties(
+                custom_metadata=encode("create", {}), max_commit_retries=0
+            ),
+        )
+    except DeltaError:
+        if not DeltaTable.is_deltatable(location):
+            raise
 
 
 def properties(

@@ -5,6 +5,7 @@ threads on import, so such children may use it, and start at once.
 """
 
 import multiprocessing
+import time
 from pathlib import Path
 
 from store.dataset import Dataset
@@ -35,3 +36,9 @@ def commit_batch(dataset: Dataset, run_id: str, batch: int) -> int | None:
     """Commit the rows that this batch of this run always has."""
     rows = make_rows(batch * ROWS_A_BATCH, (batch + 1) * ROWS_A_BATCH, run_id=run_id)
     return commit(dataset, rows, batch, run_id, cursor=str(batch))
+
+
+def create_at(path: Path, moment: float) -> None:
+    """Create the dataset at a moment that other processes were told as well."""
+    time.sleep(max(0.0, moment - time.time()))
+    Dataset.create(Home(path), "my-set")

@@ -12,6 +12,7 @@ from tests.store.committing import (
     PROCESSES,
     ROWS_A_BATCH,
     commit_batch,
+    create_at,
     repeat_batches,
     run_batches,
 )
@@ -82,3 +83,16 @@ def test_a_commit_returns_the_version_it_made(tmp_path: Path) -> None:
         if v.commit and v.commit.run_id == "mine"
     }
     assert versions == made
+
+
+def test_processes_that_create_a_dataset_at_once_share_it(tmp_path: Path) -> None:
+    for attempt in range(5):
+        home = Home(tmp_path / str(attempt))
+        moment = time.time() + 0.15
+        processes = [PROCESSES.Process(target=create_at, args=(home.path, moment)) for _ in "abc"]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+            assert process.exitcode == 0
+        assert Dataset.open(home, "my-set").version == 0
