@@ -99,7 +99,9 @@ def is_held_out(expression: Expression) -> bool:
 
 def write_trace(rng: random.Random, expression: Expression) -> str:
     """Steps in a random valid order, one equation a line, then the boxed answer."""
-    waiting, lines, done = operations(expression), [], set()
+    waiting = operations(expression)
+    lines: list[str] = []
+    done: set[int] = set()
     while waiting:
         ready = [b for b in waiting if all(_known(side, done) for side in (b.left, b.right))]
         branch = ready[0]

@@ -50,8 +50,9 @@ class Writing(Generic[Ticket]):
     def generation(self) -> Generation:
         """The result of a finished writing."""
         assert self.finish_reason
-        return Generation(as_text(self.raw), tuple(self.tokens), self.finish_reason,
-                          len(self.prompt))
+        return Generation(
+            as_text(self.raw), tuple(self.tokens), self.finish_reason, len(self.prompt)
+        )
 
 
 class RunningBatch(Generic[Ticket]):
@@ -84,8 +85,10 @@ class RunningBatch(Generic[Ticket]):
         prompt = self._vocabulary.prompt(job)
         limit = min(job.max_tokens, self._network.context - len(prompt))
         if limit < 1:
-            raise ValueError(f"the prompt has {len(prompt)} tokens; "
-                             f"the model's context holds {self._network.context}")
+            raise ValueError(
+                f"the prompt has {len(prompt)} tokens; "
+                f"the model's context holds {self._network.context}"
+            )
         return Writing(ticket, job, prompt, limit, uniforms(prompt, job.seed, limit))
 
     def join(self, writings: Sequence[Writing[Ticket]]) -> None:
@@ -133,14 +136,17 @@ class RunningBatch(Generic[Ticket]):
         logprobs = log_softmax(self._logits[: len(members)])
         ranked = np.argsort(-logprobs, axis=-1, kind="stable")
         chosen = choose(
-            logprobs, ranked,
+            logprobs,
+            ranked,
             np.array([m.job.temperature for m in members]),
             np.array([m.job.top_p for m in members]),
-            np.array([m.uniforms[len(m.tokens)] for m in members]))
+            np.array([m.uniforms[len(m.tokens)] for m in members]),
+        )
         for row, (member, token) in enumerate(zip(members, chosen.tolist(), strict=True)):
             best = ranked[row, : member.job.top_logprobs]
-            top = zip((vocabulary.texts[i] for i in best), logprobs[row, best].tolist(),
-                      strict=True)
+            top = zip(
+                (vocabulary.texts[i] for i in best), logprobs[row, best].tolist(), strict=True
+            )
             report = Token(vocabulary.texts[token], float(logprobs[row, token]), tuple(top))
             member.add(vocabulary.pieces[token], report, token == vocabulary.end)
         return chosen
@@ -151,8 +157,11 @@ class RunningBatch(Generic[Ticket]):
         lengths = self._lengths[:count]
         self._fit(int(lengths.max()) + 1)
         output = self._network.run(
-            tokens[:, None], lengths[:, None], np.arange(self._capacity) < lengths[:, None],
-            [(keys[:count], values[:count]) for keys, values in self._cache])
+            tokens[:, None],
+            lengths[:, None],
+            np.arange(self._capacity) < lengths[:, None],
+            [(keys[:count], values[:count]) for keys, values in self._cache],
+        )
         rows = np.arange(count)
         for (keys, values), (new_keys, new_values) in zip(self._cache, output.layers, strict=True):
             keys[rows, :, :, lengths] = new_keys[..., 0]
@@ -165,8 +174,12 @@ class RunningBatch(Generic[Ticket]):
         moved = self._members.pop()
         if row != last:
             self._members[row] = moved
-            for array in (self._lengths, self._logits, chosen,
-                          *(part for layer in self._cache for part in layer)):
+            for array in (
+                self._lengths,
+                self._logits,
+                chosen,
+                *(part for layer in self._cache for part in layer),
+            ):
                 array[row] = array[last]
 
     def _fit(self, longest: int) -> None:

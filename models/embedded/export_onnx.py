@@ -61,8 +61,9 @@ class Graph:
 
     def weight(self, name: str, *shape: int) -> str:
         """A weight that is handed over at load time: declared, not stored."""
-        tensor = TensorProto(name=name, data_type=TensorProto.DOUBLE, dims=shape,
-                             data_location=TensorProto.EXTERNAL)
+        tensor = TensorProto(
+            name=name, data_type=TensorProto.DOUBLE, dims=shape, data_location=TensorProto.EXTERNAL
+        )
         tensor.external_data.add(key="location", value="model.safetensors")
         self.weights.append(tensor)
         return name
@@ -99,19 +100,34 @@ class Sizes:
     def of(cls, config: dict[str, Any]) -> Sizes:
         """Reads the sizes. Raises KeyError where the configuration is not a Llama's."""
         return cls(
-            config["vocab_size"], config["max_position_embeddings"], config["hidden_size"],
-            config["intermediate_size"], config["num_hidden_layers"],
-            config["num_attention_heads"], config["num_key_value_heads"], config["head_dim"],
-            config["rms_norm_eps"])
+            config["vocab_size"],
+            config["max_position_embeddings"],
+            config["hidden_size"],
+            config["intermediate_size"],
+            config["num_hidden_layers"],
+            config["num_attention_heads"],
+            config["num_key_value_heads"],
+            config["head_dim"],
+            config["rms_norm_eps"],
+        )
 
 
 def build(config: dict[str, Any]) -> onnx.ModelProto:
     """The whole model for a Llama `config` with tied embeddings."""
     sizes, graph = Sizes.of(config), Graph()
     embedding = graph.weight("model.embed_tokens.weight", sizes.vocabulary, sizes.hidden)
-    tables = [graph.add("Unsqueeze", graph.add(
-        "Gather", graph.weight(f"rotary.{name}", sizes.context, sizes.head // 2), "positions"),
-        graph.shape(2)) for name in ("cos", "sin")]
+    tables = [
+        graph.add(
+            "Unsqueeze",
+            graph.add(
+                "Gather",
+                graph.weight(f"rotary.{name}", sizes.context, sizes.head // 2),
+                "positions",
+            ),
+            graph.shape(2),
+        )
+        for name in ("cos", "sin")
+    ]
     state = graph.add("Gather", embedding, "tokens")
     for layer in range(sizes.layers):
         state = graph.add("Add", state, attention(graph, sizes, layer, state, tables))
@@ -135,28 +151,44 @@ def attention(graph: Graph, sizes: Sizes, layer: int, state: str, tables: list[s
     queries = graph.add("Mul", queries, graph.number(sizes.head**-0.5))
     # The query heads that share a key head are rows of one product: (B, key heads, groups * T, D).
     queries = graph.add("Reshape", queries, graph.shape(0, sizes.key_heads, -1, sizes.head))
-    keys = graph.add("Transpose", rotate(graph, sizes, project("k", sizes.key_heads), tables),
-                     perm=[0, 2, 3, 1], output=f"new_keys.{layer}")
-    values = graph.add("Transpose", project("v", sizes.key_heads), perm=[0, 2, 1, 3],
-                       output=f"new_values.{layer}")
+    keys = graph.add(
+        "Transpose",
+        rotate(graph, sizes, project("k", sizes.key_heads), tables),
+        perm=[0, 2, 3, 1],
+        output=f"new_keys.{layer}",
+    )
+    values = graph.add(
+        "Transpose", project("v", sizes.key_heads), perm=[0, 2, 1, 3], output=f"new_values.{layer}"
+    )
     # Cached and new tokens are multiplied apart, so that the cache is never copied. New ones come
     # first, so that spare room at the end of the cache moves no number to another place in a sum.
     old = graph.add("MatMul", queries, f"keys.{layer}")
     new = graph.add("MatMul", queries, keys)
     scores = graph.add("Concat", new, old, axis=-1)
-    apart = graph.add("Concat", graph.add("Shape", keys, start=0, end=2), graph.shape(groups),
-                      graph.add("Shape", "mask", start=3, end=5), axis=0)
+    apart = graph.add(
+        "Concat",
+        graph.add("Shape", keys, start=0, end=2),
+        graph.shape(groups),
+        graph.add("Shape", "mask", start=3, end=5),
+        axis=0,
+    )
     together = graph.add("Shape", scores)
     scores = graph.add("Add", graph.add("Reshape", scores, apart), "mask")
     shares = graph.add("Reshape", graph.add("Softmax", scores, axis=-1), together)
-    lengths = graph.add("Concat", *(graph.add("Shape", part, start=3, end=4)
-                                    for part in (new, old)), axis=0)
+    lengths = graph.add(
+        "Concat", *(graph.add("Shape", part, start=3, end=4) for part in (new, old)), axis=0
+    )
     new, old = graph.split(shares, lengths, 2)
-    mixed = graph.add("Add", graph.add("MatMul", old, f"values.{layer}"),
-                      graph.add("MatMul", new, values))
+    mixed = graph.add(
+        "Add", graph.add("MatMul", old, f"values.{layer}"), graph.add("MatMul", new, values)
+    )
     # Back to (B, T, heads * D).
-    heads = graph.add("Concat", graph.add("Shape", keys, start=0, end=1),
-                      graph.shape(sizes.heads, -1, sizes.head), axis=0)
+    heads = graph.add(
+        "Concat",
+        graph.add("Shape", keys, start=0, end=1),
+        graph.shape(sizes.heads, -1, sizes.head),
+        axis=0,
+    )
     mixed = graph.add("Transpose", graph.add("Reshape", mixed, heads), perm=[0, 2, 1, 3])
     mixed = graph.add("Reshape", mixed, graph.shape(0, 0, sizes.heads * sizes.head))
     return linear(graph, mixed, f"{name}.o_proj", sizes.heads * sizes.head, sizes.hidden)
@@ -169,16 +201,16 @@ def feed_forward(graph: Graph, sizes: Sizes, layer: int, state: str) -> str:
     gate = linear(graph, state, f"{name}.gate_proj", sizes.hidden, sizes.inner)
     gate = graph.add("Mul", gate, graph.add("Sigmoid", gate))
     up = linear(graph, state, f"{name}.up_proj", sizes.hidden, sizes.inner)
-    return linear(graph, graph.add("Mul", gate, up), f"{name}.down_proj",
-                  sizes.inner, sizes.hidden)
+    return linear(graph, graph.add("Mul", gate, up), f"{name}.down_proj", sizes.inner, sizes.hidden)
 
 
 def normalise(graph: Graph, sizes: Sizes, state: str, name: str) -> str:
     """Root-mean-square normalisation over the last axis."""
     mean = graph.add("ReduceMean", graph.add("Mul", state, state), graph.shape(-1))
     scale = graph.add("Sqrt", graph.add("Add", mean, graph.number(sizes.epsilon)))
-    return graph.add("Mul", graph.add("Div", state, scale),
-                     graph.weight(f"{name}.weight", sizes.hidden))
+    return graph.add(
+        "Mul", graph.add("Div", state, scale), graph.weight(f"{name}.weight", sizes.hidden)
+    )
 
 
 def linear(graph: Graph, state: str, name: str, inputs: int, outputs: int) -> str:
@@ -206,11 +238,17 @@ def _model(graph: Graph, sizes: Sizes) -> onnx.ModelProto:
         for into, prefix, length in ((inputs, "", "P"), (outputs, "new_", "T")):
             into.append(tensor(f"{prefix}keys.{layer}", ["B", sizes.key_heads, sizes.head, length]))
             into.append(
-                tensor(f"{prefix}values.{layer}", ["B", sizes.key_heads, length, sizes.head]))
-    body = helper.make_graph(graph.nodes, "llama", inputs, outputs,
-                             initializer=[*graph.constants, *graph.weights])
-    return helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9,
-                             producer_name="synthmill")
+                tensor(f"{prefix}values.{layer}", ["B", sizes.key_heads, length, sizes.head])
+            )
+    body = helper.make_graph(
+        graph.nodes, "llama", inputs, outputs, initializer=[*graph.constants, *graph.weights]
+    )
+    return helper.make_model(
+        body,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=9,
+        producer_name="synthmill",
+    )
 
 
 if __name__ == "__main__":

@@ -26,8 +26,9 @@ WEIGHTS = Path(__file__).parent / "weights"
 class LanguageModel:
     """A loaded model. Not for several threads at once: see `BatchedLanguageModel`."""
 
-    def __init__(self, folder: Path = WEIGHTS, batch_size: int = 64,
-                 threads: int | None = None) -> None:
+    def __init__(
+        self, folder: Path = WEIGHTS, batch_size: int = 64, threads: int | None = None
+    ) -> None:
         """Loads the model in `folder`; at most `batch_size` sequences run together."""
         self._network = Network(folder, threads)
         self._vocabulary = Vocabulary(folder)
@@ -54,8 +55,10 @@ class LanguageModel:
         start = self._vocabulary.prompt(Job(prompt))
         row = self._vocabulary.prompt(Job(prompt, prefix=text))
         if len(row) > self._network.context:
-            raise ValueError(f"prompt and text have {len(row)} tokens; "
-                             f"the model's context holds {self._network.context}")
+            raise ValueError(
+                f"prompt and text have {len(row)} tokens; "
+                f"the model's context holds {self._network.context}"
+            )
         logprobs = log_softmax(self._network.prefill([row]).logits[0])
         names, tokens = self._vocabulary.texts, []
         for place in range(len(start), len(row)):

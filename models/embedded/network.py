@@ -57,12 +57,15 @@ class Network:
         self._weights = _weights(folder / "model.safetensors", self.context, self.head, theta)
         options.add_external_initializers(
             list(self._weights),
-            [onnxruntime.OrtValue.ortvalue_from_numpy(w) for w in self._weights.values()])
+            [onnxruntime.OrtValue.ortvalue_from_numpy(w) for w in self._weights.values()],
+        )
         self._session = onnxruntime.InferenceSession(
-            (folder / "graph.onnx").read_bytes(), options, providers=["CPUExecutionProvider"])
+            (folder / "graph.onnx").read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
 
-    def run(self, tokens: Integers, positions: Integers, visible: NDArray[np.bool_],
-            cache: Layers) -> Output:
+    def run(
+        self, tokens: Integers, positions: Integers, visible: NDArray[np.bool_], cache: Layers
+    ) -> Output:
         """One pass over `tokens` (B, T) at `positions` (B, T), after `cache` with P entries each.
 
         `visible` (B, P): which cache entries a sequence may see; new tokens see each other
@@ -85,14 +88,22 @@ class Network:
         for index, row in enumerate(rows):
             tokens[index, : len(row)] = row
         positions = np.broadcast_to(np.arange(width), tokens.shape)
-        return self.run(tokens, np.ascontiguousarray(positions),
-                        np.zeros((len(rows), 0), bool), self.empty_cache(len(rows), 0))
+        return self.run(
+            tokens,
+            np.ascontiguousarray(positions),
+            np.zeros((len(rows), 0), bool),
+            self.empty_cache(len(rows), 0),
+        )
 
     def empty_cache(self, rows: int, length: int) -> Layers:
         """A zeroed cache for `rows` sequences of up to `length` tokens."""
-        return [(np.zeros((rows, self.key_heads, self.head, length)),
-                 np.zeros((rows, self.key_heads, length, self.head)))
-                for _ in range(self.layers)]
+        return [
+            (
+                np.zeros((rows, self.key_heads, self.head, length)),
+                np.zeros((rows, self.key_heads, length, self.head)),
+            )
+            for _ in range(self.layers)
+        ]
 
 
 def _weights(path: Path, context: int, head: int, theta: float) -> dict[str, Floats]:

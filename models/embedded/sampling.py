@@ -28,8 +28,9 @@ def log_softmax(logits: Floats) -> Floats:
     return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
-def choose(logprobs: Floats, ranked: Integers, temperature: Floats, top_p: Floats,
-           uniform: Floats) -> Integers:
+def choose(
+    logprobs: Floats, ranked: Integers, temperature: Floats, top_p: Floats, uniform: Floats
+) -> Integers:
     """One token id a row, by inverting the cumulative distribution at `uniform`.
 
     `logprobs` (B, V); `ranked` (B, V) ids by falling probability; the others (B,).

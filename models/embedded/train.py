@@ -26,7 +26,7 @@ from models.embedded.tokenizer import CONTEXT, SOLUTION, build_tokenizer, layout
 
 VOCABULARY = 448
 TOKENIZER_PROBLEMS = 20_000
-BATCH, MICRO_BATCHES = 32, 2
+BATCH, MICRO_BATCHES = 32, 4
 MUON_RATE, ADAM_RATE = 1e-2, 3e-3
 WARM_UP_STEPS = 50
 DECAY_FROM = 0.15
@@ -95,8 +95,13 @@ def train(
             print(f"step {step} minute {minutes:.1f} tokens {seen} loss {loss:.4f}", flush=True)
         if minutes - saved >= arguments.save:
             saved = minutes
-            save(model, tokenizer, arguments.out / f"minute-{minutes:.0f}", step, seen, minutes)
-    save(model, tokenizer, arguments.out, step, seen, minutes)
+            save(
+                model,
+                tokenizer,
+                arguments.out / f"minute-{minutes:.0f}",
+                record(arguments, step, seen, minutes),
+            )
+    save(model, tokenizer, arguments.out, record(arguments, step, seen, minutes))
 
 
 def build_optimizers(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
@@ -174,28 +179,41 @@ def pad(rows: list[list[int]], solution: int, padding: int) -> tuple[torch.Tenso
     return tokens, labels
 
 
-def save(
-    model: LlamaForCausalLM,
-    tokenizer: PreTrainedTokenizerFast,
-    folder: Path,
-    steps: int,
-    tokens: int,
-    minutes: float,
-) -> None:
-    """Writes a standard Llama checkpoint and what it took to `folder`."""
-    model.generation_config = GenerationConfig(
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
+def record(
+    arguments: argparse.Namespace, steps: int, tokens: int, minutes: float
+) -> dict[str, int | float | str]:
+    """What a checkpoint took, for its card."""
+    length = (
+        f"--minutes {arguments.minutes:g}" if arguments.minutes else f"--steps {arguments.steps}"
     )
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    record = {
+    return {
+        "command": f"python -m models.embedded.train --out DIR {length} --seed {arguments.seed}",
+        "seed": arguments.seed,
         "steps": steps,
         "problems": steps * BATCH,
         "tokens": tokens,
         "minutes": round(minutes, 1),
         "torch": torch.__version__,
     }
-    (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def save(
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    folder: Path,
+    facts: dict[str, int | float | str],
+) -> None:
+    """Writes a standard Llama checkpoint and its `training.json` to `folder`."""
+    model.generation_config = GenerationConfig(
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
+    )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    # Transformers 5 writes the name of a class that older readers do not know.
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
+    (folder / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -38,10 +38,11 @@ class Vocabulary:
         """The bytes of every token, by id; special tokens have none."""
         special = self._tokenizer.get_added_tokens_decoder()
         letters = _byte_of_letter()
-        size = self._tokenizer.get_vocab_size()
-        return [b"" if index in special else
-                bytes(letters[letter] for letter in self._tokenizer.id_to_token(index))
-                for index in range(size)]
+        pieces = [b""] * self._tokenizer.get_vocab_size()
+        for name, index in self._tokenizer.get_vocab().items():
+            if index not in special:
+                pieces[index] = bytes(letters[letter] for letter in name)
+        return pieces
 
     @cached_property
     def texts(self) -> list[str]:
@@ -56,8 +57,12 @@ def as_text(pieces: bytes | Sequence[int]) -> str:
 
 def _byte_of_letter() -> dict[str, int]:
     """The byte that each letter of a byte-level BPE vocabulary stands for (as in GPT-2)."""
-    plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1),
-             *range(ord("®"), ord("ÿ") + 1)]
+    plain = [
+        *range(ord("!"), ord("~") + 1),
+        *range(ord("¡"), ord("¬") + 1),
+        *range(ord("®"), ord("ÿ") + 1),
+    ]
     others = [byte for byte in range(256) if byte not in plain]
     return {chr(byte): byte for byte in plain} | {
-        chr(256 + index): byte for index, byte in enumerate(others)}
+        chr(256 + index): byte for index, byte in enumerate(others)
+    }

@@ -1,0 +1,10 @@
+"""One loaded model for all tests of the folder."""
+
+import pytest
+
+from models.embedded.language_model import LanguageModel
+
+
+@pytest.fixture(scope="session")
+def model():
+    return LanguageModel()
