@@ -5,6 +5,7 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
+from filters.base import Filter
 from models.pool import Models
 from pipelines.plan import Plan, make_plan
 from schemas.errors import InputError
@@ -54,7 +55,8 @@ async def _models(recipe: Recipe) -> str:
 
 
 def _filters(plan: Plan) -> str:
-    filters = [stage.filter for stage in (*plan.verifiers, *plan.diversity)]
+    filters: list[Filter] = [stage.filter for stage in plan.verifiers]
+    filters += [stage.filter for stage in plan.diversity]
     for found in filters:
         found.prepare()
     return ", ".join(found.name for found in filters) or "none"

@@ -5,9 +5,10 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 
 from generators.base import Context, Generator, Outcome, Task
 from generators.sources.base import BadInput, Source
+from models.prompt import Prompt
 from schemas.base import Record, Settings
 from schemas.lineage import Source as Origin
-from schemas.messages import assistant, user
+from schemas.messages import Message, assistant, user
 from schemas.row import Candidate
 
 
@@ -94,3 +95,33 @@ class Rounds(Generator):
         done, _ = map(int, (state or "0 0").split())
         total = sum(int(row.messages[1].content or 0) for o in outcomes for row in o.rows)
         return f"{done + 1} {total}"
+
+
+class Question(Prompt[str]):
+    """A question with its number in it, so that every request is another."""
+
+    number: int
+    take: int
+
+    def messages(self) -> tuple[Message, ...]:
+        return (user(f"question {self.number}, take {self.take}"),)
+
+
+class AsksSettings(Settings):
+    takes: int = 2
+
+
+class Asks(Generator):
+    """Asks the model `takes` questions for each number, and emits every answer."""
+
+    name = "asks"
+    item = Number
+    Settings = AsksSettings
+
+    async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
+        for take in range(self.settings.takes):
+            prompt = Question(number=task.item.value, take=take)
+            (reply,) = await context.ask(prompt, purpose=f"take {take}")
+            yield Candidate(
+                kind="sft", messages=[*prompt.messages(), assistant(reply.unwrap())], answer="x"
+            )

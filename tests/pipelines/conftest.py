@@ -1,0 +1,37 @@
+"""What the engine's tests share."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.recipe import Recipe
+from schemas.row import Row
+from store.dataset import Dataset
+from store.home import Home
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "factory")
+
+
+def recipe(part: str = "Squares", /, **changes: Any) -> Recipe:
+    """A recipe over our own parts; mappings in `changes` are merged into the defaults."""
+    data: dict[str, Any] = {
+        "name": "numbers",
+        "source": {"type": "tests.pipelines.parts:Numbers"},
+        "generator": {"name": f"tests.pipelines.parts:{part}"},
+        "models": {},
+        "output": {"dataset": "numbers"},
+    }
+    for key, value in changes.items():
+        data[key] = {**data[key], **value} if isinstance(data.get(key), dict) else value
+    return Recipe.model_validate(data)
+
+
+def rows(home: Home, status: Any = "accepted", dataset: str = "numbers") -> list[Row]:
+    """The rows of a dataset without what differs from run to run, in a fixed order."""
+    found = Dataset.open(home, dataset).rows(status=status)
+    bare = (r.model_copy(update={"run_id": "", "created_at": None}) for r in found)
+    return sorted(bare, key=lambda r: (r.task_key, r.id))
