@@ -52,7 +52,7 @@ class Balancer:
     def answered(self, slot: Slot) -> None:
         """Say that the call in `slot` was answered."""
         self.last_answer = monotonic()
-        slot.endpoint.answered()
+        slot.endpoint.answered(self.last_answer, slot.started)
 
     def check_patience(self) -> None:
         """For a call that has just failed.

@@ -17,8 +17,8 @@ class ModelClient:
     """One model role, as generators and filters use it."""
 
     def __init__(self, backend: Backend, price: Price, answers: Answers, ledger: Ledger) -> None:
-        self._backend = backend
         self._price = price
+        self._backend = backend
         self._answers = answers
         self._ledger = ledger
 

@@ -6,19 +6,20 @@ Time is a monotonic clock's, in seconds, and always handed in.
 from dataclasses import dataclass
 
 START = 16.0  # calls at once before anything is known of a server
-DECREASE = 0.75  # what is left of the limit after the server said that it was too much
-FAILURES_TO_OPEN = 5  # failures in a row, with no answer between, that count as dead
+FAILURES_TO_OPEN = 10  # failures in a row, with no answer between, that count as dead
 LIMITED_TO_PAUSE = 3  # refusals for rate in a row that hold up every call, not only the refused
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0  # between two probes of a dead server
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 15.0  # between two probes of a dead server
 
 
 @dataclass(slots=True, eq=False)
 class Endpoint:
     """The state of one server: an adaptive limit of calls at once, and a circuit breaker.
 
-    The limit grows by one for every call until the server first says that it is too much, and by
-    one a round of calls from then on; each time it is too much, a quarter goes. A server that
-    fails again and again counts as dead: one probe at a time is let through, ever more rarely.
+    The limit is judged after each round of as many calls as it allows. It doubles until the server
+    first says that it is too much, and grows by one from then on; a round in which a share of the
+    calls was too much takes half that share off it (the rule of DCTCP), so that it settles just
+    above what the server takes, and a refusal now and then costs little. A server that fails
+    again and again counts as dead: one probe at a time is let through, ever more rarely.
     """
 
     url: str
@@ -34,7 +35,9 @@ class Endpoint:
     _failures: int = 0
     _refusals: int = 0
     _eager: bool = True
-    _reduced_at: float = 0.0
+    _round_began: float = 0.0
+    _round_calls: int = 0
+    _round_refused: int = 0
 
     def __post_init__(self) -> None:
         self.limit = min(START, self.ceiling)
@@ -62,18 +65,17 @@ class Endpoint:
         if probe:
             self._probing = False
 
-    def answered(self) -> None:
+    def answered(self, now: float, started: float) -> None:
         """A call was answered: the server lives, and may take more."""
         self.failing_since = None
         self.broken = False
         self._failures = self._refusals = self._probes = 0
-        if self.busy >= int(self.limit) * 0.9:
-            self.limit = min(self.ceiling, self.limit + (1 if self._eager else 1 / self.limit))
+        self._count(now, started, refused=False)
 
     def refused(self, now: float, started: float, wait: float, patience: float) -> None:
         """The server said that it was too much (429, 503), and to come back after `wait`."""
         self._note(now, "rate limited")
-        self._reduce(now, started)
+        self._count(now, started, refused=True)
         self._refusals += 1
         # One refusal among answers is that call's own; refusals only, or a long wait, are all's.
         if self._refusals >= LIMITED_TO_PAUSE or wait > patience:
@@ -85,7 +87,7 @@ class Endpoint:
         self._failures += 1
         # A lost call hangs now and then; several in a row are what an overloaded server does.
         if kind == "timed out" and self._failures > 1:
-            self._reduce(now, started)
+            self._count(now, started, refused=True)
         opens = not self.broken and (absent or self._failures >= FAILURES_TO_OPEN)
         if opens or probe:
             self.broken = True
@@ -97,12 +99,21 @@ class Endpoint:
         if self.failing_since is None:
             self.failing_since = now
 
-    def _reduce(self, now: float, started: float) -> None:
-        # Calls that were under way when the limit was last cut say nothing of the new limit.
-        if started >= self._reduced_at:
+    def _count(self, now: float, started: float, *, refused: bool) -> None:
+        """Add a call to the round, and judge the limit when the round is full."""
+        if started < self._round_began:
+            return  # it was sent under an earlier limit and says nothing of this one
+        self._round_calls += 1
+        self._round_refused += refused
+        if self._round_calls < int(self.limit):
+            return
+        share = self._round_refused / self._round_calls
+        if share:
             self._eager = False
-            self._reduced_at = now
-            self.limit = max(1.0, self.limit * DECREASE)
+            self.limit = max(1.0, self.limit * (1 - share / 2))
+        elif self.busy >= 0.9 * int(self.limit):  # only a limit that is used has proved itself
+            self.limit = min(self.ceiling, self.limit * 2 if self._eager else self.limit + 1)
+        self._round_began, self._round_calls, self._round_refused = now, 0, 0
 
     def describe(self, now: float) -> str | None:
         """What is wrong, and when it is tried again; None when nothing is."""

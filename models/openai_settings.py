@@ -1,4 +1,4 @@
-"""Settings of the `openai` back end."""
+"""Settings of the back ends that speak to OpenAI-compatible servers."""
 
 from typing import Any, Literal
 
@@ -7,25 +7,28 @@ from yarl import URL
 
 from models.backends.base import BackendSettings
 from models.openai_request import PrefixStyle, SchemaStyle
+from schemas.errors import InputError
 
-SECRET_HEADERS = ("authorization", "cookie", "key", "token", "secret")
+SECRETS = ("authorization", "cookie", "key", "token", "secret", "password")
 BASE_TEMPLATE = "{% for message in messages %}{{ message.content }}\n\n{% endfor %}"
 SHAPING = {"api", "prefix", "template", "json_style", "extra_body", "omit"}
 
 
-class OpenAISettings(BackendSettings):
-    """How an endpoint is reached, and what it understands."""
+def refuse_secrets(values: dict[str, str], cure: str) -> dict[str, str]:
+    """`values`, none of whose names speaks of a secret: recipes are stored with what they make.
 
-    base_url: tuple[str, ...] = Field(
-        description="address up to and with /v1, or a list of them: calls are balanced"
-    )
-    api_key_env: str | None = Field(
-        default=None, description="name of the environment variable that holds the key"
-    )
-    api_key_header: str = Field(
-        default="Authorization", description="header of the key; any other one takes it bare"
-    )
-    headers: dict[str, str] = Field(default={}, description="more headers, none of them secret")
+    Raises:
+        ValueError: one does; `cure` says what to do instead.
+    """
+    for name in values:
+        if any(word in name.lower() for word in SECRETS):
+            raise ValueError(f"{name} looks secret: {cure}")
+    return values
+
+
+class WireSettings(BackendSettings):
+    """How an OpenAI-compatible server is spoken to, wherever it runs."""
+
     connect_seconds: float = Field(default=10.0, gt=0)
     stall_seconds: float = Field(
         default=60.0, gt=0, description="longest silence in the middle of an answer"
@@ -63,28 +66,45 @@ class OpenAISettings(BackendSettings):
     max_request_mb: float = Field(default=64.0, gt=0)
     max_response_mb: float = Field(default=64.0, gt=0)
 
+
+class OpenAISettings(WireSettings):
+    """How an endpoint is reached, and what it understands."""
+
+    base_url: tuple[str, ...] = Field(
+        min_length=1,
+        description="address up to and with /v1, or a list of them: calls are balanced",
+    )
+    api_key_env: str | None = Field(
+        default=None, description="name of the environment variable that holds the key"
+    )
+    api_key_header: str = Field(
+        default="Authorization", description="header of the key; any other one takes it bare"
+    )
+    headers: dict[str, str] = Field(default={}, description="more headers, none of them secret")
+
     @field_validator("base_url", mode="before")
     @classmethod
     def _as_list(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
-    @field_validator("base_url")
-    @classmethod
-    def _reachable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value:
-            raise ValueError("at least one address is needed")
-        for text in value:
-            url = URL(text)
-            if url.scheme not in ("http", "https") or not url.host:
-                raise ValueError("an address looks like http://host:8000/v1")
-            if url.user or url.password or url.query:
-                raise ValueError("an address holds no user, password or query: use api_key_env")
-        return tuple(text.rstrip("/") for text in value)
-
     @field_validator("headers")
     @classmethod
     def _not_secret(cls, value: dict[str, str]) -> dict[str, str]:
-        for name in value:
-            if any(word in name.lower() for word in SECRET_HEADERS):
-                raise ValueError(f"{name} looks secret: use api_key_env and api_key_header")
-        return value
+        return refuse_secrets(value, "use api_key_env and api_key_header")
+
+
+def checked_address(text: str) -> str:
+    """An address without a slash at its end.
+
+    Raises:
+        InputError: it is none, or it holds a secret; the message does not repeat it.
+    """
+    try:
+        url = URL(text)
+    except ValueError:
+        url = URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise InputError("base_url: an address looks like http://host:8000/v1")
+    if url.user or url.password or url.query:
+        raise InputError("base_url holds no user, password or query: use api_key_env")
+    return text.rstrip("/")

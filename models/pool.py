@@ -7,8 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pydantic import ValidationError
-
 from models.answers import Answers
 from models.backends.base import Backend, Refused, Unavailable
 from models.cache import ResponseCache
@@ -19,6 +17,7 @@ from schemas.identity import canonical_json
 from schemas.plugins import load_plugin
 from schemas.recipe import ModelSpec
 from schemas.report import StageUsage
+from schemas.validation import validated
 
 BACKENDS = ("models.backends",)
 
@@ -126,10 +125,5 @@ def _identity(spec: ModelSpec) -> str:
 
 def _backend(role: str, spec: ModelSpec, patience: float) -> Backend:
     cls: type[Backend] = load_plugin(Backend, spec.backend, BACKENDS)  # type: ignore[type-abstract]
-    try:
-        settings = cls.Settings.model_validate(spec.settings)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in ("models", role, "settings", *first["loc"]))
-        raise InputError(f"{where}: {first['msg']}") from error
+    settings = validated(cls.Settings, spec.settings, f"models.{role}.settings")
     return cls(spec, settings, patience=patience)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ from models.balancer import Balancer, Slot
 from models.endpoint import Endpoint
 from models.openai_request import chat_body, encode, text_body
 from models.openai_response import from_chat, from_text, served_models
-from models.openai_settings import SHAPING, OpenAISettings
+from models.openai_settings import SHAPING, OpenAISettings, WireSettings, checked_address
 from models.prompt import Prompt
 from models.transport import Limited, Limits, Rejected, Transport, Trouble
 from models.wire import Completion, Request
@@ -41,11 +42,10 @@ class OpenAI(Backend):
     name: ClassVar[str] = "openai"
     Settings: ClassVar[type[BackendSettings]] = OpenAISettings
 
-    def __init__(
-        self, spec: ModelSpec, settings: OpenAISettings, *, patience: float = 300.0
-    ) -> None:
+    def __init__(self, spec: ModelSpec, settings: WireSettings, *, patience: float = 300.0) -> None:
         super().__init__(spec, settings, patience=patience)
-        self.settings: OpenAISettings = settings
+        self.settings: WireSettings = settings
+        self._key_name: str | None = None
         self._samples = settings.max_samples
         self._random = Random()  # jitter only: it spreads retries, and no row depends on it
         self._transport: Transport | None = None
@@ -65,25 +65,26 @@ class OpenAI(Backend):
         """Read the key and set up the connections; the server itself is not asked yet.
 
         Raises:
-            InputError: the environment variable of the key is not set.
+            InputError: the environment variable of the key is not set, or an address is wrong.
         """
-        await self.connect(self.settings.base_url)
-
-    async def connect(self, urls: tuple[str, ...]) -> None:
-        """Set up the connections to the servers at `urls`; raises as `open` does."""
-        settings = self.settings
-        key = self._key()
-        headers = dict(settings.headers)
+        assert isinstance(self.settings, OpenAISettings)
+        key = self._key(self.settings.api_key_env)
+        headers = dict(self.settings.headers)
         if key is not None:
-            bearer = settings.api_key_header.lower() == "authorization"
-            headers[settings.api_key_header] = f"Bearer {key}" if bearer else key
+            name = self.settings.api_key_header
+            headers[name] = f"Bearer {key}" if name.lower() == "authorization" else key
+        self.connect([checked_address(url) for url in self.settings.base_url], headers, key)
+
+    def connect(self, urls: Sequence[str], headers: Mapping[str, str], secret: str | None) -> None:
+        """Set up the connections; `secret` is hidden wherever a server repeats it."""
+        settings = self.settings
         limits = Limits(
             connect=settings.connect_seconds,
             stall=settings.stall_seconds,
             total=settings.total_seconds,
             response_bytes=int(settings.max_response_mb * MEGABYTE),
         )
-        self._transport = Transport(headers, limits, secret=key)
+        self._transport = Transport(headers, limits, secret=secret)
         endpoints = [Endpoint(url, settings.max_concurrency) for url in urls]
         self._balancer = Balancer(endpoints, self.patience)
 
@@ -142,10 +143,10 @@ class OpenAI(Backend):
         urls = ", ".join(endpoint.url for endpoint in self._balancer.endpoints)
         return f"{self.name}: {urls} serves {self.spec.model}"
 
-    def _key(self) -> str | None:
-        name = self.settings.api_key_env
+    def _key(self, name: str | None) -> str | None:
         if name is None:
             return None
+        self._key_name = name
         key = os.environ.get(name, "").strip()
         if not key:
             raise InputError(f"the environment variable {name}, which holds the key, is not set")
@@ -172,10 +173,9 @@ class OpenAI(Backend):
         read = from_chat if call.path == "/chat/completions" else from_text
         completions = read(answer, call.n)
         self._balancer.answered(slot)
-        # Servers that do not know `n` give one choice: ask for as many as they give from now on.
-        self._samples = (
-            min(self._samples, len(completions)) if len(completions) < call.n else (self._samples)
-        )
+        if len(completions) < call.n:
+            # Servers that do not know `n` give one choice: from now on, ask for what they give.
+            self._samples = min(self._samples, len(completions))
         return completions
 
     def _setback(self, call: Call, slot: Slot, trouble: Trouble) -> float:
@@ -202,7 +202,7 @@ class OpenAI(Backend):
     def _refusal(self, error: Rejected, prompt: str) -> Refused:
         """What a rejection means to the user, in one line."""
         if error.status in (401, 403):
-            name = self.settings.api_key_env
+            name = self._key_name
             cure = f"the key in {name} is not accepted" if name else "give a key: api_key_env"
             return WrongSetup(f"{error}; {cure}")
         if error.status == 404:

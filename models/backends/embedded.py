@@ -1,0 +1,151 @@
+"""The back end in the package: a small language model, and rules that read typed prompts.
+
+It is for trying, tests and deterministic runs without a server; what it makes says so in `model`.
+"""
+
+import asyncio
+import hashlib
+from pathlib import Path
+from random import Random
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from models.backends.base import Backend, BackendSettings, Refused, WrongSetup
+from models.embedded.batched import BatchedLanguageModel
+from models.embedded.jobs import Generation, Job
+from models.embedded.language_model import WEIGHTS, LanguageModel
+from models.prompt import Continuation, Prompt
+from models.token_text import matched
+from models.wire import Alternative, Completion, Request, Token
+from schemas.errors import InputError, nearest
+from schemas.identity import keyed_seed
+from schemas.recipe import ModelSpec
+
+MODEL = "synthmill-lm"
+# What decides the answers; the graph only runs it.
+HASHED = ("model.safetensors", "tokenizer.json", "chat_template.jinja")
+
+
+class EmbeddedSettings(BackendSettings):
+    """Settings of the embedded back end."""
+
+    batch_size: int = Field(default=64, ge=1, description="answers written side by side")
+    threads: int | None = Field(default=None, ge=1, description="processor threads; default all")
+
+
+class Embedded(Backend):
+    """Answers by the prompt's own rule, or with the shipped language model."""
+
+    name: ClassVar[str] = "embedded"
+    Settings: ClassVar[type[BackendSettings]] = EmbeddedSettings
+
+    def __init__(
+        self, spec: ModelSpec, settings: EmbeddedSettings, *, patience: float = 300.0
+    ) -> None:
+        """See `Backend`.
+
+        Raises:
+            InputError: the recipe names another model than the shipped one.
+        """
+        super().__init__(spec, settings, patience=patience)
+        self.settings: EmbeddedSettings = settings
+        if spec.model != MODEL:
+            hint = nearest(spec.model, [MODEL])
+            raise InputError(
+                f"the embedded back end has no model {spec.model!r}{hint}: it is {MODEL}; "
+                "for another one give backend openai or vllm"
+            )
+        self._model = f"{MODEL}@{_fingerprint(WEIGHTS)}"
+
+    @property
+    def model(self) -> str:
+        """`synthmill-lm@` and a hash of the weights: other weights are another model."""
+        return self._model
+
+    async def open(self) -> None:
+        """Load the model."""
+        self._language_model = await asyncio.to_thread(
+            LanguageModel, batch_size=self.settings.batch_size, threads=self.settings.threads
+        )
+        self._writer = BatchedLanguageModel(self._language_model)
+
+    async def close(self) -> None:
+        """End the model's thread."""
+        if hasattr(self, "_writer"):
+            await asyncio.to_thread(self._writer.close)
+
+    async def complete(self, request: Request, prompt: Prompt[Any]) -> list[Completion]:
+        """All samples; each depends on the request's seed and its own index alone."""
+        indices = range(request.first, request.first + request.n)
+        return await asyncio.gather(*(self._sample(request, prompt, index) for index in indices))
+
+    async def check(self) -> str:
+        """Write one token."""
+        await self._writer.generate(Job("1 + 1", max_tokens=1))
+        return f"{self.name}: {self.model} (small, shipped: for trying and tests)"
+
+    async def _sample(self, request: Request, prompt: Prompt[Any], index: int) -> Completion:
+        seed = keyed_seed(request.seed, index)
+        try:
+            answer = prompt.embedded(Random(seed))
+        except NotImplementedError as error:
+            raise WrongSetup(str(error)) from error
+        alone = index == request.first  # the prompt's tokens are booked on the first sample
+        if isinstance(answer, Continuation):
+            return await self._written(request, answer, seed, alone)
+        read = (message.content or "" for message in request.messages) if alone else ()
+        count = self._language_model.count_tokens
+        return Completion(
+            text=answer,
+            prompt_tokens=sum(count(text) for text in read),
+            completion_tokens=count(answer),
+            by_rule=True,
+        )
+
+    async def _written(
+        self, request: Request, task: Continuation, seed: int, alone: bool
+    ) -> Completion:
+        """What the language model goes on writing, behind what the prompt's rule gave it."""
+        given = task.prefix.removeprefix(request.prefix)
+        sampling = request.sampling
+        job = Job(
+            prompt=task.problem,
+            prefix=request.prefix + given,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_tokens=sampling.max_tokens,
+            stop=sampling.stop,
+            seed=seed,
+            top_logprobs=sampling.top_logprobs,
+        )
+        try:
+            written = await self._writer.generate(job)
+        except ValueError as error:
+            raise Refused(f"the embedded model cannot answer: {error}") from error
+        return Completion(
+            text=given + written.text,
+            finish_reason=written.finish_reason,
+            tokens=_tokens(written) if sampling.top_logprobs else (),
+            prompt_tokens=written.prompt_tokens if alone else 0,
+            completion_tokens=len(written.tokens),
+        )
+
+
+def _tokens(written: Generation) -> tuple[Token, ...]:
+    tokens = [
+        Token(
+            token=token.text,
+            logprob=token.logprob,
+            top=tuple(Alternative(token=text, logprob=logprob) for text, logprob in token.top),
+        )
+        for token in written.tokens
+    ]
+    return matched(tokens, [None] * len(tokens), written.text)
+
+
+def _fingerprint(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for name in HASHED:
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()[:8]
