@@ -1,0 +1,113 @@
+"""Where in a trace its final answer comes out of a step, and where it is first claimed."""
+
+import re
+from fractions import Fraction
+
+from filters.answers import Number, choice, equal_by_rule, number, words
+from filters.text import last_box, sentence_start
+
+_NUMBER = re.compile(
+    r"\\[dt]?frac\{-?\d+\}\{\d+\}|(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?|(?<!\w)\.\d+"
+)
+_EQUATION = re.compile(r"=|≈|≡|→|⇒|->|\\(?:approx|equiv|to|implies|Rightarrow|leq?|geq?)\b")
+# What stands right before a result: an equals sign of some kind, or a verb that brings one.
+_AFTER_SIGN = re.compile(r"(?:=|≈|≡|→|⇒|->|\\(?:approx|equiv|to|implies|Rightarrow))[\s${(\\\[*]*$")
+_AFTER_VERB = re.compile(
+    r"\b(?:is|are|was|be|equals?|gives?|giving|gets?|got|makes?|making|leaves?|leaving|totals?|"
+    r"yields?|becomes?|remains?|obtain|have|has|find|means?)[\s${(\\\[*]*$",
+    re.I,
+)
+_CLAIM = re.compile(r"\banswer\b[^.\n=]{0,40}?(?:\bis\b|\bbe\b|\bequals?\b|=|:)\s*", re.I)
+_SENTENCE = re.compile(r"[^\n.!?;]+(?:\.(?=\d)[^\n.!?;]*)*")
+LEAST_WORDS = 3  # ours: a sentence of fewer words derives nothing
+
+
+def first_result(trace: str, answer: str, question: str) -> int | None:
+    """Where the answer first comes out of a step, or None.
+
+    A number is a result where it follows an equals sign or a verb that brings one ("leaves 7"),
+    or ends a sentence that works with other numbers; a number that the question gives must have
+    been worked for, so verbs do not count then. Sentences that only claim ("the answer is 7") are
+    no steps. The place where the answer is boxed counts if it is computed there.
+    """
+    end, computed = _conclusion(trace)
+    value = number(answer)
+    if value is not None:
+        given = any(_same(value, found) for _, _, found in _numbers(question))
+        found = _first_number(trace[:end], value, given)
+    else:
+        found = _first_other(trace[:end], answer)
+    return found if found is not None else (end if computed else None)
+
+
+def first_claim(trace: str, answer: str) -> int | None:
+    """Where the trace first says "the answer is ..." of this very answer, or None."""
+    value = number(answer)
+    for claim in _CLAIM.finditer(trace):
+        rest = trace[claim.end() : claim.end() + 200].split("\n")[0]
+        if value is not None:
+            found = _NUMBER.search(rest)
+            said = number(found.group()) if found else None
+            if said is not None and found and found.start() < 20 and _same(value, said):
+                return claim.start()
+        elif equal_by_rule(answer, re.split(r"[.;,](?:\s|$)", rest)[0]):
+            return claim.start()
+    return None
+
+
+def _conclusion(trace: str) -> tuple[int, bool]:
+    """Where the sentence with the last box begins, and whether the answer is computed in it."""
+    box = last_box(trace)
+    if box is None:
+        return len(trace), False
+    start = sentence_start(trace, box.start)
+    before = trace[start : box.start] + (box.content or "")
+    computed = any(_NUMBER.search(before[: sign.start()]) for sign in _EQUATION.finditer(before))
+    return start, computed
+
+
+def _first_number(body: str, value: Number, given: bool) -> int | None:
+    for sentence in _SENTENCE.finditer(body):
+        text = sentence.group()
+        if _CLAIM.search(text):
+            continue
+        found = list(_numbers(text))
+        for place, (start, _, read) in enumerate(found):
+            if not _same(value, read):
+                continue
+            before = text[:start]
+            last_of_several = place > 0 and place == len(found) - 1
+            by_verb = not given and _AFTER_VERB.search(before)
+            if _AFTER_SIGN.search(before) or by_verb or last_of_several:
+                return sentence.start() + start
+    return None
+
+
+def _first_other(body: str, answer: str) -> int | None:
+    if choice(answer) or words(answer):
+        for sentence in _SENTENCE.finditer(body):
+            if len(sentence.group().split()) >= LEAST_WORDS and not _CLAIM.search(sentence.group()):
+                return sentence.start()
+        return None
+    place = "".join(body.split()).find("".join(answer.split()))
+    equation = _EQUATION.search(body)
+    if equation is not None:
+        return equation.start()
+    return 0 if place >= 0 else None
+
+
+def _numbers(text: str) -> list[tuple[int, int, Number]]:
+    found = []
+    for match in _NUMBER.finditer(text):
+        read = number(match.group().rstrip(","))
+        if read is not None:
+            found.append((match.start(), match.end(), read))
+    return found
+
+
+def _same(value: Number, read: Number) -> bool:
+    """Whether a number in a step is the final one, which may be rounded."""
+    if value.value == read.value or (value.percent and value.value == read.value * 100):
+        return True
+    more = read.decimals > value.decimals and not value.fraction
+    return more and abs(value.value - read.value) <= Fraction(1, 2 * 10**value.decimals)

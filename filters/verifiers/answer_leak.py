@@ -1,0 +1,138 @@
+"""Did the trace know the answer beforehand, or does the question give it away?"""
+
+import re
+
+from pydantic import Field
+
+from filters.answers import equal_by_rule
+from filters.base import Verifier
+from filters.derivation import first_claim, first_result
+from filters.text import plain, responses, stated_answer
+from schemas.base import Settings
+from schemas.row import Candidate
+from schemas.verdict import Verdict
+
+_OPTIONS = r"(?!\s+(?:choice|option|format|type|box|sheet|set|space)s?\b)"
+_KIND = r"(?:final |correct |numeric(?:al)? |right )?"
+# Ways in which traces speak of an answer that somebody gave them. Collected by us from the case
+# study and the prompts of CoTEvol (arXiv 2604.14768) and from rationalised traces; English only.
+PHRASES = (
+    rf"(?:ground[- ]truth|reference|gold(?:en)?(?:[- ]standard)?|provided|supplied|pre-?given)"
+    rf" {_KIND}(?:answer|solution|result|value)s?\b{_OPTIONS}",
+    r"(?:expected|known|target|official|intended|desired|stated|claimed) "
+    rf"{_KIND}answers?\b{_OPTIONS}",
+    r"(?:official|intended|model) solution\b",
+    rf"\bgiven {_KIND}(?:answer|solution)s?\b{_OPTIONS}",
+    rf"\bgiven (?:that )?the {_KIND}(?:answer|solution)\b{_OPTIONS}",
+    r"(?:answer|solution) (?:that |which )?(?:is|was|were|has been|we (?:are|were)|i (?:am|was)) "
+    r"(?:already )?(?:given|provided|supplied|told|known)\b",
+    r"\b(?:we|i)(?:['\u2019]?(?:re|m|ve)| are| am| were| was| have)?(?: been)?(?: already)? "
+    r"(?:told|given|informed|provided|already know|already knew)(?: that| with| of)? "
+    rf"(?:the|what the) {_KIND}answer\b{_OPTIONS}",
+    r"(?:match(?:es|ed|ing)?|agree(?:s|ing)? with|consistent with|confirm(?:s|ed|ing)?|same as) "
+    r"the (?:given|correct|right|true|actual|expected|known|required) (?:answer|solution)\b",
+    r"(?:match(?:es|ed|ing)?|agree(?:s|ing)? with|consistent with) the answer\b"
+    r"(?! (?:choice|option|above|we|i|from|found|obtained|in step|computed))",
+    rf"(?:since|because|as|knowing(?: that)?|given that) the {_KIND}(?:answer|result) "
+    r"(?:is|equals|must be|should be|has to be)(?: equal to)? ?[$\\(]*(?:boxed\{)?-?\d",
+    r"(?:reach|get|obtain|match|justify|arrive at|lead(?:s|ing)? to|support) the (?:given|correct|"
+    r"required|known|right|stated|expected|desired) (?:final )?answer\b",
+    r"work(?:ing|ed|s)? back(?:wards?)? from the (?:\w+ )?(?:answer|solution)\b",
+    r"answer key\b",
+    r"according to the (?:\w+ )?(?:answer|solution)\b" + _OPTIONS,
+    r"as (?:given|stated|provided|shown) in the (?:\w+ )?(?:answer|solution)\b",
+)
+_LEAK = re.compile("|".join(f"(?:{phrase})" for phrase in PHRASES), re.I)
+_STATED = re.compile(
+    rf"\b{_KIND}(?:answer|solution)(?: key)?(?: to (?:this|the) \w+)?\s*"
+    r"(?:is|:|=|equals|should be|must be)\s*[:=]?\s*([^\n]*?)(?=[.;,]?\s*(?:\n|$)|[.;,]\s)",
+    re.I,
+)
+
+
+class AnswerLeakSettings(Settings):
+    """Which of the checks are made."""
+
+    phrases: bool = Field(default=True, description="look for talk of a given answer")
+    extra: tuple[str, ...] = Field(default=(), description="further phrases that betray it")
+    derivation: bool = Field(default=True, description="the answer must come out of a step")
+    question: bool = Field(default=True, description="the question must not state the answer")
+
+
+class AnswerLeak(Verifier):
+    """Traces that rationalise an answer they were given, and questions that state their answer.
+
+    Told apart by the reason: "trace speaks of a given answer" (phrases, English); "answer without
+    derivation" (it comes out of no step: the final value must be the result of one, or be
+    computed where it is boxed); "answer stated before its derivation"; "question states the
+    answer". A model that was never shown the answer still writes some of these; they teach
+    nobody, so they fail alike.
+
+    Not checked: whether the derivation is right or honest. For answers that are words or letters,
+    only that something comes before them; for formulas, that they or any equation do. Rows with
+    only a question and an answer get the last check; of a preference the chosen side is read.
+    """
+
+    name = "answer_leak"
+    Settings = AnswerLeakSettings
+    settings: AnswerLeakSettings
+
+    def judge(self, candidate: Candidate) -> Verdict:
+        """Pass, or fail with the first leak found."""
+        asked = "\n".join(plain(m) for m in candidate.messages if m.role in ASKING)
+        traces = [r for r in responses(candidate) if r.label != "rejected"]
+        if not traces and not (asked and candidate.answer):
+            return self.verdict("skipped", "neither trace nor question with answer")
+        if self.settings.question and candidate.answer:
+            stated = _states(asked, candidate.answer)
+            if stated:
+                return self.verdict("fail", "question states the answer", detail=stated)
+        for response in traces:
+            spoken = self._spoken(response.trace) if self.settings.phrases else None
+            if spoken:
+                return self.verdict("fail", "trace speaks of a given answer", detail=spoken)
+            fault = _underived(response.trace, asked) if self.settings.derivation else None
+            if fault:
+                return self.verdict("fail", fault)
+        return self.verdict("pass")
+
+    def _spoken(self, trace: str) -> str | None:
+        """The words that betray it, with a little of what stands around them."""
+        lower = trace.lower()
+        places = [lower.find(phrase.lower()) for phrase in self.settings.extra]
+        found = _LEAK.search(trace)
+        if found:
+            places.append(found.start())
+        places = [place for place in places if place >= 0]
+        if not places:
+            return None
+        first = min(places)
+        return " ".join(trace[max(0, first - 40) : first + 80].split())
+
+
+ASKING = ("system", "developer", "user")
+
+
+def _states(asked: str, answer: str) -> str | None:
+    """Where the question says what the answer is, or None."""
+    for found in _STATED.finditer(asked):
+        if equal_by_rule(answer, found.group(1)):
+            return found.group(0).strip()
+    boxed = stated_answer(asked, boxed_only=True)
+    if boxed is not None and equal_by_rule(answer, boxed):
+        return f"\\boxed{{{boxed}}}"
+    return None
+
+
+def _underived(trace: str, asked: str) -> str | None:
+    """Why the final answer does not follow from the steps before it, or None."""
+    said = stated_answer(trace)
+    if said is None:
+        return None
+    result = first_result(trace, said, asked)
+    if result is None:
+        return "answer without derivation"
+    claim = first_claim(trace, said)
+    if claim is not None and claim < result:
+        return "answer stated before its derivation"
+    return None
