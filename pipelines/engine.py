@@ -248,8 +248,9 @@ class Engine:
         now = time.monotonic()
         self._cursor.seconds += now - self._begun
         self._begun = self._last_commit = now
-        rows, self._batch = self._batch, []
-        await self._commit(rows, self._cursor)
+        await self._commit(self._batch, self._cursor)
+        # Only now: a commit that failed is tried again with the rows that its cursor speaks of.
+        self._batch = []
 
 
 def split_of(task_key: str, shares: dict[str, float]) -> str:
