@@ -50,6 +50,8 @@ def rebuild(home: Home) -> list[str]:
             with connect(str(fresh)) as connection:
                 problems = _build(connection, home)
             os.replace(fresh, home.catalog)  # noqa: PTH105
+            # Of somebody who has the old file open for writing; the new one must not replay it.
+            home.catalog.with_suffix(".duckdb.wal").unlink(missing_ok=True)
         finally:
             _clear(home)
     return problems

@@ -28,10 +28,11 @@ def query(home: Home, sql: str) -> pa.RecordBatchReader:
             f"there is no catalog in {home.path}: `synthmill run` or `synthmill catalog rebuild` "
             "makes it"
         )
-    _check(sql)
+    _check_kind(sql)
     connection = connect()
     try:
         _open(connection, home)
+        _check_reads_only(connection, sql)
         reader = connection.sql(sql).to_arrow_reader(BATCH_ROWS)
     except duckdb.Error as error:
         connection.close()
@@ -39,7 +40,7 @@ def query(home: Home, sql: str) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(reader.schema, _batches(connection, reader))
 
 
-def _check(sql: str) -> None:
+def _check_kind(sql: str) -> None:
     try:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error as error:
@@ -49,6 +50,14 @@ def _check(sql: str) -> None:
     if statements[0].type != duckdb.StatementType.SELECT:
         kind = statements[0].type.name
         raise InputError(f"SQL: {kind} is refused; only statements that read, such as SELECT")
+
+
+def _check_reads_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Let DuckDB judge it: below the top level it binds nothing that writes.
+
+    A SELECT can carry a COPY in its WITH clause, which would write into the datasets.
+    """
+    connection.execute(f"EXPLAIN FROM query({literal(sql)})").fetchall()
 
 
 def _open(connection: duckdb.DuckDBPyConnection, home: Home) -> None:

@@ -1,6 +1,9 @@
 """DuckDB connections and the text of table functions over Parquet files."""
 
+import os
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 
 import duckdb
 
@@ -12,8 +15,9 @@ OFFLINE = {
 
 
 def connect(path: str = ":memory:") -> duckdb.DuckDBPyConnection:
-    """A connection that is offline and speaks UTC."""
-    connection = duckdb.connect(path, config=OFFLINE)  # type: ignore[arg-type]
+    """A connection that is offline, speaks UTC and spills to the system's temporary folder."""
+    spill = Path(tempfile.gettempdir()) / f"synthmill-duckdb-{os.getuid()}"
+    connection = duckdb.connect(path, config={**OFFLINE, "temp_directory": str(spill)})
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 

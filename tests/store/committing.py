@@ -8,6 +8,7 @@ import multiprocessing
 import time
 from pathlib import Path
 
+from store.catalog import rebuild
 from store.dataset import Dataset
 from store.home import Home
 from tests.store.building import commit, make_rows
@@ -42,3 +43,9 @@ def create_at(path: Path, moment: float) -> None:
     """Create the dataset at a moment that other processes were told as well."""
     time.sleep(max(0.0, moment - time.time()))
     Dataset.create(Home(path), "my-set")
+
+
+def rebuild_often(path: Path, times: int) -> None:
+    """Rebuild the catalog again and again."""
+    for _ in range(times):
+        rebuild(Home(path))
