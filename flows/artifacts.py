@@ -1,0 +1,58 @@
+"""Artifacts that a flow run shows on its page."""
+
+import re
+import time
+from uuid import UUID
+
+from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
+from prefect.logging import get_run_logger
+
+from flows.watching import one_line
+from pipelines.progress import Progress
+
+UPDATE_SECONDS = 5.0
+
+
+def artifact_key(text: str) -> str:
+    """A key that Prefect accepts: lower case letters, digits and single dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+class ProgressArtifact:
+    """A bar on the run's page and a line in its log, both every few seconds.
+
+    It is for looking at only: an API that does not answer never ends a run.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._id: UUID | None = None
+        self._next = 0.0
+        self._logger = get_run_logger()
+
+    async def update(self, progress: Progress) -> None:
+        """Show where the run stands, if it is time or the target is met."""
+        done = progress.target is not None and progress.accepted >= progress.target
+        if time.monotonic() < self._next and not done:
+            return
+        self._next = time.monotonic() + UPDATE_SECONDS
+        line = one_line(progress)
+        self._logger.info(line)
+        try:
+            await self._draw(_percent(progress), line)
+        except Exception as error:
+            self._logger.warning("progress artifact not updated: %s", error)
+
+    async def _draw(self, percent: float, line: str) -> None:
+        if self._id is None:
+            self._id = await acreate_progress_artifact(
+                percent, key=f"{artifact_key(self._name)}-progress", description=line
+            )
+        else:
+            await aupdate_progress_artifact(self._id, percent, description=line)
+
+
+def _percent(progress: Progress) -> float:
+    if not progress.target:
+        return 0.0
+    return min(100.0, 100.0 * progress.accepted / progress.target)

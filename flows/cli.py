@@ -1,0 +1,103 @@
+"""The command `synthmill`: a table of commands, each loaded when it is called.
+
+Nothing heavy is imported here or at the top of a command's module, so that help is instant.
+"""
+
+import importlib
+from typing import Any
+
+import click
+
+from flows.faults import translated
+
+# Section of the help -> command -> module in `flows.commands`.
+SECTIONS: dict[str, dict[str, str]] = {
+    "Make rows": {
+        "init": "init",
+        "check": "check",
+        "preview": "preview",
+        "run": "run",
+        "resume": "resume",
+        "schedule": "schedule",
+    },
+    "Look at them": {
+        "ls": "ls",
+        "log": "log",
+        "show": "show",
+        "why": "why",
+        "diff": "diff",
+        "sql": "sql",
+    },
+    "Look after them": {"tag": "tag", "delete-source": "delete_source", "catalog": "catalog"},
+    "Write recipes": {
+        "recipe": "recipe",
+        "generators": "plugins",
+        "sources": "plugins",
+        "filters": "plugins",
+        "backends": "plugins",
+    },
+}
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+MODULES = {name: module for section in SECTIONS.values() for name, module in section.items()}
+
+
+class Synthmill(click.Group):
+    """The group of all commands; what goes wrong in one becomes a line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the help."""
+        return list(MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, from its module."""
+        if cmd_name not in MODULES:
+            return None
+        module = importlib.import_module(f"flows.commands.{MODULES[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments begin with; a misspelt one is told the nearest."""
+        from schemas.errors import nearest
+
+        if args and args[0] not in MODULES and not args[0].startswith("-"):
+            ctx.fail(f"no command {args[0]!r}{nearest(args[0], MODULES)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands by section, each with the first line of its help."""
+        for section, names in SECTIONS.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            with formatter.section(section):
+                formatter.write_dl([(n, c.get_short_help_str(80)) for n, c in commands if c])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with translated(ctx):
+            return super().invoke(ctx)
+
+
+@click.group(cls=Synthmill, context_settings=CONTEXT)
+@click.version_option(package_name="synthmill", message="%(prog)s %(version)s")
+def main() -> None:
+    """Make training data: generate, verify, keep what is good, know why the rest is not.
+
+    A recipe (one YAML file) says what to make. A run turns it into rows of a versioned dataset;
+    datasets live in a data folder (--home, else $SYNTHMILL_HOME, else ./factory).
+
+    \b
+    Start here:
+      synthmill run cotevol-demo
+      synthmill show cotevol-demo
+      synthmill sql 'select kind, count(*) from "cotevol-demo" group by kind'
+      synthmill export cotevol-demo --to trl -o train.jsonl
+
+    Exit codes: 0 done; 1 a defect of Synthmill; 2 something that you can mend, said in one line;
+    3 the run stopped before its end and can be resumed.
+    """
+
+
+if __name__ == "__main__":
+    main()

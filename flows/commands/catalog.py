@@ -1,0 +1,39 @@
+"""`synthmill catalog`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.options import home_option
+
+if TYPE_CHECKING:
+    from store.home import Home
+
+
+@click.group()
+def catalog() -> None:
+    """Rebuild the catalog that SQL reads.
+
+    The catalog is a projection of the datasets and can always be made again; no command needs
+    you to.
+    """
+
+
+@catalog.command()
+@home_option
+def rebuild(home: "Home") -> None:
+    """Make the catalog anew from the datasets and run reports.
+
+    \b
+    Example:
+      synthmill catalog rebuild
+    """
+    from schemas.errors import InputError
+    from store.catalog import rebuild
+
+    if not home.path.is_dir():
+        raise InputError(f"there is no data folder {home.path}; give --home")
+    problems = rebuild(home)
+    for problem in problems:
+        click.echo(f"left out: {problem}", err=True)
+    click.echo(f"{home.catalog} holds {len(home.dataset_names())} datasets")

@@ -1,0 +1,40 @@
+"""`synthmill delete-source`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.options import home_option
+
+if TYPE_CHECKING:
+    from store.home import Home
+
+
+@click.command("delete-source")
+@click.argument("dataset")
+@click.argument("source")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@home_option
+def delete_source(dataset: str, source: str, yes: bool, home: "Home") -> None:
+    """Delete the rows that came from a source, and bar it for good.
+
+    SOURCE is a URI or SHA-256 as the catalog's `sources` lists them; `*` stands for any text. A
+    new version lacks the rows; older versions still hold them. Later runs cannot bring them back.
+
+    \b
+    Examples:
+      synthmill sql 'from sources'
+      synthmill delete-source cotevol-demo data/leaked.jsonl
+      synthmill delete-source web-facts 'https://bad.example/*' --yes
+    """
+    from store import catalog
+    from store.dataset import Dataset
+    from store.deletion import delete_source
+
+    opened = Dataset.open(home, dataset)
+    if not yes:
+        click.confirm(f"delete all rows of {dataset} that came from {source}?", abort=True)
+    done = delete_source(opened, source)
+    catalog.rebuild(home)
+    counts = ", ".join(f"{count:,} {status}" for status, count in sorted(done.rows.items()))
+    click.echo(f"deleted {counts or 'no rows'}; {dataset} is at version {done.version}")

@@ -1,0 +1,52 @@
+"""`synthmill generators`, `sources`, `filters`, `backends`: the plug-ins there are."""
+
+import click
+
+
+def _command(family: str, what: str, example: str) -> click.Command:
+    help_text = f"""List {family}: {what}.
+
+    With NAME: what it is, and its settings with their defaults.
+
+    \b
+    Examples:
+      synthmill {family}
+      synthmill {family} {example}
+    """
+
+    @click.command(family, help=help_text)
+    @click.argument("name", required=False)
+    def command(name: str | None) -> None:
+        if name is None:
+            _print_list(family)
+        else:
+            _print_one(family, name)
+
+    return command
+
+
+def _print_list(family: str) -> None:
+    from flows.console import output, plain_table
+    from flows.plugins import plugins
+
+    found = [(plugin.name, plugin.summary) for plugin in plugins(family)]
+    output().print(plain_table(("name", "what it is"), found))
+
+
+def _print_one(family: str, name: str) -> None:
+    import inspect
+
+    from flows.console import output, plain_table
+    from flows.plugins import plugin, settings_of
+
+    found = plugin(family, name)
+    console = output()
+    console.print(inspect.getdoc(found) or "")
+    if settings := settings_of(found):
+        console.print(plain_table(("setting", "default", "meaning"), settings))
+
+
+generators = _command("generators", "methods that make rows", "cotevol")
+sources = _command("sources", "where work items come from", "jsonl")
+filters = _command("filters", "judges of rows", "answer_equivalence")
+backends = _command("backends", "ways to talk to models", "openai")

@@ -1,0 +1,40 @@
+"""`synthmill recipe`."""
+
+import click
+
+
+@click.group()
+def recipe() -> None:
+    """Print what a recipe may say."""
+
+
+@recipe.command()
+def schema() -> None:
+    """Print the JSON schema of recipes, with the settings of every built-in plug-in.
+
+    Editors complete and check recipes with it: put the line
+    `# yaml-language-server: $schema=recipe.schema.json` on top of a recipe.
+
+    \b
+    Example:
+      synthmill recipe schema > recipe.schema.json
+    """
+    import json
+
+    from flows.recipe_schema import recipe_schema
+
+    click.echo(json.dumps(recipe_schema(), indent=2))
+
+
+@recipe.command()
+def names() -> None:
+    """List the recipes that are shipped.
+
+    \b
+    Example:
+      synthmill recipe names
+    """
+    from flows.console import output, plain_table
+    from flows.recipes import shipped_recipes
+
+    output().print(plain_table(("recipe", "dataset", "generator"), shipped_recipes()))

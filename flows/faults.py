@@ -1,0 +1,64 @@
+"""What goes wrong, as one line on stderr and an exit code; never a traceback."""
+
+import os
+import re
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from schemas.errors import InputError
+
+DEFECT, MENDABLE, RESUMABLE = 1, 2, 3
+SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS)$", re.IGNORECASE)
+
+
+class Fault(click.ClickException):
+    """A failure that is said in one line."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(redacted(" ".join(message.split())))
+        self.exit_code = exit_code  # type: ignore[misc]
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line."""
+        click.echo(f"synthmill: {self.message}", file=file, err=True)
+
+
+@contextmanager
+def translated(ctx: click.Context) -> Iterator[None]:
+    """Turn what a command raises into faults; click's own exceptions pass as they are."""
+    try:
+        yield
+    except InputError as error:
+        raise Fault(str(error), MENDABLE) from error
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except (BrokenPipeError, KeyboardInterrupt):
+        raise  # click ends quietly on both
+    except Exception as error:
+        log = write_log(error)
+        summary = traceback.format_exception_only(error)[-1]
+        raise Fault(f"defect: {summary} (traceback in {log})", DEFECT) from error
+
+
+def write_log(error: BaseException) -> Path:
+    """Write the traceback to a new file that its owner alone can read, and return its path."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-")
+    descriptor, name = tempfile.mkstemp(prefix=f"synthmill-{stamp}", suffix=".log")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(redacted("".join(traceback.format_exception(error))))
+    return Path(name)
+
+
+def redacted(text: str) -> str:
+    """`text` without the values of environment variables that are named like secrets."""
+    for name, value in os.environ.items():
+        if SECRET_NAMES.search(name) and len(value) >= 8:
+            text = text.replace(value, f"<{name}>")
+    return text

@@ -1,0 +1,82 @@
+"""What a run report says, as rows of a table: one wording for terminal, artifact and card."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from schemas.report import FunnelStage, RunReport
+
+TOP_REASONS = 3
+
+
+class FunnelRow(NamedTuple):
+    """One line of the funnel: what reached a stage, what went no further, and why."""
+
+    stage: str
+    reached: int
+    passed: int
+    failed: int
+    errors: int
+    skipped: int
+    reasons: str
+
+
+HEADINGS = ("stage", "reached", "passed", "failed", "errors", "skipped", "most frequent reasons")
+
+
+def funnel_rows(stages: Iterable[FunnelStage]) -> list[FunnelRow]:
+    """The filters in order."""
+    return [
+        FunnelRow(
+            stage.filter,
+            stage.passed + stage.failed + stage.errors + stage.skipped,
+            stage.passed,
+            stage.failed,
+            stage.errors,
+            stage.skipped,
+            top(stage.reasons),
+        )
+        for stage in stages
+    ]
+
+
+def top(reasons: Mapping[str, int], most: int = TOP_REASONS) -> str:
+    """`wrong answer 41, too long 3`: the most frequent first, and how many the others are."""
+    ranked = Counter(reasons).most_common()
+    shown = [f"{reason} {count:,}" for reason, count in ranked[:most]]
+    others = sum(count for _, count in ranked[most:])
+    return ", ".join([*shown, *([f"others {others:,}"] if others else [])])
+
+
+def balance(accepted: int, rejected: int, failed: int) -> str:
+    """`100 emitted = 60 accepted + 38 rejected + 2 failed`."""
+    return (
+        f"{accepted + rejected + failed:,} emitted = {accepted:,} accepted + "
+        f"{rejected:,} rejected + {failed:,} failed"
+    )
+
+
+def cost(report: RunReport) -> str:
+    """One line: calls, tokens and dollars, and how much of it the response cache answered."""
+    used = report.usage.values()
+    calls = sum(stage.calls for stage in used)
+    tokens = sum(stage.prompt_tokens + stage.completion_tokens for stage in used)
+    paid = sum(stage.paid_prompt_tokens + stage.paid_completion_tokens for stage in used)
+    dollars = sum(stage.dollars for stage in used)
+    line = f"{calls:,} model calls, {tokens:,} tokens"
+    if tokens > paid:
+        line += f" ({tokens - paid:,} from the response cache)"
+    return line + (f", ${dollars:,.4f}" if dollars else "")
+
+
+def next_commands(report: RunReport) -> list[str]:
+    """Where to go from here."""
+    name = report.dataset
+    if not report.accepted:
+        return [f"synthmill why {report.run_id}"]
+    return [
+        f"synthmill show {name}",
+        f"synthmill why {name}",
+        f"synthmill sql 'select kind, count(*) from \"{name}\" group by kind'",
+        f"synthmill export {name} --to trl -o {name}.jsonl",
+    ]

@@ -1,0 +1,105 @@
+"""The flow `generate`: a run of a recipe with history, retries and artifacts.
+
+It is thin: the engine does the work, with or without Prefect. A retry of a flow run is a resume
+of the same engine run, so nothing is lost, made twice or paid for twice.
+"""
+
+from collections.abc import Sequence
+from contextvars import ContextVar
+from datetime import datetime
+from pathlib import Path
+
+from prefect import flow
+from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Cancelled, Completed
+
+from flows.artifacts import ProgressArtifact, artifact_key
+from flows.recipes import changed_recipe
+from flows.summary import markdown
+from flows.watching import Watcher
+from pipelines.journal import RECIPE_FILE
+from pipelines.progress import Progress
+from pipelines.run import resume, start
+from schemas.identity import keyed_seed
+from schemas.recipe import Recipe
+from schemas.report import RunReport
+from store.dataset import Dataset
+from store.home import Home
+
+RETRIES = 3
+RETRY_SECONDS = 60
+SEED_BITS = 31  # so that a seed reads well and every language can hold it
+
+# A display of the caller's own; parameters of a flow must be JSON.
+watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+
+
+class RunStopped(Exception):
+    """The run came to no end of its own; a retry resumes it."""
+
+
+@flow(name="generate", retries=RETRIES, retry_delay_seconds=RETRY_SECONDS)
+async def generate(
+    recipe: str,
+    home: str = "factory",
+    changes: Sequence[str] = (),
+    fresh_seed: bool = False,
+    run_id: str | None = None,
+) -> State[str]:
+    """Run a recipe and commit its rows; the result is the run's report as JSON text.
+
+    Args:
+        recipe: a recipe file, or the name of a shipped recipe.
+        home: the data folder.
+        changes: `key.path=value` changes to the recipe, such as `target=500`.
+        fresh_seed: take the seed from the time this flow run was scheduled for, so that every
+            run of a schedule makes new rows.
+        run_id: name of the engine's run; by default the recipe's name and the flow run's id.
+    """
+    made = changed_recipe(recipe, changes)
+    if fresh_seed:
+        made = with_scheduled_seed(made, flow_run.scheduled_start_time)
+    run_id = run_id or f"{made.name}-{flow_run.id}"
+    place = Home(Path(home))
+    report = await _start_or_resume(made, place, run_id)
+    await _publish_artifacts(report, place)
+    if report.stop == "failed":
+        raise RunStopped(f"{report.stop_detail}; resume with: synthmill resume {run_id}")
+    if report.stop == "interrupted":
+        return Cancelled(message=f"interrupted; resume with: synthmill resume {run_id}")
+    message = f"{report.stop}: {report.accepted:,} rows accepted into {report.dataset}"
+    return Completed(message=message, data=report.model_dump_json())
+
+
+def with_scheduled_seed(recipe: Recipe, scheduled: datetime) -> Recipe:
+    """The recipe with a seed that follows from its own and from a time of its schedule."""
+    seed = keyed_seed("schedule", recipe.seed, scheduled.isoformat()) >> (63 - SEED_BITS)
+    return recipe.model_copy(update={"seed": seed})
+
+
+async def _start_or_resume(recipe: Recipe, home: Home, run_id: str) -> RunReport:
+    artifact = ProgressArtifact(recipe.name)
+    shown = watcher.get()
+
+    async def watch(progress: Progress) -> None:
+        if shown is not None:
+            shown(progress)
+        await artifact.update(progress)
+
+    if (home.run(run_id) / RECIPE_FILE).is_file():
+        return await resume(run_id, home, watch=watch)
+    return await start(recipe, home, run_id=run_id, watch=watch)
+
+
+async def _publish_artifacts(report: RunReport, home: Home) -> None:
+    key = artifact_key(report.dataset)
+    description = f"Report of run {report.run_id}"
+    await acreate_markdown_artifact(markdown(report), key=f"{key}-report", description=description)
+    await acreate_link_artifact(
+        Path(Dataset.open(home, report.dataset).location).as_uri(),
+        link_text=report.dataset,
+        key=f"{key}-dataset",
+        description=f"The Delta table of dataset {report.dataset}",
+    )

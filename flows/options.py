@@ -1,0 +1,74 @@
+"""Arguments and options that several commands share."""
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+if TYPE_CHECKING:
+    from store.home import Home
+
+Command = Callable[..., Any]
+SOURCE_PATH = "source.path"
+
+
+class Chosen(NamedTuple):
+    """A recipe as the user named it, and the changes to it as `key.path=value`."""
+
+    where: str
+    changes: list[str]
+
+
+def _home(ctx: click.Context, parameter: click.Parameter, value: str | None) -> "Home":
+    from store.home import Home
+
+    return Home.find(value)
+
+
+home_option = click.option(
+    "--home",
+    metavar="FOLDER",
+    callback=_home,
+    help="Data folder.  [default: $SYNTHMILL_HOME, else ./factory]",
+)
+
+version_option = click.option(
+    "--version", metavar="N|TAG", help="Version or tag of the dataset.  [default: the newest]"
+)
+
+# Options with a name of their own, and the key of the recipe that each sets.
+SHORT = {
+    "target": "target",
+    "seed": "seed",
+    "source": SOURCE_PATH,
+    "concurrency": "engine.concurrency",
+}
+
+
+def recipe_options(command: Command) -> Command:
+    """RECIPE and the options that change it, handed to the command as one `Chosen`."""
+
+    @functools.wraps(command)
+    def with_recipe(*, recipe: str, changes: tuple[str, ...], **values: Any) -> Any:
+        short = [f"{SHORT[name]}={values[name]}" for name in SHORT if values[name] is not None]
+        others = {name: value for name, value in values.items() if name not in SHORT}
+        return command(recipe=Chosen(recipe, [*short, *changes]), **others)
+
+    options = (
+        click.argument("recipe"),
+        click.option("--target", type=int, metavar="N", help="Accepted rows to make."),
+        click.option("--seed", type=int, metavar="N", help="Seed of every random choice."),
+        click.option("--source", metavar="PATH", help="File or folder of the source."),
+        click.option("--concurrency", type=int, metavar="N", help="Tasks in progress at once."),
+        click.option(
+            "--set",
+            "changes",
+            multiple=True,
+            metavar="KEY.PATH=VALUE",
+            help="Any other key of the recipe; may be given several times.",
+        ),
+    )
+    for option in reversed(options):
+        with_recipe = option(with_recipe)
+    return with_recipe

@@ -1,0 +1,79 @@
+"""The plug-ins there are, by family, and what they say of themselves."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from filters.base import Filter
+from filters.load import PACKAGES as FILTERS
+from generators.base import Generator
+from generators.sources.base import Source
+from models.backends.base import Backend
+from models.pool import BACKENDS
+from pipelines.plan import GENERATORS, SOURCES
+from schemas.errors import InputError
+from schemas.plugins import available, load_plugin
+
+
+class Family(NamedTuple):
+    """A kind of plug-in and where the built-in ones live."""
+
+    kind: type[Any]
+    packages: tuple[str, ...]
+    module: str = ""
+
+
+FAMILIES = {
+    "generators": Family(Generator, GENERATORS, "generator"),
+    "sources": Family(Source, SOURCES),
+    "filters": Family(Filter, FILTERS),
+    "backends": Family(Backend, BACKENDS),
+}
+
+
+class PlugIn(NamedTuple):
+    """A plug-in, or why it cannot be loaded (an extra is not installed)."""
+
+    name: str
+    found: type[Any] | None
+    summary: str
+
+
+def plugins(family: str) -> Iterator[PlugIn]:
+    """The built-in and installed plug-ins of a family, by name."""
+    kind, packages, module = FAMILIES[family]
+    for name in available(kind, packages, module):
+        try:
+            found = load_plugin(kind, name, packages, module)
+        except (ImportError, InputError) as error:
+            yield PlugIn(name, None, f"cannot be loaded: {error}")
+        else:
+            yield PlugIn(name, found, summary_of(found))
+
+
+def plugin(family: str, name: str) -> type[Any]:
+    """One plug-in of a family.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    kind, packages, module = FAMILIES[family]
+    return load_plugin(kind, name, packages, module)
+
+
+def summary_of(found: type[Any]) -> str:
+    """The first line of a class's docstring."""
+    return (inspect.getdoc(found) or "").partition("\n")[0]
+
+
+def settings_of(found: type[Any]) -> list[tuple[str, str, str]]:
+    """Name, default and description of each setting."""
+    return [
+        (name, "required" if field.is_required() else _default(field), field.description or "")
+        for name, field in found.Settings.model_fields.items()
+    ]
+
+
+def _default(field: Any) -> str:
+    value = field.get_default(call_default_factory=True)
+    return "" if value is None else str(value)

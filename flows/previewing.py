@@ -1,0 +1,61 @@
+"""Looking before a run: its parts checked, a few of its rows made."""
+
+import asyncio
+from collections import Counter
+
+import click
+from rich.text import Text
+
+from flows.console import output
+from flows.faults import MENDABLE
+from flows.options import Chosen
+from flows.recipes import changed_recipe
+from flows.row_view import print_row
+from flows.summary import print_summary
+from flows.watching import watching
+from pipelines.check import check
+from pipelines.run import preview
+from schemas.report import RunReport
+from schemas.row import Row
+from store.home import Home
+
+
+def check_recipe(chosen: Chosen, home: Home) -> None:
+    """Print a line for each thing that a run needs.
+
+    Raises:
+        click.exceptions.Exit: something is to be mended.
+    """
+    recipe = changed_recipe(chosen.where, chosen.changes)
+    console = output()
+
+    async def look() -> bool:
+        well = True
+        async for finding in check(recipe, home):
+            mark = Text("ok   " if finding.ok else "MEND ", "green" if finding.ok else "bold red")
+            line = Text(f"{finding.what}: {finding.detail}")
+            console.print(mark + line, soft_wrap=True)
+            well = well and finding.ok
+        return well
+
+    if not asyncio.run(look()):
+        raise click.exceptions.Exit(MENDABLE)
+
+
+def preview_recipe(chosen: Chosen, home: Home, rows: int) -> None:
+    """Print a few rows of a recipe, the accepted ones first, and what a run would count."""
+    recipe = changed_recipe(chosen.where, chosen.changes)
+    console = output()
+
+    async def make() -> tuple[list[Row], RunReport]:
+        with watching(console, f"preview of {recipe.name}") as watch:
+            return await preview(recipe, home, rows=rows, watch=watch)
+
+    made, report = asyncio.run(make())
+    accepted_first = sorted(made, key=lambda row: row.status)
+    for row in accepted_first[:rows]:
+        print_row(console, row, recipe.generator)
+    print_summary(console, report, next_steps=[f"synthmill run {chosen.where}"])
+    kinds = Counter(f"{row.status} {row.kind}" for row in made)
+    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    console.print(f"made {counts or 'no rows'}; nothing is committed")

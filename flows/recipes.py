@@ -1,0 +1,64 @@
+"""A recipe with changes made on the command line or in a deployment."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from flows.options import SOURCE_PATH
+from pipelines.load import SHIPPED, read_recipe
+from schemas.errors import InputError
+from schemas.recipe import Recipe
+from schemas.validation import validated
+
+
+def changed_recipe(where: str, changes: Sequence[str]) -> Recipe:
+    """The recipe in a file, or the shipped one of that name, with `key.path=value` changes made.
+
+    Values are read as YAML, so that `3` is a number, `[a, b]` a list and `null` nothing.
+
+    Raises:
+        InputError: the recipe or a change cannot be used.
+    """
+    recipe = read_recipe(where)
+    if not changes:
+        return recipe
+    data = recipe.model_dump(exclude_unset=True)
+    for change in changes:
+        path, sign, text = change.partition("=")
+        if not sign or not all(path.split(".")):
+            raise InputError(f"{change!r} is not KEY.PATH=VALUE, such as engine.concurrency=8")
+        data = _with(data, path.split("."), _value(change, path, text), change)
+    return validated(Recipe, data, f"{where} with {', '.join(changes)}")
+
+
+def _value(change: str, path: str, text: str) -> Any:
+    # A path is a path, also when it looks like a number or holds a colon.
+    if path == SOURCE_PATH:
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{change!r}: the value is not valid YAML; put it in quotes") from error
+
+
+def _with(data: Any, path: Sequence[str], value: Any, change: str) -> Any:
+    """A copy of `data` with the value at `path`; mappings on the way are made where missing."""
+    if not path:
+        return value
+    key, rest = path[0], path[1:]
+    if isinstance(data, list):
+        if not key.isdigit() or int(key) >= len(data):
+            raise InputError(f"{change!r}: the list there has items 0 to {len(data) - 1}")
+        inner = _with(data[int(key)], rest, value, change)
+        return [inner if place == int(key) else item for place, item in enumerate(data)]
+    if data is not None and not isinstance(data, dict):
+        raise InputError(f"{change!r}: {key!r} cannot be set inside {data!r:.40}")
+    old = data or {}
+    return {**old, key: _with(old.get(key), rest, value, change)}
+
+
+def shipped_recipes() -> list[tuple[str, str, str]]:
+    """Name, dataset and generator of each shipped recipe."""
+    recipes = [read_recipe(path) for path in sorted(SHIPPED.glob("*.yaml"))]
+    return [(r.name, r.output.dataset, r.generator.name) for r in recipes]

@@ -1,0 +1,88 @@
+"""Query results as CSV, JSON lines or a table; the first two stream."""
+
+import csv
+import itertools
+import json
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import click
+import pyarrow as pa
+from rich.text import Text
+
+from flows.console import cell_text, output, plain_table
+
+MOST_CHARACTERS = 300  # of a cell
+SHORT_CELL = 24  # what a folded cell needs at least
+GAP = 3  # between columns
+
+
+def write_csv(reader: pa.RecordBatchReader) -> None:
+    """Print the result as CSV with a header; nested values as JSON text."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(reader.schema.names)
+    for record in _records(reader):
+        writer.writerow(_flat(value) for value in record)
+
+
+def write_json(reader: pa.RecordBatchReader) -> None:
+    """Print the result as one JSON object a line."""
+    for record in _records(reader):
+        pairs = dict(zip(reader.schema.names, record, strict=True))
+        click.echo(json.dumps(pairs, ensure_ascii=False, default=str))
+
+
+def write_table(reader: pa.RecordBatchReader, limit: int) -> None:
+    """Print at most `limit` rows, and say so if there are more.
+
+    As a table where the columns fit side by side, else one record below the other.
+    """
+    records = _records(reader)
+    shown = [[_short(value) for value in record] for record in itertools.islice(records, limit)]
+    console = output()
+    if sum(_widths(reader.schema.names, shown)) <= console.width:
+        console.print(plain_table(reader.schema.names, shown))
+    else:
+        for number, record in enumerate(shown, 1):
+            console.print(Text(f"-- row {number}", style="bold"))
+            for name, value in zip(reader.schema.names, record, strict=True):
+                console.print(
+                    Text.assemble((f"{name}: ", "cyan"), cell_text(value)), soft_wrap=True
+                )
+    if next(records, None) is not None:
+        click.echo(f"more than {limit:,} rows: --limit shows more, --csv and --json show all")
+    else:
+        click.echo(f"{len(shown):,} row{'' if len(shown) == 1 else 's'}")
+
+
+def _widths(names: list[str], records: list[list[Any]]) -> list[int]:
+    """What each column takes at least: its name, or a short cell and the space beside it."""
+    columns = zip(*records, strict=True) if records else [()] * len(names)
+    return [
+        GAP + max([len(name), *(min(SHORT_CELL, len(cell_text(cell))) for cell in column)])
+        for name, column in zip(names, columns, strict=True)
+    ]
+
+
+def _records(reader: pa.RecordBatchReader) -> Iterator[tuple[Any, ...]]:
+    # Two columns of a result may share a name, so records are tuples and not mappings.
+    for batch in reader:
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def _flat(value: Any) -> Any:
+    """A value that is nested as JSON text; any other as it is."""
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return value
+
+
+def _short(value: Any) -> Any:
+    """A value that is nested or long as a text that a screen can take."""
+    flat = _flat(value)
+    if isinstance(flat, datetime):
+        return f"{flat:%Y-%m-%d %H:%M:%S}"
+    long = isinstance(flat, str) and len(flat) > MOST_CHARACTERS
+    return flat[: MOST_CHARACTERS - 3] + "..." if long else flat

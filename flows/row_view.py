@@ -1,0 +1,119 @@
+"""A row as a person reads it: conversation, answer, verdicts, lineage."""
+
+import json
+from collections.abc import Sequence
+from textwrap import indent
+
+from rich.console import Console
+from rich.rule import Rule
+from rich.text import Text
+
+from flows.console import cell_text, plain_table
+from flows.family import family_tree
+from generators.base import Generator
+from pipelines.plan import GENERATORS
+from schemas.errors import InputError
+from schemas.messages import Message
+from schemas.plugins import load_plugin
+from schemas.recipe import PlugInSpec
+from schemas.row import Row
+from schemas.validation import validated
+
+MOST_DETAIL = 4000  # characters of JSON that a screen can take
+TREE_KEYS = ("traces", "row_traces")
+SHORT_DETAIL = 200  # of a row among others
+
+
+def generator_of(spec: PlugInSpec | None) -> Generator | None:
+    """The generator with a recipe's settings, or None where it is not to be had any more."""
+    if spec is None:
+        return None
+    try:
+        found = load_plugin(Generator, spec.name, GENERATORS, "generator")  # type: ignore[type-abstract]
+        return found(validated(found.Settings, spec.settings, "generator.settings"))
+    except InputError:
+        return None
+
+
+def print_row(console: Console, row: Row, spec: PlugInSpec | None, whole: bool = False) -> None:
+    """Print a row; `spec` is its generator as the recipe names it, which may describe it best.
+
+    Among other rows it is kept short; `whole` shows all there is.
+    """
+    style = "green" if row.status == "accepted" else "red"
+    console.print(Rule(Text(f"{row.id}  {row.kind}, {row.status}", style=f"bold {style}")))
+    console.print(Text(_heading(row), style="dim"), soft_wrap=True)
+    _print_messages(console, row.messages)
+    for name, messages in (("chosen", row.chosen), ("rejected", row.rejected)):
+        if messages:
+            console.print(Text(f"-- {name}", style="bold"))
+            _print_messages(console, messages)
+    _print_facts(console, row)
+    _print_verdicts(console, row)
+    _print_detail(console, row, generator_of(spec), whole)
+
+
+def _heading(row: Row) -> str:
+    parts = [row.generator, f"task {row.task_key}", f"split {row.split}", f"run {row.run_id}"]
+    if row.model:
+        parts.append(f"{row.model}: {row.completion_tokens:,} tokens in {row.calls:,} calls")
+    return ", ".join(parts)
+
+
+def _print_messages(console: Console, messages: Sequence[Message]) -> None:
+    for message in messages:
+        masked = "" if message.train else " (not trained on)"
+        name = f" {message.name}" if message.name else ""
+        console.print(Text(f"{message.role}{name}{masked}", style="bold cyan"))
+        for label, text in (
+            ("thinking: ", message.reasoning),
+            ("", message.content),
+            ("calls: ", message.tool_calls),
+        ):
+            if text:
+                console.print(Text(indent(label + text, "  ")), soft_wrap=True)
+
+
+def _print_facts(console: Console, row: Row) -> None:
+    facts = {
+        "answer": row.answer,
+        "reward": row.reward,
+        "pass rate": row.pass_rate,
+        "difficulty": row.difficulty,
+        "scores": ", ".join(f"{s.name} {cell_text(s.value)}" for s in row.scores),
+        "sources": ", ".join(_source(s.uri, s.title, s.licence) for s in row.sources),
+        "media": ", ".join(f"{m.path} ({m.mime})" for m in row.media),
+        "parents": ", ".join(row.parents),
+    }
+    for name, value in facts.items():
+        if value not in (None, ""):
+            console.print(Text.assemble((f"{name}: ", "bold"), cell_text(value)), soft_wrap=True)
+
+
+def _source(uri: str, title: str | None, licence: str | None) -> str:
+    return " ".join(filter(None, (uri, title, f"[{licence}]" if licence else None)))
+
+
+def _print_verdicts(console: Console, row: Row) -> None:
+    if row.verdicts:
+        headings = ("filter", "verdict", "score", "reason", "particulars")
+        rows = [(v.filter, v.status, v.score, v.reason, v.detail) for v in row.verdicts]
+        console.print(plain_table(headings, rows))
+
+
+def _print_detail(console: Console, row: Row, generator: Generator | None, whole: bool) -> None:
+    """The generator's record: its family tree when it is shown whole, else as it describes it."""
+    detail = json.loads(row.detail)
+    tree = family_tree(detail) if whole else None
+    described = generator.describe(row) if generator else None
+    if tree:
+        console.print(tree)
+        detail = {key: value for key, value in detail.items() if key not in TREE_KEYS}
+    elif described is not None:
+        console.print(Text(described), soft_wrap=True)
+        return
+    if detail:
+        text = json.dumps(detail, indent=2 if whole else None, ensure_ascii=False)
+        most = MOST_DETAIL if whole else SHORT_DETAIL
+        cut = "" if len(text) <= most else f" ... {len(text) - most:,} characters more"
+        console.print(Text(f"detail: {text[:most]}{cut}", style="dim"), soft_wrap=True)

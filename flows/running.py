@@ -1,0 +1,108 @@
+"""Running the engine in front of a user: progress, summary, exit code."""
+
+import asyncio
+import os
+import tomllib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from flows.console import output
+from flows.faults import RESUMABLE
+from flows.options import Chosen
+from flows.recipes import changed_recipe
+from flows.reports import report_path
+from flows.summary import print_summary
+from flows.watching import Watcher, watching
+from pipelines.journal import saved_recipe
+from pipelines.run import new_run_id, resume, start
+from schemas.errors import InputError
+from schemas.recipe import Budget
+from schemas.report import RunReport
+from schemas.validation import validated
+from store.home import Home
+
+
+def run_recipe(chosen: Chosen, home: Home) -> None:
+    """Run a recipe, as a tracked flow run where a Prefect API is configured."""
+    recipe = changed_recipe(chosen.where, chosen.changes)
+    run_id = new_run_id(recipe)
+    title = f"{recipe.name} -> {recipe.output.dataset}"
+
+    def work(watch: Watcher) -> Awaitable[RunReport]:
+        if prefect_api() is None:
+            return start(recipe, home, run_id=run_id, watch=watch)
+        # The terminal shows the display; Prefect's own lines go to its API.
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
+        from flows.tracking import tracked_run
+
+        return tracked_run(chosen, home, run_id, watch)
+
+    show(run_id, title, home, work)
+
+
+def resume_run(run_id: str, home: Home, target: int | None, more: dict[str, Any]) -> None:
+    """Go on with a run; `more` are the bounds of its budget that change."""
+    budget = None
+    if more:
+        old = saved_recipe(home, run_id).budget.model_dump()
+        budget = validated(Budget, {**old, **more}, "budget")
+
+    def work(watch: Watcher) -> Awaitable[RunReport]:
+        return resume(run_id, home, target=target, budget=budget, watch=watch)
+
+    show(run_id, run_id, home, work)
+
+
+def show(
+    run_id: str, title: str, home: Home, work: Callable[[Watcher], Awaitable[RunReport]]
+) -> None:
+    """Show a run while it works and what came of it.
+
+    Raises:
+        click.exceptions.Exit: it stopped before its end and can be resumed.
+        InputError: the user must mend something first.
+    """
+
+    async def watched() -> RunReport:
+        with watching(console, title) as watch:
+            return await work(watch)
+
+    console = output()
+    try:
+        report = asyncio.run(watched())
+    except KeyboardInterrupt:
+        click.echo("stopped at once", err=True)
+        stopped(run_id)
+    except InputError as error:
+        then = f"; then: synthmill resume {run_id}" if report_path(home, run_id).is_file() else ""
+        raise InputError(f"{error}{then}") from error
+    print_summary(console, report)
+    if report.stop not in ("target met", "source exhausted", "budget spent"):
+        stopped(run_id)
+
+
+def stopped(run_id: str) -> NoReturn:
+    """Say how to go on with a run that did not come to its end."""
+    click.echo(f"resume with: synthmill resume {run_id}", err=True)
+    raise click.exceptions.Exit(RESUMABLE)
+
+
+def prefect_api() -> str | None:
+    """The Prefect API that is configured: by the environment, else by the active profile.
+
+    Prefect takes two seconds to import, so its profile file is read without it.
+    """
+    if url := os.environ.get("PREFECT_API_URL"):
+        return url
+    folder = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
+    path = Path(os.environ.get("PREFECT_PROFILES_PATH") or folder / "profiles.toml")
+    try:
+        profiles = tomllib.loads(path.expanduser().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    active = os.environ.get("PREFECT_PROFILE") or profiles.get("active")
+    url = profiles.get("profiles", {}).get(active, {}).get("PREFECT_API_URL")
+    return url if isinstance(url, str) else None

@@ -1,0 +1,44 @@
+"""Serving a recipe on a schedule: a process that Prefect's API tells when to run."""
+
+from pathlib import Path
+
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.schedules import Cron
+from prefect.types.entrypoint import EntrypointType
+from pydantic import ValidationError
+
+from flows.generate import generate
+from flows.options import Chosen
+from flows.recipes import changed_recipe
+from schemas.errors import InputError
+from store.home import Home
+
+
+def serve(chosen: Chosen, home: Home, cron: str, timezone: str, same_seed: bool) -> None:
+    """Serve `generate` for a recipe until the process is stopped, which pauses the schedule.
+
+    Runs never overlap: one that is due while another works starts after it.
+
+    Raises:
+        InputError: the recipe, the cron text or the time zone cannot be used.
+    """
+    recipe = changed_recipe(chosen.where, chosen.changes)
+    try:
+        CronSchedule(cron=cron, timezone=timezone)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise InputError(f"--cron {cron!r} in {timezone}: {message}") from error
+    file = Path(chosen.where)
+    generate.serve(
+        name=recipe.name,
+        schedule=Cron(cron, timezone=timezone),
+        parameters={
+            "recipe": str(file.absolute()) if file.is_file() else chosen.where,
+            "home": str(home.path),
+            "changes": chosen.changes,
+            "fresh_seed": not same_seed,
+        },
+        tags=["synthmill", recipe.output.dataset],
+        limit=1,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )

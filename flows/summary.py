@@ -1,0 +1,95 @@
+"""The end of a run, and why rows were rejected: as text for a terminal, as Markdown for Prefect."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from flows.console import duration, plain_table
+from flows.funnel import HEADINGS, balance, cost, funnel_rows, next_commands, top
+from flows.rejections import Rejections
+from schemas.report import FunnelStage, RunReport
+
+
+def print_summary(
+    console: Console, report: RunReport, next_steps: Sequence[str] | None = None
+) -> None:
+    """The outcome, the funnel, the cost and where to go next."""
+    style = "bold green" if report.stop == "target met" else "bold yellow"
+    console.print(Text(f"{_stop(report)}: {_balance(report)}", style=style))
+    print_funnel(console, report.funnel, report.failures)
+    console.print(f"run {report.run_id}, {_length(report)}{cost(report)}", soft_wrap=True)
+    console.print(f"dataset {report.dataset}, {_versions(report)}", soft_wrap=True)
+    for command in next_commands(report) if next_steps is None else next_steps:
+        console.print(Text(f"  {command}", style="cyan"), soft_wrap=True)
+
+
+def print_rejections(console: Console, found: Rejections) -> None:
+    """The funnel of a dataset or run, and its reasons with an example of each."""
+    counts = balance(found.accepted, found.rejected, found.failed)
+    console.print(Text(f"{found.name}: {counts}", style="bold"))
+    print_funnel(console, found.funnel, found.failures)
+    if found.reasons:
+        headings = ("rows", "filter", "reason", "for example", "particulars")
+        rows = [(r.rows, r.filter, r.reason, r.example, r.detail[:80]) for r in found.reasons]
+        console.print(plain_table(headings, rows))
+        console.print(f"see one with: synthmill show {found.reasons[0].example}", soft_wrap=True)
+
+
+def print_funnel(
+    console: Console, funnel: Sequence[FunnelStage], failures: Mapping[str, int]
+) -> None:
+    """The table of filters, and the tasks that failed before they came to any."""
+    if funnel:
+        console.print(plain_table(HEADINGS, funnel_rows(funnel)))
+    if failures:
+        console.print(f"failed tasks: {top(failures)}")
+
+
+def markdown(report: RunReport) -> str:
+    """The report as Markdown: what a flow run's page shows."""
+    lines = [
+        f"# {report.recipe}: {_stop(report)}",
+        "",
+        f"{_balance(report)}  ",
+        f"{_length(report)}{cost(report)}  ",
+        f"dataset `{report.dataset}`, {_versions(report)}, run `{report.run_id}`, "
+        f"seed {report.seed}",
+        "",
+        _markdown_row(HEADINGS),
+        _markdown_row(["---", *["---:"] * 5, "---"]),
+        *(_markdown_row(row) for row in funnel_rows(report.funnel)),
+    ]
+    if report.failures:
+        lines += ["", f"Failed tasks: {_escaped(top(report.failures))}"]
+    return "\n".join(lines)
+
+
+def _markdown_row(cells: Iterable[object]) -> str:
+    return "| " + " | ".join(_escaped(str(cell)) for cell in cells) + " |"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def _stop(report: RunReport) -> str:
+    detail = f" ({report.stop_detail})" if report.stop_detail else ""
+    return f"{report.stop or 'not ended'}{detail}"
+
+
+def _balance(report: RunReport) -> str:
+    return balance(report.accepted, report.rejected, report.failed)
+
+
+def _length(report: RunReport) -> str:
+    if report.ended_at is None:
+        return ""
+    return f"{duration((report.ended_at - report.started_at).total_seconds())} long, "
+
+
+def _versions(report: RunReport) -> str:
+    if not report.versions:
+        return "no version committed"
+    first, last = report.versions[0], report.versions[-1]
+    return f"version {last}" if first == last else f"versions {first} to {last}"
