@@ -1,6 +1,7 @@
 """CoTEvol as a generator: a problem comes in, its traces are bred, rows come out."""
 
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import ClassVar
 
 from generators.base import Context, Generator, Task
@@ -36,11 +37,10 @@ class Cotevol(Generator):
     async def search(self, problem: Problem, context: Context) -> tuple[Workshop, str]:
         """The traces of one problem by the strategy of the settings, and why it ended."""
         workshop = Workshop(problem, self.settings, context, Judge(problem, context))
-        try:
+        stopped = ""
+        with suppress(Spent):
             stopped = await STRATEGIES[self.settings.strategy](workshop)
-        except Spent:
-            stopped = "tokens spent"
-        return workshop, stopped
+        return workshop, "tokens spent" if workshop.left == 0 else stopped
 
     def describe(self, row: Row) -> str | None:
         """The lineage of the row's traces as lines of text."""

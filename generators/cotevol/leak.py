@@ -9,17 +9,20 @@ import re
 from filters.answers import number
 from generators.cotevol.traces import Trace
 
-_KNOWN = r"(?:given|provided|reference|known|correct|expected|official|stated|target|true)"
+# "The correct answer is" is how an honest trace ends, "matches the correct answer" is not.
+_KNOWN = r"(?:given|provided|reference|known|expected|official|stated)"
+_AIMED_AT = rf"(?:{_KNOWN}|correct|target|true|right)"
 _RESULT = r"(?:final\s+)?(?:answer|result|solution)"
 _LEAKS = re.compile(
     rf"""
-      \b(?:the|a|this|that|our|your)\s+(?:{_KNOWN}\s+){{1,3}}{_RESULT}\b
+      \b(?:the|a|this|that|our|your)\s+{_KNOWN}\s+(?:correct\s+)?{_RESULT}\b
     | \b{_RESULT}\s+(?:key|(?:that\s+)?(?:is|was|has\s+been)\s+(?:given|provided|known))\b
     | \bground[\s-]?truth\b
     | \b(?:we|i)\s+(?:know|are\s+(?:told|given)|were\s+(?:told|given))\s+
       (?:that\s+)?the\s+{_RESULT}\b
     | \b(?:match(?:es)?|agree(?:s)?\s+with|consistent\s+with|lead(?:s)?\s+to)\s+the\s+
-      (?:{_KNOWN}\s+){_RESULT}\b
+      {_AIMED_AT}\s+{_RESULT}\b
+    | \bgiven\s+the\s+{_AIMED_AT}\s+{_RESULT}\b
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -41,7 +44,8 @@ def leak(trace: Trace) -> str | None:
         return None
     if value.value.denominator > 1:
         return None  # a fraction may stand as a decimal, a root or a percentage in the steps
-    written = (number(n.rstrip(",")) for s in trace.steps for n in _NUMBERS.findall(s.body))
-    if not any(found and found.value == abs(value.value) for found in written):
+    bodies = " ".join(step.body for step in trace.steps)[:LONGEST_LOOK]
+    written = {found.rstrip(",") for found in _NUMBERS.findall(bodies)}
+    if not any((n := number(found)) and n.value == abs(value.value) for found in written):
         return "answer is not derived"
     return None

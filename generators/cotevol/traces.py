@@ -121,7 +121,9 @@ def split_steps(text: str) -> list[Step]:
     if not headers:
         headers = [(m.start(), m.start()) for m in re.finditer(r"^.*\S.*$", body, re.MULTILINE)]
         headers = headers[:MOST_STEPS]
-    starts = [0, *(start for start, _ in headers[1:])] if headers else []
+    if not headers:
+        return []
+    starts = [0, *(start for start, _ in headers[1:])]
     ends = [*starts[1:], end]
     return [
         Step(start, stop, body[header_end:stop].strip())

@@ -62,6 +62,12 @@ class Workshop:
         most = self.settings.max_tokens_per_problem
         return None if most is None else max(0, most - self.spent)
 
+    @property
+    def overdrawn(self) -> bool:
+        """Whether more was generated than may be: samples of one request end together."""
+        most = self.settings.max_tokens_per_problem
+        return most is not None and self.spent > most
+
     def rng(self, purpose: str) -> Random:
         """A random generator keyed by purpose and by how much was done, for one decision."""
         return self.context.rng(f"{purpose}/{self._calls}")
@@ -117,8 +123,8 @@ class Workshop:
         made = []
         for reply in replies:
             cost = self.pay(reply) + paid
-            if self.left == 0 and reply.completion.finish_reason == "length":
-                continue  # cut off by the budget: no trace at all
+            if self.overdrawn:
+                continue
             trace = self._trace(reply, known, given, cost)
             made.append(await self._judged(trace))
             self.archive.append(made[-1])

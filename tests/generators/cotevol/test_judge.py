@@ -1,0 +1,96 @@
+"""The judge, and the leak guard."""
+
+import pytest
+
+from generators.cotevol.judge import LONGEST_ANSWER, Judge
+from generators.cotevol.leak import leak
+from generators.cotevol.traces import Lineage, Trace
+from tests.generators.cotevol.scripted import ScriptedContext, problem, sums
+
+
+class Counting(ScriptedContext):
+    """Counts what goes to a worker."""
+
+    work = 0
+
+    async def in_worker(self, call, *args, **kwargs):  # type: ignore[no-untyped-def]
+        self.work += 1
+        return call(*args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("answer", "truth", "right", "work"),
+    [
+        ("56", "56", True, 0),
+        (" 56.0 ", "56", True, 0),
+        ("1,234", "1234", True, 0),
+        ("\\frac{1}{2}", "0.5", True, 0),
+        ("57", "56", False, 0),
+        ("2\\sqrt{2}", "\\sqrt{8}", True, 1),
+        ("x+1", "1+x", True, 1),
+        ("", "56", False, 0),
+        (None, "56", False, 0),
+        ("9" * (LONGEST_ANSWER + 1), "56", False, 0),
+    ],
+)
+async def test_right(answer: str | None, truth: str, right: bool, work: int) -> None:
+    context = Counting(sums)
+    judge = Judge(problem(answer=truth), context)
+    assert await judge.right(answer) is right
+    assert await judge.right(answer) is right
+    assert context.work == work
+
+
+async def test_nobody_can_tell_without_a_truth() -> None:
+    assert await Judge(problem(answer=None), Counting(sums)).right("5") is None
+
+
+async def test_a_worker_that_dies_makes_no_right_answer() -> None:
+    class Dying(ScriptedContext):
+        async def in_worker(self, call, *args, **kwargs):  # type: ignore[no-untyped-def]
+            raise TimeoutError
+
+    assert await Judge(problem(answer="\\sqrt{8}"), Dying(sums)).right("2\\sqrt{2}") is False
+
+
+async def test_a_scorer_of_its_own_judges() -> None:
+    pytest.importorskip("reasoning_gym")
+    from generators.sources.reasoning_gym import ReasoningGymSource
+
+    settings = ReasoningGymSource.Settings(tasks=[{"name": "chain_sum", "size": 1}])
+    (item,) = ReasoningGymSource(settings).items()
+    judge = Judge(item, Counting(sums))
+    assert await judge.right(item.answer) is True
+    assert await judge.right("qwzx") is False
+
+
+STEPS = "Step 1: 7 * 8 = 56\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (STEPS + "The answer is \\boxed{56}.", None),
+        (STEPS + "The answer is \\boxed{57}.", "answer is not derived"),
+        (STEPS + "The answer is \\boxed{-56}.", None),
+        (STEPS + "The answer is \\boxed{1/3}.", None),
+        (STEPS + "The answer is \\boxed{x+1}.", None),
+        (STEPS + "This matches the given answer \\boxed{56}", "speaks of a given answer"),
+        (STEPS + "as the reference answer says \\boxed{56}", "speaks of a given answer"),
+        (STEPS + "We know that the answer is 56, \\boxed{56}", "speaks of a given answer"),
+        (STEPS + "the ground truth \\boxed{56}", "speaks of a given answer"),
+        (STEPS + "So the correct final answer is \\boxed{56}", None),
+        (STEPS + "which leads to the correct answer \\boxed{56}", "speaks of a given answer"),
+        (STEPS + "Given the correct answer, \\boxed{56}", "speaks of a given answer"),
+        (STEPS + "The answer is provided: \\boxed{56}", "speaks of a given answer"),
+        (STEPS + "It is the product of the given numbers \\boxed{56}", None),
+        ("Step 1: 7 * 8 is 1,000 less\nso \\boxed{1000}", None),
+    ],
+)
+def test_leaks(text: str, reason: str | None) -> None:
+    assert leak(Trace("t", text, Lineage(operator="first"))) == reason
+
+
+def test_the_guard_is_quick_on_hostile_text() -> None:
+    assert leak(Trace("t", "the " * 300_000, Lineage(operator="first"))) is None
+    assert leak(Trace("t", "the given " * 100_000, Lineage(operator="first"))) is None
