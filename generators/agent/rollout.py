@@ -1,0 +1,127 @@
+"""The rollout loop: think, call, observe, until the model answers or a limit ends it."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from generators.agent.tools import Call, Observation, Toolbox
+from generators.agent.turn import AgentTurn, Turn, spoken
+from generators.base import Context
+from models.backends.base import Refused, WrongSetup
+from models.wire import Sampling
+from schemas.base import Record, Settings
+from schemas.messages import Message
+
+Stop = Literal[
+    "answered", "turn limit", "token limit", "repeated call", "malformed turn", "refused by server"
+]
+
+
+class RolloutLimits(Settings):
+    """When a rollout ends that does not end by itself."""
+
+    max_turns: int = Field(default=50, ge=1, description="turns (the released code's for rag)")
+    max_tokens: int = Field(
+        default=100_000, ge=1, description="context of a turn, in tokens (the paper's)"
+    )
+    max_calls: int = Field(default=4, ge=1, description="calls of one turn that are run; ours")
+    max_repeats: int = Field(
+        default=2, ge=0, description="how often the same call may be repeated; ours"
+    )
+
+
+class Step(Record):
+    """One turn with what its calls brought, and what it cost."""
+
+    turn: Turn
+    calls: tuple[Call, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Rollout(Record):
+    """What happened: the opening messages, every step, and how it ended."""
+
+    opening: tuple[Message, ...]
+    steps: tuple[Step, ...]
+    stop: Stop
+
+    @property
+    def final(self) -> Turn | None:
+        """The answering turn, or None where a limit ended the rollout."""
+        return self.steps[-1].turn if self.stop == "answered" else None
+
+    @property
+    def conversation(self) -> tuple[Message, ...]:
+        """Everything after the opening: assistant turns to train on, observations masked."""
+        return tuple(message for step in self.steps for message in step_messages(step))
+
+
+def step_messages(step: Step) -> list[Message]:
+    """A step as messages: the turn, then one tool message for each observation."""
+    kept = step.turn.model_copy(update={"calls": step.calls})
+    observed = [
+        Message(role="tool", content=o.text, tool_call_id=c.id, name=c.name, train=False)
+        for c, o in zip(step.calls, step.observations, strict=True)
+    ]
+    return [spoken(kept), *observed]
+
+
+async def roll_out(
+    context: Context,
+    opening: Sequence[Message],
+    turn: Callable[[tuple[Message, ...]], AgentTurn],
+    toolbox: Toolbox,
+    *,
+    purpose: str,
+    role: str = "default",
+    limits: RolloutLimits,
+    sampling: Sampling | None = None,
+) -> Rollout:
+    """Run an agent. `turn` makes the prompt for a conversation; a turn without calls is the answer.
+
+    A server that refuses a turn (too long a context) ends the rollout, not the task.
+
+    Raises:
+        Unavailable, WrongSetup: no answer can be had at all.
+    """
+    conversation, steps, seen = list(opening), list[Step](), Counter[str]()
+
+    def ended(stop: Stop) -> Rollout:
+        return Rollout(opening=tuple(opening), steps=tuple(steps), stop=stop)
+
+    for number in range(limits.max_turns):
+        prompt = turn(tuple(conversation))
+        tools = toolbox.schemas if prompt.protocol == "native" else None
+        try:
+            (reply,) = await context.ask(
+                prompt, purpose=f"{purpose}/{number}", role=role, sampling=sampling, tools=tools
+            )
+        except WrongSetup:
+            raise
+        except Refused:
+            return ended("refused by server")
+        if reply.malformed is not None:
+            return ended("malformed turn")
+        calls = reply.value.calls[: limits.max_calls]
+        observations = [await toolbox.call(call) for call in calls]
+        step = Step(
+            turn=reply.value,
+            calls=calls,
+            observations=tuple(observations),
+            prompt_tokens=reply.completion.prompt_tokens,
+            completion_tokens=reply.completion.completion_tokens,
+        )
+        steps.append(step)
+        conversation += step_messages(step)
+        seen.update(call.key for call in calls)
+        if not calls:
+            return ended("answered")
+        if max(seen.values()) > limits.max_repeats + 1:
+            return ended("repeated call")
+        if step.prompt_tokens + step.completion_tokens >= limits.max_tokens:
+            return ended("token limit")
+    return ended("turn limit")

@@ -1,0 +1,141 @@
+"""One turn of an agent: the conversation goes out, thought and tool calls come back.
+
+Two protocols. `native`: tools go to the server, which returns tool calls. `text`: the conversation
+spells calls out in tags (Hermes: `<tool_call>{"name": ..., "arguments": {...}}</tool_call>`), for
+servers without a tool parser. A tag in the answer is understood under both, since many a server
+leaves the model's own form as it is.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+from generators.agent.tools import Call
+from models.prompt import MalformedAnswer, Prompt
+from models.wire import Completion
+from schemas.base import Record
+from schemas.identity import sha256_text
+from schemas.messages import Message
+
+Protocol = Literal["native", "text"]
+
+_CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
+_THINK = re.compile(r"\A\s*(?:<think>)?(.*?)</think>", re.DOTALL)
+
+
+class Turn(Record):
+    """What the model did: thought (kept apart), said, called."""
+
+    reasoning: str = ""
+    content: str = ""
+    calls: tuple[Call, ...] = ()
+
+
+class AgentTurn(Prompt[Turn]):
+    """The next turn of a conversation with tools.
+
+    A subclass says how the embedded back end acts, and may be stricter in `parse`.
+    """
+
+    answer: ClassVar[type] = str
+    conversation: tuple[Message, ...]
+    protocol: Protocol = "native"
+
+    def messages(self) -> tuple[Message, ...]:
+        """The conversation, calls spelled out where the protocol is text."""
+        if self.protocol == "native":
+            return self.conversation
+        return tuple(_spelled(message) for message in self.conversation)
+
+    def parse(self, completion: Completion) -> Turn:
+        """Thought, content and calls of a completion.
+
+        Raises:
+            MalformedAnswer: a call is no JSON object with a name and arguments.
+        """
+        reasoning, text = completion.reasoning or "", completion.text or ""
+        thought = _THINK.match(text)
+        if thought is not None:
+            reasoning = reasoning or thought.group(1).strip()
+            text = text[thought.end() :]
+        calls = _native(completion.tool_calls) if completion.tool_calls else _tagged(text)
+        return Turn(
+            reasoning=reasoning,
+            content=_CALL.sub("", text).strip(),
+            calls=tuple(_numbered(calls, len(self.conversation))),
+        )
+
+
+def spoken(turn: Turn) -> Message:
+    """A turn as an assistant message."""
+    calls = [
+        {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+        for c in turn.calls
+    ]
+    return Message(
+        role="assistant",
+        content=turn.content or None,
+        reasoning=turn.reasoning or None,
+        tool_calls=json.dumps(calls, ensure_ascii=False) if calls else None,
+    )
+
+
+def _spelled(message: Message) -> Message:
+    if message.role == "tool":
+        text = f"<tool_response>\n{message.content or ''}\n</tool_response>"
+        return Message(role="user", content=text, train=False)
+    if message.tool_calls is None:
+        return message
+    spelled = [
+        "<tool_call>\n"
+        f'{{"name": {json.dumps(c["function"]["name"])}, '
+        f'"arguments": {c["function"]["arguments"]}}}\n</tool_call>'
+        for c in json.loads(message.tool_calls)
+    ]
+    text = "\n".join(filter(None, [message.content, *spelled]))
+    return message.model_copy(update={"content": text, "tool_calls": None})
+
+
+def _native(text: str) -> list[tuple[str, str]]:
+    try:
+        return [_call(call.get("function", call)) for call in json.loads(text)]
+    except (ValueError, AttributeError, TypeError) as error:
+        raise MalformedAnswer(f"a tool call is not valid: {error}") from error
+
+
+def _tagged(text: str) -> list[tuple[str, str]]:
+    found = []
+    for match in _CALL.finditer(text):
+        try:
+            found.append(_call(json.loads(match.group(1))))
+        except (ValueError, RecursionError, AttributeError, TypeError) as error:
+            raise MalformedAnswer(
+                f'a tool call is not JSON of the form {{"name": ..., "arguments": {{}}}}: {error}'
+            ) from error
+    return found
+
+
+def _call(call: Any) -> tuple[str, str]:
+    """Name and arguments (JSON text of an object).
+
+    Raises:
+        ValueError: it has none.
+    """
+    name, arguments = call.get("name"), call.get("arguments", {})
+    value = json.loads(arguments or "{}") if isinstance(arguments, str) else arguments
+    if not isinstance(name, str) or not name or not isinstance(value, dict):
+        raise ValueError("a call has a name and arguments, which are a JSON object")
+    return name, json.dumps(value, ensure_ascii=False)
+
+
+def _numbered(calls: Sequence[tuple[str, str]], turn: int) -> list[Call]:
+    """Calls with ids that follow from place and content, so that a replay gives the same ones."""
+    return [
+        Call(
+            id=f"call_{sha256_text(f'{turn} {i} {name} {arguments}')[:12]}",
+            name=name,
+            arguments=arguments,
+        )
+        for i, (name, arguments) in enumerate(calls)
+    ]

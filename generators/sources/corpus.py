@@ -1,0 +1,135 @@
+"""Documents from files and folders: txt, md, html, jsonl, parquet and PDF."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from generators.documents.base import DocumentSource
+from generators.documents.document import Document
+from generators.documents.readers import READERS, File, ReadSettings, Text, reader_of
+from generators.documents.readers.common import Unreadable
+from generators.sources.base import BadInput
+from schemas.errors import InputError
+from schemas.identity import canonical_json, sha256_text
+from schemas.lineage import Source as Origin
+
+READING_VERSION = 1  # raise it when the same file would give other text
+
+
+class CorpusSettings(ReadSettings):
+    """Settings of the source `corpus`."""
+
+    path: Path | list[Path] = Field(description="a file or folder, or several")
+    include: str = Field(default="**/*", description="pattern of the files taken from a folder")
+    licence: str | None = Field(default=None, description="SPDX name, carried into every row")
+    limit: int | None = Field(default=None, gt=0, description="documents to yield at most")
+
+
+class CorpusSource(DocumentSource):
+    """The documents of files and folders, in the order of their names."""
+
+    name: ClassVar[str] = "corpus"
+    Settings = CorpusSettings
+    settings: CorpusSettings
+
+    def items(self) -> Iterator[Document | BadInput]:
+        """The documents; a file or record that cannot be read is bad input, where it stands."""
+        good = 0
+        for file in self.files():
+            for item in self._documents(file):
+                yield item
+                good += isinstance(item, Document)
+                if good == self.settings.limit:
+                    return
+
+    def version(self) -> str:
+        """Hash of the settings and of every file's name and bytes."""
+        digest = hashlib.sha256(canonical_json(self._reading()).encode())
+        for file in self.files():
+            digest.update(f"\n{file.name}\n".encode("utf-8", "surrogateescape"))
+            try:
+                with file.path.open("rb") as opened:
+                    digest.update(hashlib.file_digest(opened, "sha256").digest())
+            except OSError as error:  # it becomes bad input when it is read
+                digest.update(str(error.errno).encode())
+        return digest.hexdigest()
+
+    def files(self) -> list[File]:
+        """The files, named from their folder on.
+
+        Raises:
+            InputError: there is none.
+        """
+        given = self.settings.path
+        paths = given if isinstance(given, list) else [given]
+        found = [file for path in paths for file in self._found(path)]
+        if len({file.name for file in found}) < len(found):  # folders that hold the same names
+            found = [File(file.path, file.path.as_posix()) for file in found]
+        return found
+
+    def check(self) -> str:
+        """How many files there are."""
+        return f"corpus: {len(self.files()):,} files"
+
+    def _reading(self) -> dict[str, object]:
+        settings = self.settings.model_dump(mode="json", exclude={"path", "include"})
+        return {"reading": READING_VERSION, **settings}
+
+    def _found(self, path: Path) -> list[File]:
+        if path.is_file():
+            if reader_of(path) is None:
+                raise InputError(f"corpus file {path}: not one of {', '.join(READERS)}")
+            return [File(path, path.name)]
+        if not path.is_dir():
+            raise InputError(f"corpus {path}: no such file or folder")
+        inside = path.resolve()
+        files = [
+            File(found, found.relative_to(path).as_posix())
+            for found in sorted(path.glob(self.settings.include))
+            # Links are not followed out of the folder.
+            if reader_of(found) and found.is_file() and found.resolve().is_relative_to(inside)
+        ]
+        if not files:
+            raise InputError(
+                f"corpus folder {path} holds no {', '.join(READERS)} file"
+                f" that matches {self.settings.include!r}"
+            )
+        return files
+
+    def _documents(self, file: File) -> Iterator[Document | BadInput]:
+        reader = reader_of(file.path)
+        assert reader is not None
+        try:
+            for text in reader(file, self.settings):
+                yield self._document(file, text)
+        except Unreadable as fault:
+            yield self._bad(file, None, fault)
+
+    def _document(self, file: File, text: Text) -> Document | BadInput:
+        if text.fault is not None:
+            return self._bad(file, text.record, text.fault)
+        if not text.text.strip():
+            return self._bad(file, text.record, Unreadable("empty document", "no text"))
+        return Document(
+            key=_name(file.name, text.record),
+            uri=_name(file.path.as_posix(), text.record),
+            title=text.title,
+            text=text.text,
+            licence=text.licence or self.settings.licence,
+        )
+
+    def _bad(self, file: File, record: int | None, fault: Unreadable) -> BadInput:
+        uri = _name(file.path.as_posix(), record)
+        return BadInput(
+            key=sha256_text(uri)[:20],
+            reason=fault.reason,
+            detail=f"{uri}: {fault}",
+            origin=Origin(uri=uri, licence=self.settings.licence),
+        )
+
+
+def _name(file: str, record: int | None) -> str:
+    return file if record is None else f"{file}#{record}"
