@@ -116,10 +116,13 @@ def _same_number(left: Number, right: Number) -> bool:
         return percent.value / 100 == other.value
     if left.fraction == right.fraction:
         return False
-    digits = (right if left.fraction else left).decimals
-    return digits >= ROUNDED_DIGITS and rounds(left.value, right.value, digits)
+    exact, decimal = (left, right) if left.fraction else (right, left)
+    return decimal.decimals >= ROUNDED_DIGITS and rounds(
+        exact.value, decimal.value, decimal.decimals
+    )
 
 
-def rounds(left: Fraction, right: Fraction, digits: int) -> bool:
-    """Whether two values differ by less than one unit of the last of `digits` decimals."""
-    return abs(left - right) < Fraction(1, 10**digits)
+def rounds(exact: Fraction, decimal: Fraction, digits: int) -> bool:
+    """Whether a decimal with `digits` places is an exact value rounded, or cut off."""
+    beyond = (exact - decimal) * 10**digits * (1 if exact >= 0 else -1)
+    return Fraction(-1, 2) <= beyond < 1

@@ -50,6 +50,9 @@ class DatasetIndex:
         self.filter = of
         self.covered_version: int | None = None
         self._covered_rows = 0
+        # Ids of the rows added since the last save, and the position up to which they are noted.
+        self._noted: set[str] = set()
+        self._noted_rows = 0
         self._segments: list[dict[str, Any]] = []
         self._seen: str | None = None  # the header as this process last read or wrote it
 
@@ -59,13 +62,12 @@ class DatasetIndex:
 
         Raises:
             InputError: the index is of another filter, other parameters or an older format, or
-                cannot be read; the message says how to rebuild it.
+                cannot be read; the message says how to rebuild it. Or the disk refuses.
             ValueError: the filter remembers rows already.
         """
         if len(of):
             raise ValueError(f"filter {of.name!r} has rows already; an index fills an empty one")
         index = cls(folder, of)
-        folder.mkdir(parents=True, exist_ok=True)
         with index._lock(fcntl.LOCK_SH):
             index._load()
         return index
@@ -80,12 +82,13 @@ class DatasetIndex:
         Rows that this process has added itself since are left out. Returns how many were new.
         """
         before = len(self.filter)
-        known = set(self.filter.dump(self._covered_rows, before).column("row_id").to_pylist())
+        added = self.filter.dump(self._noted_rows, before).column("row_id")
+        self._noted.update(added.to_pylist())
         for row_id, candidate in rows_since:
-            if row_id not in known:
-                known.add(row_id)
+            if row_id not in self._noted:
+                self._noted.add(row_id)
                 self.filter.add(row_id, candidate)
-        self.covered_version = version
+        self.covered_version, self._noted_rows = version, len(self.filter)
         return len(self.filter) - before
 
     def save(self, version: int | None = None, *, rows: int | None = None) -> None:
@@ -94,6 +97,9 @@ class DatasetIndex:
         `version` is the dataset version up to which every accepted row has been added; without
         it, the one of the last `catch_up`. `rows` is how many of the remembered rows belong to
         it (the others are not committed yet); without it, all.
+
+        Raises:
+            InputError: the folder cannot be written (no permission, disk full).
         """
         version = self.covered_version if version is None else version
         count = len(self.filter) if rows is None else rows
@@ -101,11 +107,12 @@ class DatasetIndex:
             header = self._header()
             if header != self._seen:  # another run saved in the meantime
                 self._segments, self._covered_rows = [], 0
-                if header is not None and (_covered(header) or 0) >= (version or 0):
+                if header and (self._parsed(header)["covered_version"] or 0) >= (version or 0):
                     return  # it covers as much; its rows were committed, like ours
             if count > self._covered_rows:
                 self._write_segment(self._covered_rows, count)
             self.covered_version, self._covered_rows = version, count
+            self._noted, self._noted_rows = set(), count
             self._write_header()
             self._remove_unnamed()
 
@@ -113,13 +120,13 @@ class DatasetIndex:
         self._seen = self._header()
         if self._seen is None:
             return
-        header = _parsed(self._seen, self.folder)
+        header = self._parsed(self._seen)
         self._check(header)
         for segment in header["segments"]:
             self.filter.restore(self._read(segment["file"]))
         self._segments = header["segments"]
         self.covered_version = header["covered_version"]
-        self._covered_rows = len(self.filter)
+        self._covered_rows = self._noted_rows = len(self.filter)
 
     def _check(self, header: dict[str, Any]) -> None:
         for key, own in self._identity().items():
@@ -185,11 +192,22 @@ class DatasetIndex:
         except FileNotFoundError:
             return None
 
+    def _parsed(self, header: str) -> dict[str, Any]:
+        try:
+            return dict(json.loads(header))
+        except ValueError as error:
+            raise _unusable(self.folder, f"cannot be read ({HEADER}: {error})") from error
+
     @contextmanager
     def _lock(self, how: int) -> Iterator[None]:
-        with (self.folder / "lock").open("a") as file:
-            fcntl.flock(file, how)
-            yield
+        """Keep other processes out; what the disk refuses becomes one clear line."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / "lock").open("a") as file:
+                fcntl.flock(file, how)
+                yield
+        except OSError as error:
+            raise InputError(f"index {self.folder} cannot be used: {error.strerror}") from error
 
 
 @contextmanager
@@ -206,18 +224,6 @@ def _replacing(path: Path) -> Iterator[Any]:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _parsed(header: str, folder: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(header))
-    except ValueError as error:
-        raise _unusable(folder, f"cannot be read ({HEADER}: {error})") from error
-
-
-def _covered(header: str) -> int | None:
-    covered: int | None = json.loads(header)["covered_version"]
-    return covered
 
 
 def _unusable(folder: Path, why: str) -> InputError:

@@ -67,7 +67,7 @@ class Minhash(DiversityFilter):
         super().__init__(settings)
         self._row_ids: list[str] = []
         self._known = Neighbours(self.settings.num_perm, self.settings.num_bands)
-        self._last: tuple[Candidate, Signatures | None] | None = None
+        self._last: tuple[tuple[str, str], Signatures | None] = (("", ""), None)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -126,12 +126,12 @@ class Minhash(DiversityFilter):
             self._known.extend(flat.reshape(-1, self.settings.num_perm))
 
     def _signature(self, candidate: Candidate) -> Signatures | None:
+        salt = "" if self.settings.across_kinds else candidate.kind
+        text = part_of(candidate, self.settings.of)
         # An accepted row is judged and then added: its signature is the one made last.
-        if self._last is None or self._last[0] is not candidate:
-            salt = "" if self.settings.across_kinds else candidate.kind
-            text = part_of(candidate, self.settings.of)
+        if self._last[0] != (salt, text):
             hashes = shingles(text, self.settings.shingle_words, salt)
-            self._last = candidate, self._sketch(hashes) if len(hashes) else None
+            self._last = (salt, text), self._sketch(hashes) if len(hashes) else None
         return self._last[1]
 
     def _sketch(self, hashes: np.ndarray[Any, np.dtype[np.uint64]]) -> Signatures:
