@@ -1,0 +1,163 @@
+"""Exporting a version of a dataset to a trainer."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from schemas.arrow import ROW_SCHEMA, row_from_record
+from schemas.base import Record
+from schemas.errors import InputError
+from schemas.row import Row
+from store.dataset import Dataset
+from store.export_files import RECORD_FILES, SUMMARY, RecordFile, new_folder
+from store.exports.base import Exporter
+from store.reading import run_query
+from store.sql import quoted, scan_files
+from store.tags import resolve
+
+
+class ExportSummary(Record):
+    """What was exported, and what was not and why; also written as `export.json`."""
+
+    dataset: str
+    version: int
+    exporter: str
+    settings: dict[str, Any]
+    kinds: list[str] | None = None
+    splits: list[str] | None = None
+    where: str | None = None
+    rows: dict[str, dict[str, int]]  # part, split
+    left_out: dict[str, int]  # reason
+
+
+def export(
+    dataset: Dataset,
+    exporter: Exporter[Any],
+    out: Path,
+    *,
+    version: str | int | None = None,
+    kinds: Sequence[str] | None = None,
+    splits: Sequence[str] | None = None,
+    where: str | None = None,
+    force: bool = False,
+) -> ExportSummary:
+    """Write the accepted rows of a version into the folder `out`, as the exporter's trainer wants.
+
+    `out` holds a folder for each part, in it a file for each split, and a README.md that lets
+    `datasets.load_dataset(out, part, split=split)` find them. It appears complete or not at all.
+
+    Args:
+        version: number or tag; the newest by default.
+        kinds: only rows of these kinds.
+        splits: only rows of these splits.
+        where: an SQL condition on the columns of the row, such as `pass_rate < 0.5`.
+        force: replace an earlier export at `out`.
+
+    Raises:
+        InputError: no such version, a wrong condition, nothing to export, `out` is in the way.
+    """
+    number = resolve(dataset, version)
+    left_out: Counter[str] = Counter()
+    counts: dict[str, dict[str, int]] = defaultdict(dict)
+    with new_folder(out, force) as folder:
+        with ExitStack() as open_files:
+            files: dict[tuple[str, str], RecordFile] = {}
+            for row in _rows(dataset, number, where):
+                reason = _unwanted(row, exporter, kinds, splits)
+                record = None if reason else exporter.convert(row)
+                if record is None:
+                    left_out[reason or f"{row.kind}: {exporter.name} cannot express it"] += 1
+                    continue
+                key = (exporter.part(row), re.sub(r"\W", "_", row.split))
+                if key not in files:
+                    files[key] = _new_file(folder, exporter, *key)
+                    open_files.callback(files[key].close)
+                files[key].add(record)
+        for (part, split), file in sorted(files.items()):
+            counts[part][split] = file.records
+        if not counts:
+            raise InputError(_nothing(dataset, number, exporter, left_out))
+        summary = ExportSummary(
+            dataset=dataset.name,
+            version=number,
+            exporter=exporter.name,
+            settings=exporter.settings.model_dump(mode="json"),
+            kinds=list(kinds) if kinds else None,
+            splits=list(splits) if splits else None,
+            where=where,
+            rows=counts,
+            left_out=dict(left_out.most_common()),
+        )
+        (folder / SUMMARY).write_text(summary.model_dump_json(indent=2) + "\n", "utf-8")
+        (folder / "README.md").write_text(_readme(summary, exporter), "utf-8")
+    return summary
+
+
+def _rows(dataset: Dataset, version: int, where: str | None) -> Iterator[Row]:
+    if where is None:
+        yield from dataset.rows(version)
+        return
+    files = dataset.files(version, "accepted")
+    names = ", ".join(map(quoted, ROW_SCHEMA.names))
+    if not files:
+        return
+    query = f"SELECT {names} FROM {scan_files(files)} WHERE ({where}\n)"
+    try:
+        for batch in run_query(query, ROW_SCHEMA):
+            yield from map(row_from_record, batch.to_pylist())
+    except duckdb.Error as error:
+        raise InputError(f"condition {where!r}: {str(error).splitlines()[0]}") from error
+
+
+def _unwanted(
+    row: Row,
+    exporter: Exporter[Any],
+    kinds: Sequence[str] | None,
+    splits: Sequence[str] | None,
+) -> str | None:
+    if kinds and row.kind not in kinds:
+        return f"{row.kind}: not asked for"
+    if splits and row.split not in splits:
+        return f"split {row.split}: not asked for"
+    if row.kind not in exporter.kinds:
+        return f"{row.kind}: not a kind that {exporter.name} takes"
+    return None
+
+
+def _new_file(folder: Path, exporter: Exporter[Any], part: str, split: str) -> RecordFile:
+    path = folder / part / f"{split}.{exporter.format}"
+    path.parent.mkdir(exist_ok=True)
+    return RECORD_FILES[exporter.format](path, exporter.features(part))
+
+
+def _nothing(
+    dataset: Dataset, version: int, exporter: Exporter[Any], left_out: Counter[str]
+) -> str:
+    reasons = ", ".join(f"{count} rows ({reason})" for reason, count in left_out.most_common())
+    return (
+        f"dataset {dataset.name!r} version {version} has nothing to export with "
+        f"{exporter.name!r}: {reasons or 'no accepted rows fit'}"
+    )
+
+
+def _readme(summary: ExportSummary, exporter: Exporter[Any]) -> str:
+    """A dataset card whose head tells `datasets` which files make up which part and split."""
+    lines = ["---", "configs:"]
+    for part, splits in summary.rows.items():
+        lines += [f"- config_name: {part}", "  data_files:"]
+        for split in splits:
+            path = f"{part}/{split}.{exporter.format}"
+            lines += [f"  - split: {split}", f"    path: {path}"]
+    lines += [
+        "---",
+        "",
+        f"Rows of the Synthmill dataset `{summary.dataset}`, version {summary.version}, exported "
+        f"with `{summary.exporter}`; `{SUMMARY}` says what is here and what was left out.",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,117 @@
+"""The files of an export: records buffered, written batch by batch, in a folder made at once."""
+
+import json
+import os
+import shutil
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+
+from schemas.errors import InputError
+from store.faults import mended
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+BATCH_RECORDS = 1000
+SUMMARY = "export.json"  # also the sign that a folder is an export and may be replaced
+
+
+class RecordFile(ABC):
+    """A file that takes records one by one."""
+
+    def __init__(self, path: Path, features: "Features") -> None:
+        self.path, self.features = path, features
+        self.records = 0
+        self._buffer: list[dict[str, Any]] = []
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Take one record."""
+        self._buffer.append(record)
+        self.records += 1
+        if len(self._buffer) >= BATCH_RECORDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        self._write(self._buffer)
+        self._buffer = []
+
+    def close(self) -> None:
+        """Write the rest and finish the file."""
+        if self._buffer:
+            self.flush()
+
+    @abstractmethod
+    def _write(self, records: list[dict[str, Any]]) -> None: ...
+
+
+class ParquetRecords(RecordFile):
+    """Parquet that carries its `datasets` features, so that it loads with the same types."""
+
+    def __init__(self, path: Path, features: "Features") -> None:
+        super().__init__(path, features)
+        self._writer = pq.ParquetWriter(path, features.arrow_schema, compression="zstd")
+
+    def _write(self, records: list[dict[str, Any]]) -> None:
+        from datasets import Dataset
+
+        whole = [{name: record.get(name) for name in self.features} for record in records]
+        table = Dataset.from_list(whole, features=self.features).data.table
+        self._writer.write_table(table.cast(self.features.arrow_schema))
+
+    def close(self) -> None:
+        """Write the rest and the footer."""
+        super().close()
+        self._writer.close()
+
+
+class JsonRecords(RecordFile):
+    """One JSON object a line, with the keys of the features; what a record lacks is left out."""
+
+    def _write(self, records: list[dict[str, Any]]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            for record in records:
+                said = {key: record[key] for key in self.features if key in record}
+                file.write(json.dumps(said, ensure_ascii=False) + "\n")
+
+
+RECORD_FILES: dict[str, type[RecordFile]] = {"parquet": ParquetRecords, "jsonl": JsonRecords}
+
+
+@contextmanager
+def new_folder(out: Path, force: bool) -> Iterator[Path]:
+    """A folder to write into, which becomes `out` when all went well, and else is gone.
+
+    Raises:
+        InputError: `out` exists (with `force`: and is no earlier export), full disk, no permission.
+    """
+    out = out.absolute()
+    if out.exists() and not force:
+        raise InputError(f"{out} exists; give another place, or --force to replace an export")
+    if out.exists() and not (out / SUMMARY).is_file():
+        raise InputError(f"{out} is not an earlier export, so it is not replaced; move it away")
+    with mended(f"export to {out}"):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        try:
+            yield fresh
+            fresh.chmod(0o755)
+            _swap(fresh, out)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _swap(fresh: Path, out: Path) -> None:
+    if not out.exists():
+        fresh.rename(out)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
+    os.replace(out, old)  # noqa: PTH105
+    fresh.rename(out)
+    shutil.rmtree(old)

@@ -1,0 +1,66 @@
+"""What an exporter is: a pure function from a row to one record of a trainer's data."""
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import ValidationError
+
+from schemas.base import Settings
+from schemas.errors import InputError, nearest
+from schemas.plugins import load_plugin
+from schemas.row import Kind, Row
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+S = TypeVar("S", bound=Settings)
+FileFormat = Literal["parquet", "jsonl"]
+PACKAGES = ("store.exports",)
+
+
+class Exporter(ABC, Generic[S]):
+    """Turns rows into records of one trainer.
+
+    A trainer reads one shape of record at a time, so records go to parts: a part is a folder of
+    files of one shape, with the columns that `features` declares for it.
+    """
+
+    name: ClassVar[str]
+    kinds: ClassVar[frozenset[Kind]]
+    Settings: ClassVar[type[Any]]
+
+    def __init__(self, settings: S) -> None:
+        self.settings = settings
+
+    @property
+    def format(self) -> FileFormat:
+        """The format of the files."""
+        return "parquet"
+
+    @abstractmethod
+    def part(self, row: Row) -> str:
+        """The part a row of one of the exporter's kinds belongs to."""
+
+    @abstractmethod
+    def features(self, part: str) -> "Features":
+        """The columns of a part, as `datasets` declares them."""
+
+    @abstractmethod
+    def convert(self, row: Row) -> dict[str, Any] | None:
+        """The record of a row, or None if this trainer cannot express the row."""
+
+
+def load_exporter(name: str, settings: dict[str, Any] | None = None) -> Exporter[Any]:
+    """The exporter `name` with its settings.
+
+    Raises:
+        InputError: there is no such exporter, or a setting is wrong.
+    """
+    found = load_plugin(Exporter, name, PACKAGES)  # type: ignore[type-abstract]
+    try:
+        return found(found.Settings(**settings or {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        setting = str(first["loc"][0]) if first["loc"] else ""
+        hint = nearest(setting, found.Settings.model_fields)
+        raise InputError(f"exporter {name!r}, setting {setting!r}: {first['msg']}{hint}") from error

@@ -1,0 +1,54 @@
+"""Export for `datasets`: the canonical rows as they are, one Parquet file a split."""
+
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import Field, field_validator
+
+from schemas import base
+from schemas.arrow import ROW_SCHEMA
+from schemas.errors import nearest
+from schemas.row import Kind, Row
+from store.exports.base import Exporter
+from store.reading import selection
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+PART = "default"
+
+
+class DatasetsSettings(base.Settings):
+    """Settings of the `datasets` export."""
+
+    columns: list[str] = Field(default=ROW_SCHEMA.names, description="columns to keep, in order")
+
+    @field_validator("columns")
+    @classmethod
+    def _known(cls, columns: list[str]) -> list[str]:
+        for name in columns:
+            if name not in ROW_SCHEMA.names:
+                hint = nearest(name, ROW_SCHEMA.names)
+                raise ValueError(f"rows have no column {name!r}{hint}")
+        return columns
+
+
+class DatasetsExporter(Exporter[DatasetsSettings]):
+    """Every kind of row, in the columns of the canonical row."""
+
+    name = "datasets"
+    kinds = frozenset(get_args(Kind))
+    Settings = DatasetsSettings
+
+    def part(self, row: Row) -> str:
+        """All rows have one shape."""
+        return PART
+
+    def features(self, part: str) -> "Features":
+        """The columns that the settings keep."""
+        from datasets import Features
+
+        return Features.from_arrow_schema(selection(self.settings.columns))
+
+    def convert(self, row: Row) -> dict[str, Any]:
+        """The row itself."""
+        return row.model_dump(include=set(self.settings.columns))
