@@ -50,9 +50,14 @@ class Filter(ABC):
         """
 
     def decide(self, candidate: Candidate) -> Verdict:
-        """The verdict of `judge`, in place; what it raises becomes an `error` verdict."""
+        """The verdict of `judge`, in place; what it raises becomes an `error` verdict.
+
+        Only a lack of memory passes through: it concerns the process, not the candidate.
+        """
         try:
             verdict = self.judge(candidate)
+        except MemoryError:
+            raise
         except Exception as error:
             return self.failure(error)
         if not isinstance(verdict, Verdict):

@@ -65,6 +65,7 @@ class WorkerPool:
         self._memory_mb = memory_mb
         self._warm = pickle.dumps([found for found in warm if found.cost == "cpu"])
         self._pool: ProcessPool | None = None
+        self._waiting: set[Future[bytes]] = set()
 
     async def judge(self, found: Filter, candidate: Candidate) -> Verdict:
         """The filter's verdict, wherever it is cheapest to find: never raises.
@@ -97,18 +98,17 @@ class WorkerPool:
         `time_limit` is in seconds of work; None sets no limit. Cancelling the call kills the work.
 
         Raises:
-            TimeLimit, WorkerDied, MemoryLimit: the work was not finished.
+            TimeLimit, WorkerDied, MemoryLimit: the work was not finished (`WorkerError` all).
             Exception: whatever the function raised.
         """
         work = pickle.dumps((function, args, kwargs))
         for _ in range(ATTEMPTS):
             pool = self._running()
             try:
-                future: Future[bytes] = pool.schedule(_run, (work,), timeout=time_limit)
-                answer = await asyncio.wrap_future(future)
+                answer = await asyncio.wrap_future(self._schedule(pool, work, time_limit))
             except (BrokenProcessPool, RuntimeError):
                 # An idle worker was killed from outside, and with it the pool: start another.
-                self._discard(pool)
+                self._discard(pool, BrokenProcessPool())
             except FutureTimeout:
                 raise TimeLimit(f"time limit of {time_limit:g} s") from None
             except ProcessExpired:
@@ -118,9 +118,9 @@ class WorkerPool:
         raise WorkerDied("worker died")
 
     def close(self) -> None:
-        """Kill the workers; work in progress is lost."""
+        """Kill the workers; who still waits for work gets `WorkerDied`."""
         if self._pool is not None:
-            self._discard(self._pool)
+            self._discard(self._pool, WorkerDied("worker pool closed"))
 
     async def __aenter__(self) -> "WorkerPool":
         return self
@@ -138,11 +138,22 @@ class WorkerPool:
             )
         return self._pool
 
-    def _discard(self, pool: ProcessPool) -> None:
-        if self._pool is pool:  # of all who meet the broken pool, one clears it away
-            self._pool = None
-            pool.stop()
-            pool.join()
+    def _schedule(self, pool: ProcessPool, work: bytes, limit: float | None) -> Future[bytes]:
+        future: Future[bytes] = pool.schedule(_run, (work,), timeout=limit)
+        self._waiting.add(future)
+        future.add_done_callback(self._waiting.discard)
+        return future
+
+    def _discard(self, pool: ProcessPool, error: Exception) -> None:
+        if self._pool is not pool:
+            return  # of all who meet the broken pool, one clears it away
+        self._pool = None
+        pool.stop()
+        pool.join()
+        # Pebble forgets what it had not handed to a worker yet; nobody shall wait for ever.
+        for future in list(self._waiting):
+            if not future.done():
+                future.set_exception(error)
 
     def _unpack(self, answer: bytes) -> Any:
         finished, value = pickle.loads(answer)

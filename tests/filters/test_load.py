@@ -1,0 +1,67 @@
+import pytest
+
+from filters.load import filter_names, load_filter, load_filters
+from schemas.errors import InputError
+from schemas.recipe import FilterSpec
+from tests.filters.candidates import make, sft
+
+BUILT_IN = {
+    "answer_equivalence",
+    "answer_leak",
+    "exact_answer",
+    "exact_content",
+    "format",
+    "length",
+    "minhash",
+    "ngram_redundancy",
+    "sibling_rouge",
+}
+
+
+def spec(name: str, **settings: object) -> FilterSpec:
+    return FilterSpec(name=name, settings=settings)
+
+
+def test_every_built_in_filter_is_found_and_loads() -> None:
+    assert set(filter_names()) >= BUILT_IN
+    for name in BUILT_IN:
+        found = load_filter(spec(name))
+        assert found.name == name
+        assert found.__doc__
+        assert all(field.description for field in found.Settings.model_fields.values())
+
+
+def test_cheap_filters_run_first_and_equals_keep_their_order() -> None:
+    given = ["minhash", "answer_equivalence", "length", "exact_content", "format"]
+    order = [found.name for _, found in load_filters([spec(name) for name in given])]
+    assert order == ["length", "format", "answer_equivalence", "minhash", "exact_content"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (spec("minhsah"), "no filter 'minhsah' (did you mean 'minhash'?)"),
+        (spec("minhash", treshold=1), "'minhash' has no setting 'treshold' (did you mean 'thre"),
+        (spec("exact_answer", x=1), "'exact_answer' has no setting 'x'; known: none"),
+        (spec("minhash", threshold=2), "'minhash', setting 'threshold': Input should be less"),
+        (spec("minhash", num_bands=3), "num_bands 3 must divide num_perm 128"),
+        (spec("format", max_steps="ten"), "'format', setting 'max_steps': Input should be a val"),
+        (spec("json:loads"), "is not a filter"),
+        (spec("no.such:Thing"), "cannot be loaded"),
+    ],
+)
+def test_a_wrong_recipe_gets_one_clear_line(wrong: FilterSpec, message: str) -> None:
+    with pytest.raises(InputError) as raised:
+        load_filter(wrong)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_same_filter_twice_is_refused() -> None:
+    with pytest.raises(InputError, match="'length' stands 2 times"):
+        load_filters([spec("length"), spec("length", min_words=3)])
+
+
+def test_the_shipped_example_loads_by_path() -> None:
+    judge = make("examples.short_sentences:ShortSentences", max_words=3)
+    assert judge.judge(sft("Too many words here.")).status == "fail"
