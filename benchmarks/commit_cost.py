@@ -9,6 +9,7 @@ that the batch is not in yet, atomicity.
 
 import argparse
 import random
+import statistics
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -52,25 +53,25 @@ def make_row(number: int, words: random.Random) -> Row:
 
 
 def measure(batches: list[pa.Table], folder: Path) -> tuple[float, float]:
-    """Seconds of all commits, and of all plain writes, of the same batches in turns."""
+    """Median seconds of a commit and of a plain write of the same batches, in turns."""
     dataset = Dataset.create(Home(folder / "home"), "benchmark")
     plain = folder / "plain"
     plain.mkdir()
-    committed = written = 0.0
+    committed, written = [], []
     for number, batch in enumerate(batches):
         start = time.perf_counter()
         pq.write_table(batch, plain / f"{number}.parquet", compression="zstd", compression_level=3)
         between = time.perf_counter()
         metadata = CommitMetadata(run_id="benchmark", batch=number)
         dataset.commit(batch, run_id="benchmark", batch=number, metadata=metadata)
-        committed += time.perf_counter() - between
-        written += between - start
-    return committed, written
+        committed.append(time.perf_counter() - between)
+        written.append(between - start)
+    return statistics.median(committed), statistics.median(written)
 
 
 def main() -> None:
     """Print one line for each batch size."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=20_000, help="rows to write in all")
     rows = parser.parse_args().rows
     words = random.Random(0)
@@ -81,10 +82,9 @@ def main() -> None:
         batches = [table.slice(first, size) for first in range(0, rows, size)]
         with tempfile.TemporaryDirectory() as folder:
             committed, written = measure(batches, Path(folder))
-        ms = 1000 / len(batches)
         print(
-            f"{size:>13,} {committed * ms:>10.1f} {written * ms:>10.1f} "
-            f"{committed / written:>6.2f} {rows / committed:>9,.0f}"
+            f"{size:>13,} {committed * 1000:>10.1f} {written * 1000:>10.1f} "
+            f"{committed / written:>6.2f} {size / committed:>9,.0f}"
         )
 
 

@@ -1,0 +1,147 @@
+"""The Markdown card of a dataset's version, made from the dataset alone."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import jinja2
+
+from schemas.errors import InputError
+from store.dataset import Dataset
+from store.metadata import Version
+from store.sql import connect, scan_files
+from store.tags import read_tags, resolve
+
+TEMPLATE = Path(__file__).parent / "card.md.jinja"
+SHOWN_SOURCES = 20
+SHOWN_REASONS = 3
+EMBEDDED = ("embedded", "synthmill-lm")
+
+QUERIES = {
+    "kinds": """SELECT kind, split, count(*) FILTER (status = 'accepted') AS accepted,
+        count(*) FILTER (status = 'rejected') AS rejected
+        FROM all_rows GROUP BY ALL ORDER BY ALL""",
+    "funnel": """SELECT v.filter, v.version, count(*) FILTER (v.status = 'pass') AS passed,
+        count(*) FILTER (v.status = 'fail') AS failed,
+        count(*) FILTER (v.status = 'error') AS errors,
+        count(*) FILTER (v.status = 'skipped') AS skipped
+        FROM (SELECT unnest(verdicts) AS v, generate_subscripts(verdicts, 1) AS position
+              FROM all_rows) GROUP BY v.filter, v.version ORDER BY min(position), v.filter""",
+    "reasons": """SELECT v.filter, v.reason, count(*) AS rows
+        FROM (SELECT unnest(verdicts) AS v FROM all_rows)
+        WHERE v.status IN ('fail', 'error') GROUP BY ALL ORDER BY rows DESC, v.filter, v.reason""",
+    "licences": """SELECT coalesce(s.licence, 'not stated') AS licence,
+        count(DISTINCT id) AS rows, count(DISTINCT s.uri) AS sources
+        FROM (SELECT id, unnest(sources) AS s FROM all_rows WHERE status = 'accepted')
+        GROUP BY ALL ORDER BY rows DESC, licence""",
+    "sources": f"""SELECT s.uri, any_value(s.title) AS title, any_value(s.licence) AS licence,
+        count(DISTINCT id) AS rows
+        FROM (SELECT id, unnest(sources) AS s FROM all_rows WHERE status = 'accepted')
+        GROUP BY s.uri ORDER BY rows DESC, s.uri LIMIT {SHOWN_SOURCES}""",
+    "makers": """SELECT generator, coalesce(model, 'not stated') AS model,
+        count(*) FILTER (status = 'accepted') AS accepted, sum(prompt_tokens)::BIGINT AS prompt,
+        sum(completion_tokens)::BIGINT AS completion, sum(calls)::BIGINT AS calls
+        FROM all_rows GROUP BY ALL ORDER BY ALL""",
+    "undecided": """SELECT count(*) AS rows FROM all_rows WHERE status = 'accepted'
+        AND list_bool_or(list_transform(verdicts, lambda v: v.status = 'error'))""",
+    "sourceless": """SELECT count(*) AS rows FROM all_rows
+        WHERE status = 'accepted' AND len(sources) = 0""",
+}
+
+Facts = dict[str, list[dict[str, Any]]]
+
+
+def card(dataset: Dataset, version: str | int | None = None) -> str:
+    """The card of a version (number or tag; the newest by default).
+
+    Raises:
+        InputError: there is no such version, or it holds no rows.
+    """
+    number = resolve(dataset, version)
+    files = dataset.files(number)
+    if not files:
+        raise InputError(f"dataset {dataset.name!r} version {number} holds no rows to describe")
+    facts = _facts(files)
+    history = dataset.history()[: number + 1]
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )
+    environment.filters["cell"] = _cell
+    return environment.from_string(TEMPLATE.read_text("utf-8")).render(
+        name=dataset.name,
+        version=number,
+        committed_at=history[-1].committed_at,
+        tags=[tag for tag, tagged in read_tags(dataset.folder).items() if tagged == number],
+        accepted=sum(row["accepted"] for row in facts["kinds"]),
+        rejected=sum(row["rejected"] for row in facts["kinds"]),
+        facts=facts,
+        reasons=_reasons(facts),
+        runs=_runs(history),
+        deleted=[v for v in history if v.operation == "delete"],
+        limits=_limits(facts),
+    )
+
+
+def _facts(files: Iterable[str]) -> Facts:
+    with connect() as connection:
+        connection.execute(f"CREATE VIEW all_rows AS FROM {scan_files(files)}")
+        return {name: _records(connection, sql) for name, sql in QUERIES.items()}
+
+
+def _records(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
+    return list(connection.sql(sql).to_arrow_table().to_pylist())
+
+
+def _reasons(facts: Facts) -> dict[str, str]:
+    """The most frequent reasons of each filter, in words."""
+    found: dict[str, list[str]] = {}
+    for row in facts["reasons"]:
+        found.setdefault(row["filter"], []).append(
+            f"{row['reason'] or 'no reason'} ({row['rows']})"
+        )
+    return {name: ", ".join(texts[:SHOWN_REASONS]) for name, texts in found.items()}
+
+
+def _runs(history: list[Version]) -> list[dict[str, Any]]:
+    """Runs in the order of their first commit: what made them, from which versions to which."""
+    runs: dict[str, dict[str, Any]] = {}
+    for version in history:
+        if version.commit:
+            run = runs.setdefault(version.commit.run_id, {"first": version.version})
+            run.update(commit=version.commit, last=version.version)
+    return list(runs.values())
+
+
+def _limits(facts: Facts) -> list[str]:
+    """What a user of the data should know, as far as the data itself tells."""
+    limits = []
+    if any(row["model"].startswith(EMBEDDED) for row in facts["makers"]):
+        limits.append(
+            "Some rows come from the embedded model, which serves trials and tests: a very small "
+            "language model and rules, not a source of knowledge."
+        )
+    unlicensed = sum(r["rows"] for r in facts["licences"] if r["licence"] == "not stated")
+    if unlicensed:
+        limits.append(f"{unlicensed} accepted rows have a source whose licence is not stated.")
+    for fact, said in (
+        ("sourceless", "accepted rows name no source."),
+        ("undecided", "accepted rows carry a verdict of a filter that could not decide."),
+    ):
+        if facts[fact][0]["rows"]:
+            limits.append(f"{facts[fact][0]['rows']} {said}")
+    if not facts["funnel"]:
+        limits.append("No filter looked at any row.")
+    limits.append("What filters do not check, nobody has: rows were not read by people.")
+    return limits
+
+
+def _cell(value: object) -> str:
+    """Text for a table's cell: on one line, bars escaped, credentials in addresses removed."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = re.sub(r"(\w+://)[^/@\s]*@", r"\1", text)
+    return re.sub(r"\s+", " ", text).replace("|", "\\|")
