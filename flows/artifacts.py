@@ -7,8 +7,10 @@ from uuid import UUID
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.logging import get_run_logger
 
+from flows.funnel import outcome
 from flows.watching import one_line
 from pipelines.progress import Progress
+from schemas.report import RunReport
 
 UPDATE_SECONDS = 5.0
 
@@ -28,18 +30,26 @@ class ProgressArtifact:
         self._name = name
         self._id: UUID | None = None
         self._next = 0.0
+        self._percent = 0.0
         self._logger = get_run_logger()
 
     async def update(self, progress: Progress) -> None:
-        """Show where the run stands, if it is time or the target is met."""
-        done = progress.target is not None and progress.accepted >= progress.target
-        if time.monotonic() < self._next and not done:
-            return
-        self._next = time.monotonic() + UPDATE_SECONDS
-        line = one_line(progress)
+        """Show where the run stands, if it is time."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + UPDATE_SECONDS
+            await self._show(_percent(progress), one_line(progress))
+
+    async def end(self, report: RunReport) -> None:
+        """Show what came of the run; the bar is full where nothing is left to do."""
+        if not report.resumable:
+            self._percent = 100.0
+        await self._show(self._percent, outcome(report))
+
+    async def _show(self, percent: float, line: str) -> None:
+        self._percent = percent
         self._logger.info(line)
         try:
-            await self._draw(_percent(progress), line)
+            await self._draw(percent, line)
         except Exception as error:
             self._logger.warning("progress artifact not updated: %s", error)
 

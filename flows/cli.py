@@ -80,7 +80,9 @@ class Synthmill(click.Group):
 
 
 @click.group(cls=Synthmill, context_settings=CONTEXT)
-@click.version_option(package_name="synthmill", message="%(prog)s %(version)s")
+@click.version_option(
+    package_name="synthmill", prog_name="synthmill", message="%(prog)s %(version)s"
+)
 def main() -> None:
     """Make training data: generate, verify, keep what is good, know why the rest is not.
 

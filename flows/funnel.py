@@ -56,6 +56,17 @@ def balance(accepted: int, rejected: int, failed: int) -> str:
     )
 
 
+def stop_text(report: RunReport) -> str:
+    """Why the run ended, with the particulars."""
+    detail = f" ({report.stop_detail})" if report.stop_detail else ""
+    return f"{report.stop or 'not ended'}{detail}"
+
+
+def outcome(report: RunReport) -> str:
+    """One line: why the run ended, and the counts, which add up."""
+    return f"{stop_text(report)}: {balance(report.accepted, report.rejected, report.failed)}"
+
+
 def cost(report: RunReport) -> str:
     """One line: calls, tokens and dollars, and how much of it the response cache answered."""
     used = report.usage.values()

@@ -16,6 +16,7 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed
 
 from flows.artifacts import ProgressArtifact, artifact_key
+from flows.exit import hush_at_exit
 from flows.recipes import changed_recipe
 from flows.summary import markdown
 from flows.watching import Watcher
@@ -40,15 +41,15 @@ class RunStopped(Exception):
     """The run came to no end of its own; a retry resumes it."""
 
 
-@flow(name="generate", retries=RETRIES, retry_delay_seconds=RETRY_SECONDS)
+@flow(name="generate", retries=RETRIES, retry_delay_seconds=RETRY_SECONDS, persist_result=False)
 async def generate(
     recipe: str,
     home: str = "factory",
     changes: Sequence[str] = (),
     fresh_seed: bool = False,
     run_id: str | None = None,
-) -> State[str]:
-    """Run a recipe and commit its rows; the result is the run's report as JSON text.
+) -> State[None]:
+    """Run a recipe and commit its rows; its report becomes an artifact.
 
     Args:
         recipe: a recipe file, or the name of a shipped recipe.
@@ -58,6 +59,7 @@ async def generate(
             run of a schedule makes new rows.
         run_id: name of the engine's run; by default the recipe's name and the flow run's id.
     """
+    hush_at_exit()
     made = changed_recipe(recipe, changes)
     if fresh_seed:
         made = with_scheduled_seed(made, flow_run.scheduled_start_time)
@@ -70,7 +72,7 @@ async def generate(
     if report.stop == "interrupted":
         return Cancelled(message=f"interrupted; resume with: synthmill resume {run_id}")
     message = f"{report.stop}: {report.accepted:,} rows accepted into {report.dataset}"
-    return Completed(message=message, data=report.model_dump_json())
+    return Completed(message=message)
 
 
 def with_scheduled_seed(recipe: Recipe, scheduled: datetime) -> Recipe:
@@ -89,8 +91,11 @@ async def _start_or_resume(recipe: Recipe, home: Home, run_id: str) -> RunReport
         await artifact.update(progress)
 
     if (home.run(run_id) / RECIPE_FILE).is_file():
-        return await resume(run_id, home, watch=watch)
-    return await start(recipe, home, run_id=run_id, watch=watch)
+        report = await resume(run_id, home, watch=watch)
+    else:
+        report = await start(recipe, home, run_id=run_id, watch=watch)
+    await artifact.end(report)
+    return report
 
 
 async def _publish_artifacts(report: RunReport, home: Home) -> None:

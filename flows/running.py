@@ -35,7 +35,7 @@ def run_recipe(chosen: Chosen, home: Home) -> None:
         if prefect_api() is None:
             return start(recipe, home, run_id=run_id, watch=watch)
         # The terminal shows the display; Prefect's own lines go to its API.
-        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
         from flows.tracking import tracked_run
 
         return tracked_run(chosen, home, run_id, watch)

@@ -6,7 +6,16 @@ from rich.console import Console
 from rich.text import Text
 
 from flows.console import duration, plain_table
-from flows.funnel import HEADINGS, balance, cost, funnel_rows, next_commands, top
+from flows.funnel import (
+    HEADINGS,
+    balance,
+    cost,
+    funnel_rows,
+    next_commands,
+    outcome,
+    stop_text,
+    top,
+)
 from flows.rejections import Rejections
 from schemas.report import FunnelStage, RunReport
 
@@ -16,7 +25,7 @@ def print_summary(
 ) -> None:
     """The outcome, the funnel, the cost and where to go next."""
     style = "bold green" if report.stop == "target met" else "bold yellow"
-    console.print(Text(f"{_stop(report)}: {_balance(report)}", style=style))
+    console.print(Text(outcome(report), style=style))
     print_funnel(console, report.funnel, report.failures)
     console.print(f"run {report.run_id}, {_length(report)}{cost(report)}", soft_wrap=True)
     console.print(f"dataset {report.dataset}, {_versions(report)}", soft_wrap=True)
@@ -49,9 +58,9 @@ def print_funnel(
 def markdown(report: RunReport) -> str:
     """The report as Markdown: what a flow run's page shows."""
     lines = [
-        f"# {report.recipe}: {_stop(report)}",
+        f"# {report.recipe}: {stop_text(report)}",
         "",
-        f"{_balance(report)}  ",
+        f"{balance(report.accepted, report.rejected, report.failed)}  ",
         f"{_length(report)}{cost(report)}  ",
         f"dataset `{report.dataset}`, {_versions(report)}, run `{report.run_id}`, "
         f"seed {report.seed}",
@@ -71,15 +80,6 @@ def _markdown_row(cells: Iterable[object]) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
-
-
-def _stop(report: RunReport) -> str:
-    detail = f" ({report.stop_detail})" if report.stop_detail else ""
-    return f"{report.stop or 'not ended'}{detail}"
-
-
-def _balance(report: RunReport) -> str:
-    return balance(report.accepted, report.rejected, report.failed)
 
 
 def _length(report: RunReport) -> str:

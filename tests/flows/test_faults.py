@@ -1,0 +1,166 @@
+"""What a user can mend is one clear line and exit code 2, with nothing half written."""
+
+import json
+import os
+import secrets
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flows.faults import redacted
+from tests.flows.conftest import Synthmill, process
+
+
+def one_line(synthmill: Synthmill, *arguments: str) -> str:
+    result = synthmill(*arguments)
+    assert result.exit_code == 2, result.output
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert "Traceback" not in result.output
+    return result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: [", "recipe.yaml:1: not valid YAML"),
+        ("- 1", "a recipe is a mapping of keys"),
+        ("name: x\nnamee: y", "recipe.yaml:2: unknown key 'namee' (did you mean 'name'?)"),
+        ("name: x", "is missing"),
+        ("name: x\nname: y", "key 'name' appears twice"),
+        ("name: &a x\nseed: *a", "aliases are not allowed"),
+        ("a: " + "[" * 5000, "not valid YAML"),
+        ("x" * 1_000_001, "at most 1,000,000 bytes"),
+    ],
+)
+def test_bad_recipe_text(synthmill: Synthmill, tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert said in one_line(synthmill, "run", str(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("target=0", "'target': Input should be greater than 0"),
+        ("target=many", "'target'"),
+        ("nonsense", "is not KEY.PATH=VALUE"),
+        ("name=[", "not valid YAML"),
+        ("name.x=1", "'x' cannot be set inside 'letters'"),
+        ("filters.7.name=x", "items 0 to 0"),
+        ("source.type=jsnl", "there is no source 'jsnl' (did you mean 'jsonl'?)"),
+        ("source.pth=x", "unknown key 'pth' (did you mean 'path'?)"),
+        ("generator.name=cotevo", "there is no generator 'cotevo' (did you mean 'cotevol'?)"),
+        ("generator.name=no.such:Thing", "cannot be loaded"),
+        ("generator.settings.secs=1", "unknown key 'secs'"),
+        ("filters.0.name=minhas", "did you mean 'minhash'?"),
+        ("models.default.backend=opnai", "did you mean 'openai'?"),
+        ("output.dataset=datasets", "cannot name a dataset"),
+        ("output.splits.train=0.5", "add up to"),
+        ("source.path=/nowhere.jsonl", "/nowhere.jsonl"),
+        ("source.fields.problem=question", "question"),
+    ],
+)
+def test_bad_change(synthmill: Synthmill, recipe: Path, home: Path, change: str, said: str) -> None:
+    command = "check" if "fields" in change else "run"
+    result = synthmill(command, str(recipe), "--set", change)
+    assert result.exit_code == 2, result.output
+    assert said in (result.stderr or result.output)
+    assert not list(home.glob("datasets/*/rows/_delta_log/*1.json")), "no version is written"
+
+
+def test_unknown_names(synthmill: Synthmill, dataset: str) -> None:
+    assert "no such recipe file" in one_line(synthmill, "run", "leters")
+    assert "did you mean 'letters'?" in one_line(synthmill, "log", "leters")
+    assert "did you mean 'letters'?" in one_line(synthmill, "why", "leters")
+    assert "did you mean 'letters'?" in one_line(synthmill, "show", "leters")
+    assert "there is no run 'nope'" in one_line(synthmill, "resume", "nope")
+    assert "has no version 9" in one_line(synthmill, "diff", dataset, "9")
+    assert "no filter 'minhas'" in one_line(synthmill, "filters", "minhas")
+    assert "SQL: " in one_line(synthmill, "sql", "selec 1")
+    assert "refused" in one_line(synthmill, "sql", "drop table runs")
+    assert "would match every source" in one_line(synthmill, "delete-source", dataset, "*", "--yes")
+
+
+def test_no_data_folder_is_not_made_by_looking(synthmill: Synthmill, home: Path) -> None:
+    for command in (["ls"], ["sql", "select 1"], ["why", "x"], ["catalog", "rebuild"]):
+        assert "there is no data folder" in one_line(synthmill, *command)
+    assert not home.exists()
+
+
+def test_a_file_where_the_home_should_be(synthmill: Synthmill, recipe: Path, home: Path) -> None:
+    home.write_text("not a folder")
+    assert "a file is where a folder should be" in one_line(synthmill, "run", str(recipe))
+    assert home.read_text() == "not a folder"
+
+
+def test_full_disk(environment: dict[str, str], recipe: Path, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small file system")
+    full = tmp_path / "full"
+    full.mkdir()
+    if subprocess.call(["mount", "-t", "tmpfs", "-o", "size=400k", "none", full]) != 0:
+        pytest.skip("a small file system cannot be mounted here")
+    # More than the disk holds, and nothing that compression could make small.
+    lines = [json.dumps({"problem": secrets.token_hex(10**4), "answer": "1"}) for _ in range(80)]
+    source = tmp_path / "large.jsonl"
+    source.write_text("\n".join(lines), encoding="utf-8")
+    try:
+        done = process(
+            "run", str(recipe), "--source", str(source), "--home", str(full),
+            environment=environment,
+        )  # fmt: skip
+        entries = list(full.glob("datasets/letters/rows/_delta_log/*.json"))
+    finally:
+        subprocess.check_call(["umount", full])
+    assert done.returncode == 2, done.stderr
+    assert "are free" in done.stderr and "Traceback" not in done.stderr
+    assert len(entries) <= 1, "no rows are committed"
+
+
+def test_no_permission(environment: dict[str, str], recipe: Path) -> None:
+    home = "/proc/synthmill"  # nobody may make a folder there, root included
+    done = process("run", str(recipe), "--home", home, environment=environment)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1 and home in done.stderr
+
+
+def test_a_defect_is_told_with_its_log(
+    synthmill: Synthmill, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("with hunter2-hunter2 in it")
+
+    monkeypatch.setenv("MY_API_KEY", "hunter2-hunter2")
+    monkeypatch.setattr("store.dataset.Dataset.history", broken)
+    result = synthmill("log", dataset)
+    assert result.exit_code == 1
+    assert "defect: ZeroDivisionError: with <MY_API_KEY> in it" in result.stderr
+    log = Path(result.stderr.rpartition("traceback in ")[2].rstrip(")\n"))
+    text = log.read_text("utf-8")
+    assert "Traceback" in text and "hunter2" not in text
+
+
+def test_redacted_leaves_short_values_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHORT_KEY", "a")
+    assert redacted("banana") == "banana"
+
+
+def test_init_never_overwrites(synthmill: Synthmill, tmp_path: Path) -> None:
+    path = tmp_path / "new.yaml"
+    assert synthmill("init", "recipe", str(path)).exit_code == 0
+    path.write_text("mine", encoding="utf-8")
+    assert "exists already" in one_line(synthmill, "init", "recipe", str(path))
+    assert path.read_text("utf-8") == "mine"
+    assert "cannot be written" in one_line(synthmill, "init", "recipe", str(tmp_path / "no" / "x"))
+
+
+def test_the_template_is_a_recipe(synthmill: Synthmill, tmp_path: Path) -> None:
+    path = tmp_path / "new.yaml"
+    synthmill("init", "recipe", str(path))
+    problems = tmp_path / "problems.jsonl"
+    problems.write_text('{"problem": "1 + 1?", "answer": "2"}\n', encoding="utf-8")
+    result = synthmill("check", str(path), "--source", str(problems))
+    assert result.exit_code == 0, result.output
+    assert yaml.safe_load(path.read_text("utf-8"))["recipe"] == 1

@@ -1,0 +1,133 @@
+"""Runs in front of a user: what is shown, how they end, how they go on."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.flows.conftest import Synthmill, process
+
+SLOW = ("--set", "generator.settings.seconds=0.6", "--concurrency", "1")
+
+
+def test_run_ends_with_the_funnel_and_where_to_go(synthmill: Synthmill, recipe: Path) -> None:
+    result = synthmill("run", str(recipe), "--target", "4")
+    assert result.exit_code == 0
+    assert "target met: 4 emitted = 4 accepted + 0 rejected + 0 failed" in result.output
+    assert "synthmill show letters" in result.output
+    assert "synthmill export letters --to trl" in result.output
+
+
+def test_changes_reach_the_recipe_of_the_run(
+    synthmill: Synthmill, recipe: Path, home: Path
+) -> None:
+    changes = ("--seed", "7", "--set", "output.dataset=other", "--set", "budget.candidates=2")
+    result = synthmill("run", str(recipe), *changes)
+    assert "budget spent (2 candidates)" in result.output
+    assert result.exit_code == 0
+    report = json.loads(next(home.glob("runs/*/report.json")).read_text("utf-8"))
+    assert (report["seed"], report["dataset"]) == (7, "other")
+
+
+def test_resume_with_a_larger_budget(synthmill: Synthmill, recipe: Path) -> None:
+    first = synthmill("run", str(recipe), "--set", "budget.candidates=2").output
+    run = re.search(r"run (\S+),", first)
+    assert run
+    result = synthmill("resume", run[1], "--candidates", "5", "--target", "4")
+    assert "target met: 4 emitted = 4 accepted" in result.output
+    assert "'candidates'" in synthmill("resume", run[1], "--candidates", "0").stderr
+
+
+def test_preview_commits_nothing(synthmill: Synthmill, recipe: Path, home: Path) -> None:
+    result = synthmill("preview", str(recipe), "--rows", "2")
+    assert result.exit_code == 0, result.output
+    assert result.output.count("sft, accepted") == 2
+    assert "made 2 accepted sft; nothing is committed" in result.output
+    assert not (home / "datasets").exists() and not (home / "runs").exists()
+
+
+def test_check_names_what_is_to_be_mended(synthmill: Synthmill, recipe: Path) -> None:
+    assert synthmill("check", str(recipe)).exit_code == 0
+    result = synthmill("check", str(recipe), "--source", "/nowhere.jsonl")
+    assert result.exit_code == 2
+    assert re.search(r"^MEND source: .*/nowhere.jsonl", result.output, re.M)
+    assert re.search(r"^ok   disk: ", result.output, re.M)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_resumable(
+    environment: dict[str, str], recipe: Path, number: signal.Signals
+) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", "run", str(recipe), *SLOW],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert running.stdout is not None
+    for line in running.stdout:  # the first line of progress: the engine is at work
+        if "at work" in line:
+            break
+    time.sleep(1.5)
+    running.send_signal(number)
+    output, error = running.communicate(timeout=60)
+    assert running.returncode == 3, error
+    assert "interrupted" in output
+    again = re.search(r"^resume with: synthmill resume (\S+)$", error, re.M)
+    assert again
+    done = process("resume", again[1], environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert "source exhausted: 10 emitted = 7 accepted + 2 rejected + 1 failed" in done.stdout
+
+
+def test_plain_lines_in_a_pipe(environment: dict[str, str], recipe: Path) -> None:
+    done = process("run", str(recipe), *SLOW, environment=environment)
+    assert "\x1b" not in done.stdout, "no control characters in a log"
+    lines = [line for line in done.stdout.splitlines() if line.startswith("letters -> letters: ")]
+    assert 2 <= len(lines) <= 4, "a line every five seconds"
+    counts = r"(\d+) emitted = (\d+) accepted \+ (\d+) rejected \+ (\d+) failed; .* tasks done"
+    for line in lines:
+        found = re.search(counts, line)
+        assert found
+        emitted, *parts = map(int, found.groups())
+        assert emitted == sum(parts)
+
+
+def test_live_display_on_a_terminal(environment: dict[str, str], recipe: Path) -> None:
+    text = on_terminal(["run", str(recipe), *SLOW, "--target", "7"], environment)
+    assert "letters -> letters" in text
+    assert re.search(r"\d/7 accepted \(\d+%\)", text), "a bar with accepted and target"
+    assert re.search(r"about 0:00:0\d left", text)
+    assert "tasks done, 1 at work" in text
+    assert "target met: 8 emitted = 7 accepted + 0 rejected + 1 failed" in text or (
+        "target met" in text
+    )
+    assert "\x1b[?25h" in text, "the cursor is shown again"
+
+
+def on_terminal(arguments: list[str], environment: dict[str, str]) -> str:
+    """What a process writes to a pseudo-terminal."""
+    ours, theirs = pty.openpty()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", *arguments],
+        env={**environment, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"},
+        stdin=theirs, stdout=theirs, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    written = b""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if select.select([ours], [], [], 0.5)[0]:
+            try:
+                written += os.read(ours, 65536)
+            except OSError:  # the other side is closed
+                break
+    os.close(ours)
+    assert running.wait(timeout=10) == 0
+    return written.decode("utf-8", "replace")

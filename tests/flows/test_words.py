@@ -1,0 +1,109 @@
+"""Lists of plug-ins, the recipe schema, changes to recipes, progress in words."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from flows.funnel import top
+from flows.recipes import changed_recipe
+from flows.watching import PlainLines, display, one_line
+from pipelines.progress import Progress
+from schemas.recipe import Recipe
+from tests.flows.conftest import Synthmill
+
+PROGRESS = Progress(
+    accepted=50,
+    target=200,
+    rejected=30,
+    failed=2,
+    tasks=82,
+    at_work=8,
+    tokens=12_000,
+    dollars=0.5,
+    seconds=60.0,
+    rejects=Counter({f"filter: reason {n}": n for n in range(1, 8)}),
+    status="paused: http://x/v1 is dead, trying again in 9 s",
+)
+
+
+@pytest.mark.parametrize("family", ["generators", "sources", "filters", "backends"])
+def test_every_plugin_has_a_line(synthmill: Synthmill, family: str) -> None:
+    result = synthmill(family)
+    lines = result.output.splitlines()[2:]
+    assert lines and all(len(line.split()) > 2 for line in lines), result.output
+    for line in lines:
+        one = synthmill(family, line.split()[0])
+        assert one.exit_code == 0, one.output
+
+
+def test_recipe_schema_holds_the_settings_of_plugins(synthmill: Synthmill) -> None:
+    schema = json.loads(synthmill("recipe", "schema").output)
+    assert schema["additionalProperties"] is False
+    rules = schema["$defs"]["GeneratorSpec"]["allOf"]
+    cotevol = next(r["then"] for r in rules if r["if"]["properties"]["name"]["const"] == "cotevol")
+    assert "rounds" in cotevol["properties"]["settings"]["properties"]
+    named = set(json.dumps(schema).split('"#/$defs/')[1:])
+    assert {reference.partition('"')[0] for reference in named} <= set(schema["$defs"])
+
+
+def test_shipped_recipes_are_listed(synthmill: Synthmill) -> None:
+    assert synthmill("recipe", "names").exit_code == 0
+
+
+def test_changes(recipe: Path) -> None:
+    def change(*changes: str) -> Recipe:
+        return changed_recipe(str(recipe), changes)
+
+    assert change() == change("seed=0")
+    assert change("engine.concurrency=8").engine.concurrency == 8
+    assert change("source.path=1").source.settings["path"] == "1", "a path is text"
+    assert change("filters.0.on_error=accept").filters[0].on_error == "accept"
+    assert change("filters=[]").filters == []
+    assert change("models.default.price={completion: 2}").models["default"].price.completion == 2
+    assert change("budget.tokens=null").budget.tokens is None
+    assert change("seed=1", "seed=2").seed == 2
+
+
+def test_reasons_beyond_the_top_are_summed() -> None:
+    assert top({"a": 1, "b": 5, "c": 2, "d": 4, "e": 1}) == "b 5, d 4, c 2, others 2"
+
+
+def test_display_says_everything_once() -> None:
+    console = Console(width=100, record=True, force_terminal=False, highlight=False)
+    console.print(display("a -> b", PROGRESS))
+    text = console.export_text()
+    assert "50/200 accepted (25%) about 0:03:00 left" in text
+    assert "82 emitted = 50 accepted + 30 rejected + 2 failed" in text
+    assert "12,000 tokens, 200/s, $0.5000" in text
+    assert "7  filter: reason 7" in text and "3  for other reasons" in text
+    assert text.rstrip().endswith("trying again in 9 s")
+
+
+def test_a_line_says_everything() -> None:
+    assert one_line(PROGRESS) == (
+        "0:01:00 50/200 accepted (25%); 82 emitted = 50 accepted + 30 rejected + 2 failed; "
+        "82 tasks done, 8 at work; 12,000 tokens, 200/s, $0.5000; about 0:03:00 left; "
+        "most rejected by filter: reason 7 (7); paused: http://x/v1 is dead, trying again in 9 s"
+    )
+
+
+def test_lines_come_in_time_and_with_news() -> None:
+    console, now = Console(width=100, record=True, quiet=False), [0.0]
+    lines = PlainLines(console, "x", clock=lambda: now[0])
+
+    def told(second: float, status: str | None) -> bool:
+        now[0] = second
+        before = console.export_text(clear=False).count("\n")
+        lines(Progress(0, None, 0, 0, 0, 0, 0, 0.0, second, Counter(), status))
+        return console.export_text(clear=False).count("\n") > before
+
+    assert told(0, None)
+    assert not told(1, None)
+    assert told(1.5, "paused: trying again in 9 s")
+    assert not told(2.5, "paused: trying again in 8 s"), "a countdown is no news"
+    assert told(3, None)
+    assert not told(7, None)
+    assert told(8, None)
