@@ -1,0 +1,124 @@
+"""Is the video a copy of one that an accepted row was made of, re-encoded, scaled or trimmed?"""
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from filters.base import DiversityFilter
+from generators.videossr.records import Detail
+from schemas.base import Settings
+from schemas.row import Candidate
+from schemas.verdict import Verdict
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Hashes = NDArray[np.uint64]
+BITS = 64
+
+
+class NearDuplicateSettings(Settings):
+    """How similar is too similar."""
+
+    max_bits: float = Field(
+        default=8.0, ge=0, le=64, description="mean differing bits of 64; unrelated frames: ~32"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A video's hashes, and the first accepted row made of it."""
+
+    row_id: str
+    hashes: Hashes
+
+
+class NearDuplicateVideo(DiversityFilter):
+    """Compares the perceptual hashes in a row's detail with those of all videos before it.
+
+    The distance of two videos is the mean, over the frames of the one, of the differing bits to
+    the most similar frame of the other; the smaller of both directions, so a trimmed copy is found
+    too. Rows of one and the same file do not count as duplicates: their questions differ. Not
+    found: mirrored or cropped copies. Thresholds are ours. Memory: about 200 bytes a video.
+    """
+
+    name: ClassVar[str] = "near_duplicate_video"
+    Settings = NearDuplicateSettings
+    settings: NearDuplicateSettings
+
+    def __init__(self, settings: Any = None) -> None:
+        super().__init__(settings)
+        self._videos: dict[str, Known] = {}  # by SHA-256, in order of arrival
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The hash's version; the threshold is read by `judge` alone."""
+        return {"perceptual_hash": 1}
+
+    def judge(self, candidate: Candidate) -> Verdict:
+        """Fail with the video matched; the score is the share of equal bits."""
+        found = _hashes(candidate)
+        if found is None:
+            return self.verdict("skipped", "no video")
+        video, hashes = found
+        if video in self._videos or not self._videos:
+            return self.verdict("pass", score=0.0)
+        distances = {other: distance(hashes, known.hashes) for other, known in self._videos.items()}
+        nearest = min(distances, key=distances.__getitem__)
+        bits = distances[nearest]
+        return self.verdict(
+            "fail" if bits <= self.settings.max_bits else "pass",
+            "near-duplicate video" if bits <= self.settings.max_bits else None,
+            score=round(1 - bits / BITS, 4),
+            detail=f"{bits:.1f} bits from video {nearest}, row {self._videos[nearest].row_id}",
+        )
+
+    def __len__(self) -> int:
+        return len(self._videos)
+
+    def add(self, row_id: str, candidate: Candidate) -> None:
+        """Remember the row's video, if it is a new one."""
+        found = _hashes(candidate)
+        if found is not None:
+            video, hashes = found
+            self._videos.setdefault(video, Known(row_id, hashes))
+
+    def dump(self, start: int, stop: int) -> "pa.Table":
+        """Columns `row_id`, `video` and `hashes`."""
+        import pyarrow as pa
+
+        rows = list(islice(self._videos.items(), start, stop))
+        hashes = [known.hashes.tolist() for _, known in rows]
+        return pa.table(
+            {
+                "row_id": pa.array([known.row_id for _, known in rows], pa.string()),
+                "video": pa.array([video for video, _ in rows], pa.string()),
+                "hashes": pa.array(hashes, pa.list_(pa.uint64())),
+            }
+        )
+
+    def restore(self, table: "pa.Table") -> None:
+        """Take over dumped rows."""
+        for row in table.to_pylist():
+            hashes = np.array(row["hashes"], np.uint64)
+            self._videos[row["video"]] = Known(row["row_id"], hashes)
+
+
+def distance(a: Hashes, b: Hashes) -> float:
+    """Mean bits in which the frames of one video differ from the nearest frame of the other."""
+    bits = np.bitwise_count(a[:, None] ^ b[None, :])
+    return float(min(bits.min(axis=1).mean(), bits.min(axis=0).mean()))
+
+
+def _hashes(candidate: Candidate) -> tuple[str, Hashes] | None:
+    try:
+        detail = Detail.model_validate_json(candidate.detail)
+    except ValidationError:
+        return None
+    if not detail.hashes:
+        return None
+    return detail.video, np.array([int(text, 16) for text in detail.hashes], np.uint64)

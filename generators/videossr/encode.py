@@ -1,0 +1,68 @@
+"""From a sample's clips to files: single pictures or MP4 clips, equal bytes kept once."""
+
+import hashlib
+from dataclasses import dataclass
+
+from generators.video.reading import Pixels
+from generators.video.writing import clip_bytes, image_bytes
+from generators.videossr.records import Clip, Sample
+from generators.videossr.settings import Form
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFile:
+    """A file of a question, named by the hash of its bytes: a frame of a clip, or a whole clip.
+
+    `second` is where it stands on the clip's axis; `frames` how many frames it holds.
+    """
+
+    sha256: str
+    clip: int
+    place: int
+    second: float
+    frames: int = 1
+
+
+class Encoder:
+    """Encodes the questions of one video; `base` are the sampled frames that most of them show."""
+
+    def __init__(self, form: Form, base: Pixels) -> None:
+        self.files: dict[str, bytes] = {}
+        self._form = form
+        self._base = base
+        self._encoded: dict[int, str] = {}  # sampled frames that are among the files
+
+    def files_of(self, sample: Sample) -> tuple[MediaFile, ...]:
+        """The files of a sample, clip after clip."""
+        pack = self._frames if self._form.media == "frames" else self._whole
+        return tuple(
+            file
+            for number, clip in enumerate(sample.clips)
+            for file in pack(number, clip, sample.seen.pixels, sample.step_ms)
+        )
+
+    def _frames(self, number: int, clip: Clip, base: Pixels, step_ms: int) -> list[MediaFile]:
+        return [
+            MediaFile(self._frame(clip, place, base), number, place, place * step_ms / 1000)
+            for place in range(len(clip.order))
+        ]
+
+    def _frame(self, clip: Clip, place: int, base: Pixels) -> str:
+        if place in clip.changed or base is not self._base:
+            return self._image(clip.frame(place, base))
+        index = clip.order[place]
+        if index not in self._encoded:
+            self._encoded[index] = self._image(base[index])
+        return self._encoded[index]
+
+    def _image(self, pixels: Pixels) -> str:
+        return self._keep(image_bytes(pixels, self._form.image, self._form.quality))
+
+    def _whole(self, number: int, clip: Clip, base: Pixels, step_ms: int) -> list[MediaFile]:
+        data = clip_bytes(clip.frames(base), step_ms, self._form.codec)
+        return [MediaFile(self._keep(data), number, 0, 0.0, len(clip.order))]
+
+    def _keep(self, data: bytes) -> str:
+        name = hashlib.sha256(data).hexdigest()
+        self.files[name] = data
+        return name

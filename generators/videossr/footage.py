@@ -1,0 +1,81 @@
+"""The frames of one video, decoded in one pass for all of its questions."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generators.sources.videos import Video
+from generators.video.reading import Pixels, Seen, fitted_size, frames_at
+from generators.video.survey import Matrix, differences, thumbnails
+from generators.videossr.timeline import Timeline
+
+
+class Footage:
+    """What `video` shows at the moments of `line` and at those in `more` (milliseconds).
+
+    Frames are as large as `max_pixels` allows; `seconds` bounds the decoding.
+
+    Raises:
+        Unusable: see `frames_at`.
+    """
+
+    def __init__(
+        self,
+        video: Video,
+        line: Timeline,
+        more: Sequence[int] = (),
+        *,
+        max_pixels: int,
+        seconds: float,
+    ) -> None:
+        self.line = line
+        self.size = fitted_size(video.info.width, video.info.height, max_pixels)
+        self._moments = sorted({*line.moments(), *more})
+        self._seen = frames_at(Path(video.path), self._moments, self.size, seconds=seconds)
+        self.sampled = self._at(line.moments())
+
+    def at(self, moments: tuple[int, ...]) -> Seen:
+        """The frames at moments that are among those decoded (of `sampled`, the object itself)."""
+        return self.sampled if moments == self.line.moments() else self._at(moments)
+
+    def _at(self, moments: Sequence[int]) -> Seen:
+        if len(moments) == len(self._moments):
+            return self._seen
+        places = np.searchsorted(self._moments, moments)
+        times = tuple(self._seen.times[place] for place in places)
+        return Seen(self._seen.pixels[places], times)
+
+    @cached_property
+    def small(self) -> NDArray[np.uint8]:
+        """Thumbnails of the sampled frames."""
+        return thumbnails(self.sampled.pixels)
+
+    @cached_property
+    def difference(self) -> Matrix:
+        """Difference of every sampled frame with every other."""
+        return differences(self.small)
+
+
+def borrowed(
+    video: Video, line: Timeline, places: range, size: tuple[int, int], seconds: float
+) -> Seen:
+    """Frames of another video at `places` of its own timeline, filling frames of `size`.
+
+    It is enlarged or reduced until it covers the frame, and what juts out is cut off, so that no
+    border gives it away.
+
+    Raises:
+        Unusable: see `frames_at`.
+    """
+    scale = max(size[0] / video.info.width, size[1] / video.info.height)
+    cover = (
+        max(size[0], round(video.info.width * scale)),
+        max(size[1], round(video.info.height * scale)),
+    )
+    seen = frames_at(Path(video.path), line.moments(list(places)), cover, seconds=seconds)
+    left, top = (cover[0] - size[0]) // 2, (cover[1] - size[1]) // 2
+    pixels: Pixels = seen.pixels[:, top : top + size[1], left : left + size[0]]
+    return Seen(np.ascontiguousarray(pixels), seen.times)

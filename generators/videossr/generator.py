@@ -1,0 +1,160 @@
+"""The generator: picks sub-types for each video, lets a worker make them, yields candidates."""
+
+from collections import deque
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from random import Random
+from typing import Any, ClassVar
+
+from generators.base import Context, Generator, Task
+from generators.sources.base import BadInput, Source
+from generators.sources.videos import Video
+from generators.videossr import work
+from generators.videossr.chance import chance
+from generators.videossr.messages import media_of, messages
+from generators.videossr.mixes import TASKS, SubType
+from generators.videossr.records import Detail
+from generators.videossr.settings import VideossrSettings
+from generators.videossr.sheet import contact_sheet, describe
+from schemas.base import Record
+from schemas.errors import InputError
+from schemas.identity import canonical_json
+from schemas.lineage import Media
+from schemas.messages import user
+from schemas.row import Candidate, Row, Score
+from schemas.verdict import Verdict
+
+EARLIER = 16  # ours: videos remembered to swap with
+MIME = {"jpeg": "image/jpeg", "png": "image/png"}
+
+
+class Clue(Record):
+    """A task's item: the video, others to swap with, and the sub-types asked for (None: draw)."""
+
+    video: Video
+    others: tuple[Video, ...] = ()
+    wanted: tuple[str, ...] | None = None
+
+
+class Videossr(Generator):
+    """Questions about each video of a source; see the package."""
+
+    name: ClassVar[str] = "videossr"
+    version: ClassVar[int] = 1
+    item: ClassVar[type] = Video
+    Settings = VideossrSettings
+    settings: VideossrSettings
+
+    def __init__(self, settings: Any) -> None:
+        super().__init__(settings)
+        for module in ("av", "PIL"):
+            if find_spec(module) is None:
+                raise InputError("videossr needs PyAV and Pillow: pip install 'synthmill[video]'")
+
+    def tasks(self, source: Source, state: str | None) -> Iterator[Task]:
+        """One task a video, with the videos before it to swap with."""
+        earlier: deque[Video] = deque(maxlen=EARLIER)
+        for item in source.items():
+            if isinstance(item, BadInput):
+                yield Task(key=item.key, item=item)
+                continue
+            yield Task(key=item.key, item=Clue(video=item, others=tuple(earlier)))
+            earlier.append(item)
+
+    async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
+        """The candidates of a video: its questions, or one that says why there are none."""
+        clue: Clue = task.item
+        job = self._job(clue, context)
+        made = await context.in_worker(work.make, job)
+        if not made.questions:
+            yield _rejected(clue.video, "video", made.verdicts)
+        stored: dict[str, Media] = {}
+        for question in made.questions:
+            for file in question.files:
+                if file.sha256 not in stored:
+                    stored[file.sha256] = await self._store(made.files[file.sha256], context)
+            yield self._candidate(clue.video, question, stored)
+
+    def chances(self) -> dict[str, float]:
+        """The expected reward of guessing, for each sub-type of the mix."""
+        return {str(name): chance(name, self.settings) for name in self.settings.weights}
+
+    def _job(self, clue: Clue, context: Context) -> work.Job:
+        names = sub_types(self.settings, context.rng("sub-types"))
+        if clue.wanted is not None:
+            names = [name for name in self.settings.weights if str(name) in clue.wanted]
+        other = context.rng("other").choice(clue.others) if clue.others else None
+        wanted = tuple((name, context.rng(str(name)).getrandbits(63)) for name in names)
+        return work.Job(clue.video, other, wanted, self.settings)
+
+    async def _store(self, data: bytes, context: Context) -> Media:
+        form = self.settings.form
+        if form.media == "clip":
+            return await context.write_media(data, "video", "video/mp4")
+        return await context.write_media(data, "image", MIME[form.image])
+
+    def _candidate(
+        self, video: Video, question: work.Question, stored: dict[str, Media]
+    ) -> Candidate:
+        detail = question.detail
+        if detail is None or not question.files:
+            return _rejected(video, str(question.sub_type), question.verdicts, question)
+        args: dict[str, float] = {"strict": True} if self.settings.strict else {}
+        if self.settings.shift:
+            args |= {"shift": round(detail.chance, 4)}
+        return Candidate(
+            kind="rlvr",
+            messages=messages(question.text, question.files, detail.fps),
+            answer=question.answer,
+            reward=f"videossr.{question.sub_type.task}@{self.version}",
+            reward_args=canonical_json(args),
+            media=[media_of(file, stored[file.sha256], detail) for file in question.files],
+            scores=[Score(name="chance", value=detail.chance)],
+            verdicts=list(question.verdicts),
+            sources=[video.origin],
+            detail=detail.model_dump_json(),
+        )
+
+    def describe(self, row: Row) -> str | None:
+        """The question's particulars, one a line."""
+        detail = Detail.model_validate_json(row.detail)
+        return describe(detail, row.answer) if detail.sample else None
+
+    def picture(self, row: Row, media: Path) -> bytes | None:
+        """The row's contact sheet."""
+        return contact_sheet(row, media) if row.media else None
+
+
+def sub_types(settings: VideossrSettings, rng: Random) -> list[SubType]:
+    """The sub-types to make of a video, drawn from the mix as `per_video` says."""
+    weights = settings.weights
+    if settings.per_video == "all":
+        return [name for name, weight in weights.items() if weight]
+    if settings.per_video == "one":
+        return rng.choices(list(weights), list(weights.values()))
+    drawn = []
+    for task in TASKS:
+        of_task = {name: weight for name, weight in weights.items() if name.task == task}
+        if any(of_task.values()):
+            drawn += rng.choices(list(of_task), list(of_task.values()))
+    return drawn
+
+
+def _rejected(
+    video: Video,
+    name: str,
+    verdicts: Sequence[Verdict],
+    question: work.Question | None = None,
+) -> Candidate:
+    """A candidate without media that says what was wrong with a video or a sample of it."""
+    answer = question.answer if question else None
+    detail = question.detail if question else None
+    return Candidate(
+        kind="rlvr",
+        messages=[user(f"{name} of {video.sha256}")],
+        answer=answer,
+        verdicts=list(verdicts),
+        sources=[video.origin],
+        detail=detail.model_dump_json() if detail else "{}",
+    )

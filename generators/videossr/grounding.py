@@ -1,0 +1,172 @@
+"""Anomaly grounding (section 3.2): one span of the video is perturbed; when does it begin and end?
+
+A span of `length` frames from frame `first` covers the time from frame `first` to the frame after
+the span: ``first * step`` to ``(first + length) * step``.
+
+Slow and fast are built here, since nobody discloses how: the span shows fewer or more seconds of
+the source than it lasts, and what surrounds it goes on at normal speed without a jump. The sampled
+step is chosen so that the whole still spans the whole source.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+
+from generators.video.probe import VideoInfo
+from generators.video.reading import Pixels, Seen
+from generators.video.survey import STILL, differences, steps, thumbnails
+from generators.videossr.perturb.base import Appearance, Drawn, Perturbation, Reorder, Speed
+from generators.videossr.perturb.registry import PERTURBATIONS
+from generators.videossr.perturb.time import StutterHold
+from generators.videossr.records import Clip, GroundingRecord, Sample
+from generators.videossr.settings import Grounding, Sampling
+from generators.videossr.timeline import Timeline, timeline
+from schemas.verdict import Verdict
+
+QUESTION = (
+    "In one span of this video, {phrase}. When does that span begin and end? Answer with the times "
+    "in seconds as <start>-<end> and nothing else, for example 14.5-26.2."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Borrowed:
+    """Frames of another video, named by the hash of its bytes."""
+
+    sha256: str
+    seen: Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A perturbation, its parameters and its span, drawn before anything is decoded."""
+
+    perturbation: Perturbation
+    drawn: Drawn
+    first: int
+    length: int
+    line: Timeline
+    moments: tuple[int, ...]  # of the source, for each frame; the timeline's own but for speed
+
+
+def plan(
+    name: str, info: VideoInfo, sampling: Sampling, settings: Grounding, rng: Random
+) -> Planned:
+    """Draw span and parameters: length uniform in `Grounding.length`, start uniform where it fits.
+
+    (Released generator.)
+    """
+    perturbation = PERTURBATIONS[name]
+    length = rng.randint(*settings.length)
+    first = rng.randint(0, sampling.frames - length)
+    drawn = perturbation.draw(rng, length, settings.parameters)
+    places = _places(sampling.frames, first, length, drawn.rate)
+    line = timeline(info, sampling, sampling.frames + length * (drawn.rate - 1))
+    return Planned(perturbation, drawn, first, length, line, line.moments(places))
+
+
+def _places(count: int, first: int, length: int, rate: float) -> list[float]:
+    """Where in source time each frame stands, in steps: `rate` steps a frame within the span."""
+    return [k + (rate - 1) * min(max(k - first, 0), length) for k in range(count)]
+
+
+def build(
+    planned: Planned, seen: Seen, settings: Grounding, other: Borrowed | None = None
+) -> Sample:
+    """The sample, with the verdict whether the change can be seen in this video.
+
+    `seen` is what the source shows at the planned moments; `other` what swap puts into the span.
+    """
+    base = seen.pixels
+    span = slice(planned.first, planned.first + planned.length)
+    clip = _clip(planned, base, other.seen.pixels if other else base[:0])
+    shown = clip.frames(base)
+    if isinstance(planned.perturbation, Speed):
+        change, needed = speed_change(shown, span, planned.drawn.rate), settings.speed_ratio
+    else:
+        change = visible_change(planned, base, shown, settings.visible_step)
+        needed = settings.visible_share
+    start = round(planned.line.second(planned.first), settings.decimals)
+    end = round(planned.line.second(span.stop), settings.decimals)
+    record = GroundingRecord(
+        perturbation=planned.perturbation.name,
+        first=planned.first,
+        length=planned.length,
+        start=start,
+        end=end,
+        drawn=planned.drawn,
+        change=round(change, 4),
+        moments=list(planned.moments) if planned.drawn.rate != 1 else [],
+        other=other.sha256 if other else None,
+        other_times=list(other.seen.times) if other else [],
+    )
+    return Sample(
+        seen=seen,
+        clips=(clip,),
+        step_ms=planned.line.step_ms,
+        question=QUESTION.format(phrase=planned.perturbation.phrase),
+        answer=f"{start:.{settings.decimals}f}-{end:.{settings.decimals}f}",
+        record=record,
+        verdict=_verdict(planned.perturbation.name, change, needed),
+    )
+
+
+def _clip(planned: Planned, base: Pixels, other: Pixels) -> Clip:
+    order = list(range(len(base)))
+    first, length = planned.first, planned.length
+    if isinstance(planned.perturbation, Reorder):
+        order[first : first + length] = [first + place for place in planned.drawn.order]
+        return Clip(tuple(order))
+    if isinstance(planned.perturbation, Speed):
+        return Clip(tuple(order))
+    changed = other
+    if isinstance(planned.perturbation, Appearance):
+        changed = planned.perturbation.apply(base[first : first + length], planned.drawn)
+    return Clip(tuple(order), {first + place: frame for place, frame in enumerate(changed)})
+
+
+def visible_change(planned: Planned, base: Pixels, shown: Pixels, step: int) -> float:
+    """How visible the edges of the span are: the smaller share of pixels that change there.
+
+    At both edges, since an edge that looks untouched would make the label wrong. A stutter begins
+    with a frame in its right place that then stays: there the frames around it are compared.
+    """
+    first, last = planned.first, planned.first + planned.length - 1
+    pairs = [(shown[last], base[last])]
+    if isinstance(planned.perturbation, StutterHold):
+        pairs += [(shown[first], base[first + 1])]
+        pairs += [(shown[first], base[first - 1])] if first else []
+        pairs += [(shown[last], base[last + 1])] if last + 1 < len(base) else []
+    else:
+        pairs += [(shown[first], base[first])]
+    return min(changed_share(a, b, step) for a, b in pairs)
+
+
+def changed_share(a: Pixels, b: Pixels, step: int) -> float:
+    """Share of pixels in which some channel differs by more than `step`."""
+    return float((np.abs(a.astype(np.int16) - b) > step).any(axis=-1).mean())
+
+
+def speed_change(shown: Pixels, span: slice, rate: float) -> float:
+    """How many times more (fast) or less (slow) moves from frame to frame within the span.
+
+    0 where nothing moves inside or outside of it.
+    """
+    moves = steps(differences(thumbnails(shown)))
+    inside = float(np.median(moves[span.start : span.stop - 1]))
+    outside = float(np.median(np.delete(moves, np.s_[max(0, span.start - 1) : span.stop])))
+    if min(inside, outside) < STILL / 2:
+        return 0.0
+    return inside / outside if rate > 1 else outside / inside
+
+
+def _verdict(name: str, change: float, needed: float) -> Verdict:
+    seen = change >= needed
+    return Verdict(
+        filter="videossr.visible",
+        status="pass" if seen else "fail",
+        score=round(change, 4),
+        reason=None if seen else f"{name} is not visible",
+        detail=f"change {change:.3f}, needed {needed:g}",
+    )

@@ -1,0 +1,1 @@
+"""Perturbations of a span of frames: colour, space, order, speed, replacement."""

@@ -1,0 +1,127 @@
+"""What travels inside a sample: its clips in terms of the sampled frames, and its typed record."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from generators.video.probe import VideoInfo
+from generators.video.reading import Pixels, Seen
+from generators.videossr.perturb.base import Drawn
+from schemas.base import Record
+from schemas.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One video of a question: sampled frames in `order`, some of them `changed` (by place)."""
+
+    order: tuple[int, ...]
+    changed: dict[int, Pixels] = field(default_factory=dict)
+
+    def frame(self, place: int, base: Pixels) -> Pixels:
+        """The frame at a place, (height, width, 3); `base` are the sampled frames."""
+        found = self.changed.get(place)
+        return base[self.order[place]] if found is None else found
+
+    def frames(self, base: Pixels) -> Pixels:
+        """All frames, (count, height, width, 3)."""
+        return np.stack([self.frame(place, base) for place in range(len(self.order))])
+
+
+class GroundingRecord(Record):
+    """A perturbed span: frames ``first .. first + length - 1``, seconds `start` to `end`.
+
+    `moments` holds, for slow and fast, the milliseconds of the source that each frame shows;
+    `other` is the SHA-256 of the video swapped in, and `other_times` when its frames stand in it.
+    `change` is the measured visibility that the verdict judged.
+    """
+
+    task: Literal["grounding"] = "grounding"
+    perturbation: str
+    first: int
+    length: int
+    start: float
+    end: float
+    drawn: Drawn
+    change: float = 0.0
+    moments: list[int] = []
+    other: str | None = None
+    other_times: list[int] = []
+
+
+class Shape(Record):
+    """A drawn shape: centre and size in pixels, `angle` in degrees counter-clockwise."""
+
+    kind: Literal["circle", "square", "triangle"]
+    frame: int
+    x: float
+    y: float
+    size: float
+    angle: float
+    colour: tuple[int, int, int]
+
+
+class CountingRecord(Record):
+    """Everything that was drawn; the counts follow from it."""
+
+    task: Literal["counting"] = "counting"
+    level: str
+    shapes: list[Shape]
+
+
+class JigsawRecord(Record):
+    """`order[k]` is the original place (from 0) of the clip that is shown as number k."""
+
+    task: Literal["jigsaw"] = "jigsaw"
+    clips: int
+    frames: int
+    presentation: Literal["separate", "single"]
+    order: list[int]
+    distance: float = 0.0
+
+
+TaskRecord = GroundingRecord | CountingRecord | JigsawRecord
+
+
+class Detail(Record):
+    """The `detail` of a row: with the source video and this record the answer can be found anew.
+
+    Frame k of the sampled frames is what the source shows at ``offset_ms + k * step_ms`` (its own
+    time, from its first frame); `times` are the time stamps of those frames there. `fps`, which is
+    ``1000 / step_ms``, is the rate handed to the model, whose second 0 is the first frame.
+    `hashes` are perceptual hashes of frames spread over the video, `cuts` the sampled frames at
+    which a new scene begins.
+    """
+
+    sub_type: str
+    video: str
+    info: VideoInfo
+    width: int
+    height: int
+    media: Literal["frames", "clip"]
+    offset_ms: int
+    step_ms: int
+    fps: float
+    times: list[int]
+    cuts: list[int] = []
+    repeated: float = 0.0
+    hashes: list[str] = []
+    chance: float
+    sample: TaskRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A question as a task's builder makes it.
+
+    `clips` refer to the frames of `seen`; `step_ms` is the time between their frames.
+    """
+
+    seen: Seen
+    clips: tuple[Clip, ...]
+    step_ms: int
+    question: str
+    answer: str
+    record: TaskRecord
+    verdict: Verdict

@@ -1,0 +1,155 @@
+"""Rewards of VideoSSR (arXiv 2511.06281, section 3), smooth and strict.
+
+This file stands alone: pure standard library, nothing beside it. Copy it anywhere and use it as
+
+* a verl custom reward function: ``custom_reward_function.path=rewards.py``
+  ``custom_reward_function.name=compute_score``
+* a TRL or ms-swift reward function: `trl_reward` (columns `data_source` and `ground_truth`, or
+  `solution` for the latter)
+
+Expected rewards of guessing, with the default settings (`chance.py` computes them, and those of
+other settings): grounding 0.216; counting easy 0.472, hard 0.447; jigsaw 0.352 for 6 clips and
+0.344 for 8. An optional `shift` b turns a reward r into ``max(0, (r - b) / (1 - b))``: guessing
+then earns little, the right answer still 1, and a malformed answer is never better than a
+well-formed one (which plain subtraction would make it).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# Ours: longer numbers are no seconds and no counts, and could be made to cost time.
+MAX_DIGITS = 9
+# Ours: the paper names a strict reward for grounding and does not define it.
+STRICT_IOU = 0.7
+# The first is what the released generator writes, which its own dispatcher does not know.
+ALIASES = {"shuffled": "jigsaw"}
+
+_NUMBER = rf"[0-9]{{1,{MAX_DIGITS}}}(?:\.[0-9]{{1,{MAX_DIGITS}}})?"
+_SPAN = re.compile(rf"({_NUMBER})-({_NUMBER})")
+
+
+def grounding(answer: str, truth: str) -> float:
+    """Temporal intersection over union of two ``start-end`` spans in seconds (section 3.2).
+
+    The whole answer must be one span with start <= end; else, and for a union of length zero, 0.
+    """
+    given, right = _span(answer), _span(truth)
+    if given is None or right is None:
+        return 0.0
+    shared = min(given[1], right[1]) - max(given[0], right[0])
+    union = max(given[1], right[1]) - min(given[0], right[0])
+    return max(0.0, shared) / union if union > 0 else 0.0
+
+
+def grounding_strict(answer: str, truth: str) -> float:
+    """1 if the spans overlap by `STRICT_IOU` or more."""
+    return float(grounding(answer, truth) >= STRICT_IOU)
+
+
+def counting(answer: str, truth: str) -> float:
+    """Mean over shapes of ``max(0, 1 - |given - right| / right)`` (equations 5 and 6).
+
+    The answer must hold exactly three integers, in the order circles, squares, triangles; else 0.
+    """
+    pairs = _counts(answer, truth)
+    # The epsilon is the code's: it decides shapes of which there are none.
+    return _mean([max(0.0, 1 - abs(given - right) / (right + 1e-9)) for given, right in pairs])
+
+
+def counting_strict(answer: str, truth: str) -> float:
+    """Share of shapes whose count is exact (the score of VIUBench)."""
+    return _mean([float(given == right) for given, right in _counts(answer, truth)])
+
+
+def jigsaw(answer: str, truth: str) -> float:
+    """``1 - E / Emax`` (equations 7 and 8), E the sum of distances of every clip from its place.
+
+    The answer must be a permutation of the same characters, else 0; Emax is floor(n^2 / 2).
+    """
+    answer, truth = answer.strip(), truth.strip()
+    if not truth or sorted(answer) != sorted(truth):
+        return 0.0
+    worst = len(truth) ** 2 // 2
+    error = sum(abs(answer.index(label) - place) for place, label in enumerate(truth))
+    return 1 - error / worst if worst else 1.0
+
+
+def jigsaw_strict(answer: str, truth: str) -> float:
+    """1 if every clip is in its place (the score of VIUBench)."""
+    return float(bool(truth.strip()) and answer.strip() == truth.strip())
+
+
+SMOOTH = {"grounding": grounding, "counting": counting, "jigsaw": jigsaw}
+STRICT = {
+    "grounding": grounding_strict,
+    "counting": counting_strict,
+    "jigsaw": jigsaw_strict,
+}
+
+
+def shifted(reward: float, shift: float) -> float:
+    """The reward over guessing: 0 at `shift` (below 1) and below it, 1 at 1."""
+    return max(0.0, (reward - shift) / (1 - shift))
+
+
+def compute_score(
+    data_source: str,
+    solution_str: str,
+    ground_truth: str,
+    extra_info: Mapping[str, Any] | None = None,
+    **_: Any,
+) -> float:
+    """The reward of one answer, 0..1; verl calls it.
+
+    `data_source` is grounding, counting or jigsaw, also as ``videossr.<task>@<version>``.
+    `extra_info` may hold `strict` (a bool) and `shift` (the chance level to shift by).
+
+    Raises:
+        ValueError: there is no such task.
+    """
+    name = data_source.removeprefix("videossr.").partition("@")[0]
+    task = ALIASES.get(name, name)
+    extra = extra_info or {}
+    rewards = STRICT if extra.get("strict") else SMOOTH
+    if task not in rewards:
+        raise ValueError(f"no reward for data source {data_source!r}; known: {', '.join(rewards)}")
+    return shifted(rewards[task](solution_str, ground_truth), float(extra.get("shift") or 0.0))
+
+
+def trl_reward(completions: Sequence[Any], **columns: Any) -> list[float]:
+    """The rewards of a batch; TRL and ms-swift call it with the dataset's columns.
+
+    Completions are texts, or message lists whose last text counts. Used columns: `data_source`,
+    `ground_truth` (or `solution`), and `extra_info` where there is one.
+    """
+    truths = columns.get("ground_truth") or columns["solution"]
+    extras = columns.get("extra_info") or [None] * len(completions)
+    rows = zip(columns["data_source"], completions, truths, extras, strict=True)
+    return [compute_score(source, _text(c), truth, extra) for source, c, truth, extra in rows]
+
+
+def _span(text: str) -> tuple[float, float] | None:
+    found = _SPAN.fullmatch(text.strip())
+    if found is None:
+        return None
+    start, end = float(found[1]), float(found[2])
+    return (start, end) if start <= end else None
+
+
+def _counts(answer: str, truth: str) -> list[tuple[int, int]]:
+    """Given and right count of each shape; none at all when either text is malformed."""
+    given, right = re.findall(r"[0-9]+", answer), re.findall(r"[0-9]+", truth)
+    if len(given) != 3 or len(right) != 3 or max(map(len, given)) > MAX_DIGITS:
+        return []
+    return [(int(a), int(b)) for a, b in zip(given, right, strict=True)]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def _text(completion: Any) -> str:
+    if isinstance(completion, str):
+        return completion
+    return str(completion[-1].get("content") or "")
