@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -11,7 +10,7 @@ from models.backends.base import Unavailable
 from models.endpoint import Endpoint
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Slot:
     """A place at an endpoint, held while a call is under way."""
 
@@ -33,20 +32,19 @@ class Balancer:
         self._waiting: deque[tuple[asyncio.Future[Slot], Endpoint | None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    @asynccontextmanager
-    async def slot(self, avoid: Endpoint | None = None) -> AsyncIterator[Slot]:
-        """A place, if possible not at `avoid` (where this call has just failed).
+    async def enter(self, avoid: Endpoint | None = None) -> Slot:
+        """A place, if possible not at `avoid` (where this call has just failed); `leave` it later.
 
         Raises:
             Unavailable: all endpoints have been failing for longer than the patience.
         """
         slot = None if self._waiting else self._take(avoid)
-        if slot is None:
-            slot = await self._wait(avoid)
-        try:
-            yield slot
-        finally:
-            slot.endpoint.leave(slot.probe)
+        return slot or await self._wait(avoid)
+
+    def leave(self, slot: Slot) -> None:
+        """Give a place back."""
+        slot.endpoint.leave(slot.probe)
+        if self._waiting:
             self._serve()
 
     def answered(self, slot: Slot) -> None:
@@ -87,8 +85,7 @@ class Balancer:
             return await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled() and place.exception() is None:
-                place.result().endpoint.leave(place.result().probe)
-            self._serve()
+                self.leave(place.result())
             raise
 
     def _take(self, avoid: Endpoint | None) -> Slot | None:
@@ -96,7 +93,9 @@ class Balancer:
         ready = [endpoint for endpoint in self.endpoints if endpoint.ready(now)]
         if not ready:
             return None
-        best = min(ready, key=lambda e: (e is avoid, e.broken, e.load))
+        best = ready[0]
+        if len(ready) > 1:
+            best = min(ready, key=lambda e: (e is avoid, e.broken, e.load))
         return Slot(best, now, best.start())
 
     def _serve(self) -> None:

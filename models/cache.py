@@ -23,18 +23,21 @@ LOCK_SECONDS = 60.0  # how long another process may hold the file
 Entry = tuple[bytes, Completion]
 
 
-def sample_keys(model: str, shape: str, request: Request) -> list[bytes]:
+def sample_keys(shape: str, request: Request) -> list[bytes]:
     """The cache keys of a request's samples, in order.
 
     Fields at their defaults are left out, so that a field that a later version adds does not
     orphan what was paid for.
     """
-    payload = request.model_dump_json(exclude={"model", "first", "n"}, exclude_defaults=True)
-    start = hashlib.sha256(f"{FORMAT}\0{model}\0{shape}\0{payload}".encode())
+    alone = request
+    if request.n > 1 or request.first:
+        alone = request.model_copy(update={"first": 0, "n": 1})
+    payload = alone.model_dump_json(exclude_defaults=True)
+    start = hashlib.sha256(f"{FORMAT}\0{shape}\0{payload}\0".encode())
     keys = []
     for index in range(request.first, request.first + request.n):
         sample = start.copy()
-        sample.update(b"\0%d" % index)
+        sample.update(b"%d" % index)
         keys.append(sample.digest())
     return keys
 
@@ -102,7 +105,7 @@ class ResponseCache:
             return
         try:
             self._file.execute("BEGIN IMMEDIATE")
-            answers = [[self._write(*entry) for entry in entries] for entries, _ in pending]
+            answers = self._write([entries for entries, _ in pending])
             self._file.execute("COMMIT")
         except sqlite3.Error as error:
             if self._file.in_transaction:
@@ -126,19 +129,26 @@ class ResponseCache:
         except ValidationError:
             return None
 
-    def _write(self, key: bytes, completion: Completion) -> Completion:
-        text = completion.model_dump_json(exclude_defaults=True)
-        row = (key, text)
-        if self._file.execute("INSERT OR IGNORE INTO samples VALUES (?, ?)", row).rowcount:
-            return completion
+    def _write(self, batch: Sequence[Sequence[Entry]]) -> Sequence[list[Completion]]:
+        """Insert all entries; where one is there already, the standing completion is returned."""
+        rows = [(key, _text(completion)) for entries in batch for key, completion in entries]
+        insert = "INSERT OR IGNORE INTO samples VALUES (?, ?)"
+        if self._file.executemany(insert, rows).rowcount == len(rows):
+            return [[completion for _, completion in entries] for entries in batch]
+        return [[self._settle(*entry) for entry in entries] for entries in batch]
+
+    def _settle(self, key: bytes, completion: Completion) -> Completion:
         standing = self._read(key)
-        if standing is not None:
-            return standing
-        self._file.execute("REPLACE INTO samples VALUES (?, ?)", row)
-        return completion
+        if standing is None:
+            self._file.execute("REPLACE INTO samples VALUES (?, ?)", (key, _text(completion)))
+        return standing or completion
 
     def _broken(self, what: str, error: Exception) -> InputError:
         return InputError(f"response cache {self.path} cannot be {what}: {error}")
+
+
+def _text(completion: Completion) -> str:
+    return completion.model_dump_json(exclude_defaults=True)
 
 
 def _prepare(file: sqlite3.Connection) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from models.answers import Answers
+from models.answers import Answers, Order
 from models.backends.base import Backend
 from models.prompt import MalformedAnswer, Prompt, Reply
 from models.usage import Ledger, Usage
@@ -11,6 +11,8 @@ from models.wire import Completion, Request, Sampling
 from schemas.identity import keyed_seed
 from schemas.messages import assistant, user
 from schemas.recipe import Price
+
+DEFAULT_SAMPLING = Sampling()
 
 
 class ModelClient:
@@ -56,7 +58,7 @@ class ModelClient:
             model=self.model,
             messages=prompt.messages(),
             prefix=prefix,
-            sampling=sampling or Sampling(),
+            sampling=sampling or DEFAULT_SAMPLING,
             n=n,
             seed=seed,
             json_schema=prompt.json_schema(),
@@ -72,7 +74,8 @@ class ModelClient:
         self, prompt: Prompt[Any], request: Request, tally: Usage | None
     ) -> list[Reply]:
         stage = self._ledger.stage(prompt.prompt_name())
-        completions = await self._answers.obtain(self._backend, request, prompt, stage, self._price)
+        order = Order(self._backend, prompt, stage, self._price)
+        completions = await self._answers.obtain(request, order)
         stage.asked.add(completions)
         if tally is not None:
             tally.add(completions)

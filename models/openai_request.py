@@ -18,6 +18,7 @@ SCHEMA_TOLD = (
     "Answer with one JSON object and nothing else. It must be valid under this JSON schema:\n"
 )
 MEDIA_TYPES = frozenset({"text", "image_url", "video_url", "input_audio", "audio_url"})
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _ENVIRONMENT = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
 
 
@@ -57,7 +58,7 @@ def encode(body: dict[str, Any], extra: Mapping[str, Any], omit: tuple[str, ...]
     body.update(extra)
     for name in omit:
         body.pop(name, None)
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    return _ENCODER.encode(body).encode("utf-8", "replace")
 
 
 def _sampling(request: Request) -> dict[str, Any]:

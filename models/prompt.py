@@ -68,7 +68,7 @@ class Prompt(Record, Generic[A]):
     @classmethod
     def prompt_name(cls) -> str:
         """The name under which usage is counted: the class name in snake case."""
-        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        return _snake_case(cls.__name__)
 
     @classmethod
     def json_schema(cls) -> str | None:
@@ -109,6 +109,11 @@ class Prompt(Record, Generic[A]):
             f"prompt {self.prompt_name()!r} has no rule for the embedded back end; "
             "give this role a real model (backend: openai or vllm)"
         )
+
+
+@cache
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 @cache

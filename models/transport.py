@@ -60,8 +60,13 @@ class Transport:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
             # A body is read as it comes: unpacking would undo the bound on its size.
-            headers={"Accept-Encoding": "identity", **headers},
+            headers={
+                "Accept-Encoding": "identity",
+                "Content-Type": "application/json",
+                **headers,
+            },
             auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=limits.total, sock_connect=limits.connect),
         )
 
@@ -84,10 +89,9 @@ class Transport:
         return await self._exchange("POST", url, body)
 
     async def _exchange(self, method: str, url: str, body: bytes | None) -> bytes:
-        headers = {"Content-Type": "application/json"} if body is not None else None
         try:
             async with self._session.request(
-                method, url, data=body, headers=headers, allow_redirects=False
+                method, url, data=body, allow_redirects=False
             ) as response:
                 answer = await self._read(response)
                 if not response.ok or response.status >= 300:

@@ -61,7 +61,8 @@ class Token(Record):
 class Completion(Record):
     """One sample: the text after the prefix, and what it cost.
 
-    The texts of `tokens`, joined, are `text` (where the server's tokens can be matched with it).
+    The texts of `tokens`, joined, are the end of `text`: all of it but what a rule put in front
+    (where a server's tokens cannot be matched with its text, they are as it gave them).
     The prompt tokens of a call for several samples are booked on its first sample, so that sums
     are true. `by_rule` marks an answer that a rule of the embedded back end made, not a model.
     """
@@ -71,6 +72,6 @@ class Completion(Record):
     tokens: tuple[Token, ...] = ()
     reasoning: str | None = None
     tool_calls: str | None = None
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: int = Field(default=0, ge=0)
+    completion_tokens: int = Field(default=0, ge=0)
     by_rule: bool = False

@@ -106,17 +106,17 @@ class OpenAI(Backend):
             raise Refused(f"prompt {name}: its {len(call.body):,} bytes are over max_request_mb")
         failed_at: Endpoint | None = None
         while True:
-            async with self._balancer.slot(avoid=failed_at) as slot:
-                try:
-                    completions = await self._attempt(call, slot)
-                except Trouble as trouble:
-                    self.failures[name][trouble.kind] += 1
-                    delay = self._setback(call, slot, trouble)
-                    failed_at, last = slot.endpoint, trouble.kind
-                except Rejected as error:
-                    raise self._refusal(error, f"prompt {name}: ") from error
-                else:
-                    return completions
+            slot = await self._balancer.enter(avoid=failed_at)
+            try:
+                return await self._attempt(call, slot)
+            except Trouble as trouble:
+                self.failures[name][trouble.kind] += 1
+                delay = self._setback(call, slot, trouble)
+                failed_at, last = slot.endpoint, trouble.kind
+            except Rejected as error:
+                raise self._refusal(error, f"prompt {name}: ") from error
+            finally:
+                self._balancer.leave(slot)
             # A server that answers others but never this request will not answer it at all; one
             # that answers nobody is waited for as long as patience lasts.
             if call.failures > self.settings.retries and self._balancer.last_answer > call.began:
