@@ -16,8 +16,6 @@ Signatures = npt.NDArray[np.uint32]
 DEEPEST = 64
 # Ours: rows filed at once when many come together, which bounds the memory in passing.
 BLOCK = 65_536
-_MIX = np.uint64(0x9E3779B97F4A7C15)
-_MIX_2 = np.uint64(0xC2B2AE3D27D4EB4F)
 
 
 class Neighbours:
@@ -30,11 +28,26 @@ class Neighbours:
         self._bits = 16
         self._heads = np.zeros(1 << self._bits, np.uint32)
         self._next = np.zeros(1024 * bands, np.uint32)
-        self._salts = np.arange(1, bands + 1, dtype=np.uint64) * _MIX_2
+        # One odd number for each place: multiply, add and take the top bits is a universal hash.
+        shape = (bands, permutations // bands)
+        self._factors = np.random.default_rng(0).integers(0, 2**63, shape, np.uint64) * 2 + 1
+        self._last = np.empty(0, np.uint32), np.empty(0, np.uint64)
 
     def signatures(self, start: int, stop: int) -> Signatures:
         """The signatures of rows `start` to `stop`: a view, void after the next `extend`."""
         return self._signatures[start : min(stop, self.size)]
+
+    def add(self, signature: Signatures) -> None:
+        """Append one row."""
+        if self.size == len(self._signatures) or self._crowded(self.size + 1):
+            self.extend(signature[None, :])
+            return
+        buckets = self._buckets_of(signature)
+        entries = np.arange(self.size * self._bands, (self.size + 1) * self._bands, dtype=np.uint32)
+        self._signatures[self.size] = signature
+        self._next[entries] = self._heads[buckets]
+        self._heads[buckets] = entries + 1
+        self.size += 1
 
     def extend(self, signatures: Signatures) -> None:
         """Append rows."""
@@ -42,7 +55,7 @@ class Neighbours:
         if self.size > len(self._signatures):
             self._grow()
         self._signatures[first : self.size] = signatures
-        if self.size * self._bands > 2 * len(self._heads):
+        if self._crowded(self.size):
             self._rehash()
         else:
             self._file(first, self.size)
@@ -53,31 +66,39 @@ class Neighbours:
         None where no row shares a band: rows at similarity .5 are then missed with odds of .13,
         at .76 of 2e-6 (32 bands of 4).
         """
-        entries = self._heads[self._buckets(signature[None, :])[0]]
-        found = []
-        for _ in range(DEEPEST):
-            entries = entries[entries != 0]
-            if not len(entries):
-                break
-            found.append(entries)
-            entries = self._next[entries - 1]
+        found = sorted(self._sharing(signature))
         if not found:
             return None
-        # A set sorts and thins out a few dozen numbers sooner than numpy does.
-        rows = sorted({(entry - 1) // self._bands for entry in np.concatenate(found).tolist()})
+        rows = np.array(found)
         equal = (self._signatures[rows] == signature).sum(axis=1)
         best = int(equal.argmax())
-        return rows[best], float(equal[best]) / len(signature)
+        return found[best], float(equal[best]) / len(signature)
+
+    def _sharing(self, signature: Signatures) -> set[int]:
+        """Rows in the buckets of its bands: those that share one, and a few by chance."""
+        # Chains hold one or two entries: Python walks them sooner than numpy gets going.
+        following, bands, rows = self._next.item, self._bands, set()
+        for entry in self._heads[self._buckets_of(signature)].tolist():
+            depth = 0
+            while entry and depth < DEEPEST:
+                rows.add((entry - 1) // bands)
+                entry = following(entry - 1)
+                depth += 1
+        return rows
+
+    def _buckets_of(self, signature: Signatures) -> npt.NDArray[np.uint64]:
+        """Those of one signature; who looks a row up adds it next, so they are kept."""
+        if self._last[0] is not signature:
+            self._last = signature, self._buckets(signature[None, :])[0]
+        return self._last[1]
 
     def _buckets(self, signatures: Signatures) -> npt.NDArray[np.uint64]:
         """The bucket of each band of each row."""
-        bands = signatures.reshape(len(signatures), self._bands, -1)
-        keys = np.tile(self._salts, (len(bands), 1))
-        for place in range(bands.shape[2]):
-            keys ^= bands[:, :, place]
-            keys *= _MIX
-            keys ^= keys >> np.uint64(29)
-        return keys >> np.uint64(64 - self._bits)
+        bands = signatures.reshape(len(signatures), *self._factors.shape)
+        return (bands * self._factors).sum(axis=2) >> np.uint64(64 - self._bits)
+
+    def _crowded(self, size: int) -> bool:
+        return size * self._bands > 2 * len(self._heads)
 
     def _file(self, first: int, last: int) -> None:
         """Put the bands of rows into the table, block by block."""
@@ -85,10 +106,8 @@ class Neighbours:
             stop = min(start + BLOCK, last)
             buckets = self._buckets(self._signatures[start:stop]).ravel()
             entries = np.arange(start * self._bands, stop * self._bands, dtype=np.uint32)
-            if stop - start > 1:
-                order = np.argsort(buckets, kind="stable")
-                buckets, entries = buckets[order], entries[order]
-            self._chain(buckets, entries)
+            order = np.argsort(buckets, kind="stable")
+            self._chain(buckets[order], entries[order])
 
     def _chain(self, buckets: npt.NDArray[np.uint64], entries: npt.NDArray[np.uint32]) -> None:
         """Link entries, which lie sorted by bucket, in front of what their buckets hold.
@@ -110,5 +129,6 @@ class Neighbours:
     def _rehash(self) -> None:
         while self.size * self._bands > len(self._heads):
             self._bits += 1
+            self._last = np.empty(0, np.uint32), np.empty(0, np.uint64)
             self._heads = np.zeros(1 << self._bits, np.uint32)
         self._file(0, self.size)

@@ -1,6 +1,7 @@
 """Is there an accepted row with nearly the same text?"""
 
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -103,7 +104,7 @@ class Minhash(DiversityFilter):
         signature = self._signature(candidate)
         if signature is not None:
             self._row_ids.append(row_id)
-            self._known.extend(signature[None, :])
+            self._known.add(signature)
 
     def dump(self, start: int, stop: int) -> "pa.Table":
         """Columns `row_id` and `signature`."""
@@ -130,15 +131,14 @@ class Minhash(DiversityFilter):
         text = part_of(candidate, self.settings.of)
         # An accepted row is judged and then added: its signature is the one made last.
         if self._last[0] != (salt, text):
-            hashes = shingles(text, self.settings.shingle_words, salt)
-            self._last = (salt, text), self._sketch(hashes) if len(hashes) else None
+            found = shingles(text, self.settings.shingle_words)
+            self._last = (salt, text), self._sketch(found, salt) if found else None
         return self._last[1]
 
-    def _sketch(self, hashes: np.ndarray[Any, np.dtype[np.uint64]]) -> Signatures:
+    def _sketch(self, found: list[bytes], salt: str) -> Signatures:
         from rensa import RMinHash
 
-        row = np.array([0, len(hashes)], np.uint64)
-        matrix = RMinHash.digest_matrix_from_flat_token_hashes(
-            hashes, row, self.settings.num_perm, SEED
-        )
-        return np.array(matrix.to_rows()[0], np.uint32)
+        sketch = RMinHash(self.settings.num_perm, SEED)
+        sketch.update(found)
+        # Salted, signatures of different kinds agree nowhere; those of one kind as before.
+        return np.array(sketch.digest(), np.uint32) ^ np.uint32(crc32(salt.encode()))
