@@ -15,14 +15,15 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from deltalake import Schema
 
 from schemas.arrow import ROW_SCHEMA
 from schemas.errors import InputError
 from schemas.identity import canonical_json
-from store.catalog_schema import FORMAT, TABLES, at_macro, overall_views, row_views
+from store.catalog_schema import FORMAT, TABLES, CatalogFile, Scans, overall_views
 from store.faults import mended
 from store.home import Home
-from store.log import LogFile, newest_version, read_log, table_id
+from store.log import LogFile, columns_hash, newest_version, read_log, table_id
 from store.metadata import Version
 from store.reports import report_records
 from store.sql import connect, literal
@@ -192,12 +193,21 @@ def _mark_removed(connection: duckdb.DuckDBPyConnection, name: str, removed: lis
 
 def _add_views(connection: duckdb.DuckDBPyConnection, folder: Path, name: str, newest: int) -> None:
     files = connection.execute(
-        "SELECT path, added_in, removed_in FROM files WHERE dataset = ? ORDER BY added_in, path",
-        [name],
+        "SELECT ? || path, status, added_in, removed_in FROM files WHERE dataset = ? "
+        "ORDER BY added_in, path",
+        [f"{folder}/rows/", name],
     ).fetchall()
-    placed = [(str(folder / "rows" / path), added, gone) for path, added, gone in files]
-    connection.execute(at_macro(name, newest, placed, str(_empty_file(folder))))
-    connection.execute(row_views(name, newest))
+    shapes = connection.execute(
+        "SELECT DISTINCT columns FROM versions WHERE dataset = ? AND columns IS NOT NULL", [name]
+    ).fetchall()
+    scans = Scans(
+        name,
+        newest,
+        [CatalogFile(*file) for file in files],
+        none=str(_empty_file(folder)),
+        by_name=shapes != [(columns_hash(Schema.from_arrow(ROW_SCHEMA).to_json()),)],
+    )
+    connection.execute(scans.at_macro() + scans.views())
 
 
 def _empty_file(folder: Path) -> Path:

@@ -1,11 +1,12 @@
 """The catalog's tables, and the views and macros of each dataset, as SQL text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from schemas.arrow import ROW_SCHEMA
-from store.sql import literal, quoted, scan
+from store.sql import literal, quoted, scan, scan_files
 
 FORMAT = 1  # a catalog of another format is built anew, not carried on
 
@@ -18,7 +19,7 @@ CREATE TABLE datasets (
 CREATE TABLE versions (
     dataset VARCHAR, version BIGINT, committed_at TIMESTAMPTZ, operation VARCHAR,
     run_id VARCHAR, batch BIGINT, recipe_hash VARCHAR, generator VARCHAR, models VARCHAR,
-    counts VARCHAR, denied BIGINT, code_version VARCHAR, pattern VARCHAR,
+    counts VARCHAR, denied BIGINT, code_version VARCHAR, pattern VARCHAR, columns VARCHAR,
     accepted_added BIGINT, rejected_added BIGINT,
     accepted_removed BIGINT, rejected_removed BIGINT);
 CREATE TABLE files (
@@ -42,44 +43,65 @@ CREATE TABLE failures (run_id VARCHAR, stage VARCHAR, reason VARCHAR, count BIGI
 ROW_COLUMNS = ", ".join(map(quoted, ROW_SCHEMA.names))
 
 
-def at_macro(
-    name: str, version: int, files: Iterable[tuple[str, int, int | None]], none: str
-) -> str:
-    """A table macro `<name>_at(version)`: all rows, accepted and rejected, of any version.
+class CatalogFile(NamedTuple):
+    """A data file as the catalog places it: `removed_in` is None while it is live."""
 
-    DuckDB lets a table function take constants only, no subquery. So the macro's list is made of
-    one CASE for all files that came and went together, which folds into a constant.
+    path: str
+    status: str
+    added_in: int
+    removed_in: int | None
 
-    Args:
-        version: the newest version.
-        files: path, version that added it, version that removed it.
-        none: path of a Parquet file without rows, for versions without files.
+
+class Scans(NamedTuple):
+    """How a dataset's files are read.
+
+    `none` is the path of a Parquet file without rows, for versions without files; `by_name` says
+    that some files do not have the columns of today.
     """
-    together: dict[tuple[int, int | None], list[str]] = {}
-    for path, added, removed in files:
-        together.setdefault((added, removed), []).append(literal(path))
-    unknown = literal(f"dataset {name} has versions 0 to {version}")
-    cases = [
-        f"CASE WHEN version BETWEEN 0 AND {version} THEN [{literal(none)}] "
-        f"ELSE error({unknown}) END"
-    ]
-    for (added, removed), paths in together.items():
-        until = "" if removed is None else f" AND version < {removed}"
-        cases.append(f"CASE WHEN version >= {added}{until} THEN [{', '.join(paths)}] ELSE [] END")
-    macro, rows = quoted(name + "_at"), scan(f"flatten([{', '.join(cases)}])")
-    return f"CREATE MACRO {macro}(version) AS TABLE SELECT {ROW_COLUMNS} FROM {rows}"
 
+    name: str
+    version: int
+    files: Sequence[CatalogFile]
+    none: str
+    by_name: bool
 
-def row_views(name: str, version: int) -> str:
-    """The views of a dataset's newest version: `<name>`, `<name>_rejected`, `<name>_all`."""
-    return "".join(
-        f"CREATE VIEW {quoted(name + ending)} AS FROM {quoted(name + '_at')}({version}){where};\n"
-        for ending, where in (
-            ("_all", ""),
-            ("", " WHERE status = 'accepted'"),
-            ("_rejected", " WHERE status = 'rejected'"),
+    def at_macro(self) -> str:
+        """A table macro `<name>_at(version)`: all rows, accepted and rejected, of any version.
+
+        DuckDB lets a table function take constants only, no subquery. So the macro's list is made
+        of one CASE for all files that came and went together, which folds into a constant.
+        """
+        together: dict[tuple[int, int | None], list[str]] = {}
+        for file in self.files:
+            together.setdefault((file.added_in, file.removed_in), []).append(literal(file.path))
+        unknown = literal(f"dataset {self.name} has versions 0 to {self.version}")
+        cases = [
+            f"CASE WHEN version BETWEEN 0 AND {self.version} THEN [{literal(self.none)}] "
+            f"ELSE error({unknown}) END"
+        ]
+        for (added, removed), paths in together.items():
+            until = "" if removed is None else f" AND version < {removed}"
+            cases.append(
+                f"CASE WHEN version >= {added}{until} THEN [{', '.join(paths)}] ELSE [] END"
+            )
+        macro, rows = (
+            quoted(self.name + "_at"),
+            scan(f"flatten([{', '.join(cases)}])", self.by_name),
         )
-    )
+        return f"CREATE MACRO {macro}(version) AS TABLE SELECT {ROW_COLUMNS} FROM {rows};"
+
+    def views(self) -> str:
+        """The views of the newest version: `<name>`, `<name>_rejected`, `<name>_all`."""
+        return (
+            self._view("", ("accepted",))
+            + self._view("_rejected", ("rejected",))
+            + self._view("_all", ("accepted", "rejected"))
+        )
+
+    def _view(self, ending: str, statuses: tuple[str, ...]) -> str:
+        live = (f.path for f in self.files if f.removed_in is None and f.status in statuses)
+        rows = scan_files([self.none, *live], self.by_name)
+        return f"CREATE VIEW {quoted(self.name + ending)} AS SELECT {ROW_COLUMNS} FROM {rows};\n"
 
 
 def overall_views(names: Sequence[str]) -> str:

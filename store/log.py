@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from schemas.errors import InputError
+from schemas.identity import sha256_text
 from store.metadata import PREFIX, CommitMetadata, Version, decode_commit
 
 # What other writers and delta-rs itself call the operations.
@@ -40,6 +41,11 @@ class LogEntry(NamedTuple):
 def entry_path(table: Path, version: int) -> Path:
     """The JSON file of a version's entry."""
     return table / "_delta_log" / f"{version:020}.json"
+
+
+def columns_hash(schema: str) -> str:
+    """A name for the columns that Delta's JSON text of a schema declares."""
+    return sha256_text(schema)[:16]
 
 
 def newest_version(table: Path, known: int = -1) -> int:
@@ -115,6 +121,7 @@ def _log_file(add: dict[str, Any]) -> LogFile:
 
 def _version(number: int, actions: list[dict[str, Any]], change: Counter[str]) -> Version:
     info = _info(actions)
+    metadata = (action["metaData"] for action in actions if "metaData" in action)
     operation = info.get("operation", "unknown")
     return Version(
         version=number,
@@ -122,6 +129,7 @@ def _version(number: int, actions: list[dict[str, Any]], change: Counter[str]) -
         operation=info.get(f"{PREFIX}operation") or OPERATIONS.get(operation, operation.lower()),
         commit=decode_commit(info),
         pattern=info.get(f"{PREFIX}pattern"),
+        columns=next((columns_hash(m["schemaString"]) for m in metadata), None),
         rows_added={status: n for status, n in sorted(change.items()) if n > 0},
         rows_removed={status: -n for status, n in sorted(change.items()) if n < 0},
     )

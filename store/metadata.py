@@ -45,6 +45,7 @@ class Version(Record):
     operation: str
     commit: CommitMetadata | None = None
     pattern: str | None = Field(default=None, description="source of a `deny` or `delete`")
+    columns: str | None = Field(default=None, description="hash of the columns, where it set them")
     rows_added: dict[str, int] = Field(default={}, description="by status")
     rows_removed: dict[str, int] = Field(default={}, description="by status")
 

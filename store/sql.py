@@ -32,14 +32,15 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def scan(files: str) -> str:
+def scan(files: str, by_name: bool = True) -> str:
     """A table function over the Parquet files of a list expression.
 
-    Files written before a column existed read it as null.
+    With `by_name`, files written before a column existed read it as null; DuckDB then opens every
+    file before it begins.
     """
-    return f"read_parquet({files}, hive_partitioning = true, union_by_name = true)"
+    return f"read_parquet({files}, hive_partitioning = true, union_by_name = {by_name})"
 
 
-def scan_files(files: Iterable[str]) -> str:
+def scan_files(files: Iterable[str], by_name: bool = True) -> str:
     """A table function over these Parquet files (at least one)."""
-    return scan("[" + ", ".join(literal(file) for file in files) + "]")
+    return scan("[" + ", ".join(literal(file) for file in files) + "]", by_name)

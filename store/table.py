@@ -35,7 +35,8 @@ PROPERTIES = {
     # Smallest and largest values of long texts would swell the log.
     "delta.dataSkippingStatsColumns": "id,kind,split,generator,run_id,created_at",
 }
-WRITER = WriterProperties(compression="ZSTD", compression_level=3)
+# Small row groups keep readers of large, compacted files in flat memory.
+WRITER = WriterProperties(compression="ZSTD", compression_level=3, max_row_group_size=16_384)
 
 
 def create_table(location: str, name: str) -> None:

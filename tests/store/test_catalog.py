@@ -311,3 +311,10 @@ def test_without_a_catalog_the_way_to_one_is_said(home: Home) -> None:
     with pytest.raises(InputError, match="synthmill catalog rebuild"):
         query(home, "SELECT 1")
     assert list(home.path.iterdir()) == []
+
+
+def test_only_files_of_older_columns_are_read_by_name(home: Home, dataset: Dataset) -> None:
+    """Reading by name opens every file before it begins."""
+    rebuild(home)
+    (text,) = rows_of(home, "SELECT sql FROM duckdb_views() WHERE view_name = 'my-set'")[0]
+    assert "union_by_name = false" in str(text).lower()
