@@ -27,7 +27,7 @@ class FormatSettings(Settings):
         default=200, ge=0, description="characters allowed after the answer (ours: one remark)"
     )
     max_answer: int = Field(
-        default=300, ge=1, description="characters of a boxed answer (ours: more is an essay)"
+        default=300, ge=1, description="characters of an answer (ours: more is an essay)"
     )
     rejected: bool = Field(default=False, description="ask the same of a preference's bad side")
 
@@ -40,8 +40,9 @@ class Format(Verifier):
     little text follows the answer. Steps are "Step N:" blocks, or lines where there are none.
 
     Not checked: whether the answer is right, or mathematics that a computer algebra system reads
-    (`answer_equivalence`), or whether the steps follow from each other. Rows without a response
-    are skipped; of a preference only the chosen side is looked at unless told otherwise.
+    (`answer_equivalence`), or whether the steps follow from each other. Of a preference only the
+    chosen side is looked at unless told otherwise; of an rlvr row its answer, as if it were boxed.
+    Rows with neither are skipped.
     """
 
     name = "format"
@@ -50,6 +51,9 @@ class Format(Verifier):
 
     def judge(self, candidate: Candidate) -> Verdict:
         """Pass, or fail with the first fault."""
+        if candidate.kind == "rlvr" and candidate.answer is not None:
+            fault = self._content(candidate.answer)
+            return self.verdict("fail" if fault else "pass", fault)
         found = [r for r in responses(candidate) if self.settings.rejected or r.label != "rejected"]
         if not found:
             return self.verdict("skipped", "no response")
@@ -72,16 +76,20 @@ class Format(Verifier):
             return "no boxed answer"
         if box.content is None:
             return "box never closes"
-        if _PLACEHOLDER.fullmatch(box.content):
-            return "boxed answer is empty or a placeholder"
-        if len(box.content) > self.settings.max_answer:
-            return "boxed answer too long"
-        if not balanced(box.content):
-            return "brackets of the answer do not match"
+        fault = self._content(box.content)
+        if fault:
+            return fault
         tail = len(text[box.end :].strip())
         if self.settings.max_tail is not None and tail > self.settings.max_tail:
             return "too much text after the answer"
         return None
+
+    def _content(self, answer: str) -> str | None:
+        if _PLACEHOLDER.fullmatch(answer):
+            return "answer is empty or a placeholder"
+        if len(answer) > self.settings.max_answer:
+            return "answer too long"
+        return None if balanced(answer) else "brackets of the answer do not match"
 
     def _steps(self, text: str) -> str | None:
         found = steps(text)

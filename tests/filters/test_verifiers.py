@@ -34,9 +34,9 @@ def test_exact_answer_finds_itself(answer: str) -> None:
         ("Step 1: a\nStep 2: b\nStep 3: \\boxed{[0, 1)}", None),
         ("Step 1: 3 + 4 = 7", "no boxed answer"),
         ("Step 1: x\n\\boxed{\\frac{1}{2}", "box never closes"),
-        ("Step 1: x\n\\boxed{}", "boxed answer is empty or a placeholder"),
-        ("Step 1: x\n\\boxed{...}", "boxed answer is empty or a placeholder"),
-        ("Step 1: x\n\\boxed{answer}", "boxed answer is empty or a placeholder"),
+        ("Step 1: x\n\\boxed{}", "answer is empty or a placeholder"),
+        ("Step 1: x\n\\boxed{...}", "answer is empty or a placeholder"),
+        ("Step 1: x\n\\boxed{answer}", "answer is empty or a placeholder"),
         ("Step 1: x\n\\boxed{(1, 2}", "brackets of the answer do not match"),
         ("Step 1: x\n\\boxed{7}" + " and so on" * 30, "too much text after the answer"),
         ("Step 1: a\nStep 3: b\n\\boxed{7}", "steps out of order"),
@@ -50,7 +50,7 @@ def test_exact_answer_finds_itself(answer: str) -> None:
         ("<think>a Step 1: a\n\\boxed{7}", "unbalanced think tags"),
         ("a</think>Step 1: a\n\\boxed{7}", "unbalanced think tags"),
         ("</think>a<think>Step 1: a\n\\boxed{7}", "unbalanced think tags"),
-        ("Step 1: a\n\\boxed{" + "1+" * 200 + "1}", "boxed answer too long"),
+        ("Step 1: a\n\\boxed{" + "1+" * 200 + "1}", "answer too long"),
     ],
 )
 def test_format(text: str, fault: str | None) -> None:
@@ -64,7 +64,17 @@ def test_format_settings() -> None:
     one_sided = pair("a\n\\boxed{1}", "no box")
     assert told(make("format"), one_sided)[0] == "pass"
     assert told(make("format", rejected=True), one_sided)[0] == "fail"
-    assert told(make("format"), task("q", "1"))[0] == "skipped"
+
+
+def test_format_of_a_task_is_that_of_its_answer() -> None:
+    assert told(make("format"), task("q", "(1, 2)")) == ("pass", None)
+    assert told(make("format"), task("q", "...")) == ("fail", "answer is empty or a placeholder")
+    assert told(make("format"), task("q", "(1, 2")) == (
+        "fail",
+        "brackets of the answer do not match",
+    )
+    assert told(make("format"), task("q"))[0] == "skipped"
+    assert told(make("format"), task("text", kind="corpus"))[0] == "skipped"
 
 
 def test_length() -> None:
