@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from schemas.base import Record
+
 # `<|im_end|>` and its like, `[INST]`, and the tags that tool-call parsers and agents look for.
 _SPECIAL = re.compile(
     r"<(?=\||/?s>|/?(?:tool_call|tool_response|tools|think|function|final_answer|rag_final_answer|"
@@ -25,6 +27,17 @@ class Quotable(NamedTuple):
 
     title: str
     text: str
+
+
+class Quoted(Record):
+    """Documents in a prompt's fields; its template shows `fenced`."""
+
+    documents: tuple[Quotable, ...] = ()
+
+    @property
+    def fenced(self) -> str:
+        """See `fenced`."""
+        return fenced(self.documents)
 
 
 def harmless(text: str) -> str:

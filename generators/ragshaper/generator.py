@@ -1,0 +1,220 @@
+"""RAGShaper: from a corpus to questions, robust trajectories and preference pairs."""
+
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from typing import ClassVar, NamedTuple
+
+from generators.base import Context, Generator, Outcome, Task
+from generators.documents.base import DocumentSource
+from generators.documents.corpus import Corpus, open_corpus
+from generators.documents.document import Document
+from generators.ragshaper.curation import Curator, Tree
+from generators.ragshaper.distractor_checks import DistractorChecker
+from generators.ragshaper.labels import label
+from generators.ragshaper.library import LazyLibrary, Library
+from generators.ragshaper.navigation import journeys
+from generators.ragshaper.questions import Question, distractors_of, question_of
+from generators.ragshaper.quotas import Quotas
+from generators.ragshaper.records import CheckedDistractor, TreeRecord
+from generators.ragshaper.rows import (
+    Origins,
+    Told,
+    distractor_row,
+    preference_row,
+    question_row,
+    trajectory_row,
+)
+from generators.ragshaper.seeds import seed_order
+from generators.ragshaper.settings import RagShaperSettings
+from generators.ragshaper.tree import Path, select_paths
+from generators.sources.base import Source
+from schemas.base import Record
+from schemas.row import Candidate, Row
+
+
+class Seed(NamedTuple):
+    """A work item: the passage to grow a tree from, and the quotas at the round's start."""
+
+    position: int
+    quotas: Quotas
+
+
+class State(Record):
+    """What goes from round to round: the seeds done, and the types handled."""
+
+    done: int = 0
+    quotas: Quotas = Quotas()
+
+
+class RagShaper(Generator):
+    """Grows an information tree from each seed passage and makes rows of its best paths."""
+
+    name: ClassVar[str] = "ragshaper"
+    version: ClassVar[int] = 1
+    item: ClassVar[type] = Document
+    Settings = RagShaperSettings
+    settings: RagShaperSettings
+
+    def __init__(self, settings: RagShaperSettings) -> None:
+        super().__init__(settings)
+        self._library = LazyLibrary(settings)
+        self._corpus: Corpus | None = None
+        self._order: Sequence[int] = ()
+
+    def tasks(self, source: Source, state: str | None) -> Iterator[Task]:
+        """The next round of seeds; before the first, what of the corpus could not be read."""
+        corpus = self._open(source)
+        now = State.model_validate_json(state) if state else State()
+        if not now.done:
+            for fault in corpus.facts.faults:
+                yield Task(key=fault.key, item=fault)
+        for position in self._order[now.done : now.done + self.settings.seeds.per_round]:
+            yield Task(key=corpus[position].id, item=Seed(position, now.quotas))
+
+    def observe(self, outcomes: Iterable[Outcome], state: str | None) -> str:
+        """Go on to the next seeds, with the types handled so far."""
+        now, seen = State.model_validate_json(state) if state else State(), list(outcomes)
+        done = sum(isinstance(outcome.task.item, Seed) for outcome in seen)
+        return State(done=now.done + done, quotas=now.quotas.after(seen)).model_dump_json()
+
+    async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
+        """The rows of one tree."""
+        library, seed = await self._library.get(), task.item
+        quotas: Quotas = seed.quotas
+        curator = Curator(context, library, self.settings)
+        tree = await curator.grow(library.corpus[seed.position], quotas.favoured())
+        settings = self.settings.tree
+        paths = select_paths(tree.nodes, settings.paths, settings.max_jaccard)
+        record = TreeRecord(
+            seed=tree.seed.id,
+            nodes=tree.nodes,
+            paths=[path.ids for path in paths],
+            gains=[path.gain for path in paths],
+        )
+        for number, path in enumerate(paths):
+            origins = Origins(
+                corpus=library.corpus.version,
+                calibration=library.calibration,
+                tree=record,
+                path=path.ids,
+                keep_f1=self.settings.navigation.keep_f1,
+            )
+            work = _PathWork(context, library, self.settings, tree, path, f"path/{number}", origins)
+            async for candidate in work.rows(quotas):
+                yield candidate
+            quotas = work.quotas
+
+    def describe(self, row: Row) -> str | None:
+        """The tree with its distractors, or the trajectory, as text."""
+        from generators.ragshaper.describing import described
+
+        return described(row)
+
+    def _open(self, source: Source) -> Corpus:
+        if self._corpus is None:
+            assert isinstance(source, DocumentSource)
+            self._corpus = open_corpus(source, self.settings.chunking, self.settings.cache)
+            self._order = seed_order(self._corpus, self.settings.seeds)
+            self._library.bring(self._corpus)
+        return self._corpus
+
+
+class _PathWork:
+    """From one path to its rows."""
+
+    def __init__(
+        self,
+        context: Context,
+        library: Library,
+        settings: RagShaperSettings,
+        tree: Tree,
+        path: Path,
+        purpose: str,
+        origins: Origins,
+    ) -> None:
+        self._context = context
+        self._library = library
+        self._settings = settings
+        self._tree = tree
+        self._path = path
+        self._purpose = purpose
+        self._origins = origins
+        self.quotas = Quotas()
+
+    async def rows(self, quotas: Quotas) -> AsyncGenerator[Candidate, None]:
+        """Refused distractors, the question, its trajectories, its pairs."""
+        self.quotas = quotas
+        question = await question_of(
+            self._context, self._library, self._settings, self._tree, self._path, self._purpose
+        )
+        if not question.stands:
+            yield question_row(self._origins, question)
+            return
+        checked = await self._checked(question)
+        for refused in (c for c in checked if not _passed(c)):
+            yield distractor_row(self._origins.corpus, question.asked.question, refused)
+        pool = [c for c in checked if _passed(c)]
+        told = await self._told(question, pool)
+        asked = question_row(self._origins, question, pool, told)
+        yield asked
+        for one in told:
+            yield trajectory_row(self._origins, question, asked, one, self._over_quota(one))
+        for robust, misled in self._pairs(told):
+            yield preference_row(self._origins, question, asked, robust, misled)
+
+    async def _checked(self, question: Question) -> list[CheckedDistractor]:
+        checker = DistractorChecker(
+            self._context,
+            self._library,
+            self._settings,
+            question.asked.question,
+            question.asked.answer,
+            question.hops,
+            self._purpose,
+        )
+        return [
+            CheckedDistractor(
+                distractor=distractor,
+                level=distractor.level,
+                checks=await checker.check(distractor, self._tree.passages[distractor.source]),
+            )
+            for distractor in distractors_of(self._tree, self._path)
+        ]
+
+    async def _told(self, question: Question, pool: list[CheckedDistractor]) -> list[Told]:
+        distractors = [checked.distractor for checked in pool]
+        walked = await journeys(
+            self._context,
+            self._library,
+            self._settings,
+            question.asked.question,
+            distractors,
+            self._purpose,
+        )
+        by_id = {distractor.id: distractor for distractor in distractors}
+        keep = self._settings.navigation.keep_f1
+        return [
+            Told(sample, journey, label(journey, question.asked.answer, keep, by_id))
+            for sample, journey in enumerate(walked)
+        ]
+
+    def _over_quota(self, told: Told) -> bool:
+        """Whether a trajectory's type has had its share; counts it where it has not."""
+        navigation, kind = self._settings.navigation, told.label.primary
+        if told.label.outcome != "handled" or kind is None:
+            return False
+        if self.quotas.full(kind, navigation.max_share, navigation.quota_from):
+            return True
+        self.quotas = self.quotas.with_one(kind)
+        return False
+
+    def _pairs(self, told: Sequence[Told]) -> list[tuple[Told, Told]]:
+        """Robust against misled; first the robust ones that met most."""
+        robust = [one for one in told if one.label.outcome == "handled"]
+        robust.sort(key=lambda one: -len(one.label.encounters))
+        misled = [one for one in told if one.label.outcome == "misled"]
+        pairs = list(zip(robust, misled, strict=False))
+        return pairs[: self._settings.navigation.preferences]
+
+
+def _passed(checked: CheckedDistractor) -> bool:
+    return all(check.passed for check in checked.checks)

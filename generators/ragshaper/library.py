@@ -1,0 +1,93 @@
+"""The knowledge base K at work: a corpus, its retriever and its threshold."""
+
+import asyncio
+from collections.abc import Sequence
+
+from generators.documents.corpus import Corpus, titled
+from generators.documents.document import Passage
+from generators.ragshaper.settings import RagShaperSettings
+from generators.retrieval.base import Retriever
+from generators.retrieval.bm25 import Bm25Retriever
+from generators.retrieval.calibration import Calibration, calibrate
+from schemas.base import Record
+
+
+class Found(Record):
+    """A passage found, and how similar it is."""
+
+    passage: Passage
+    score: float
+
+
+class Library:
+    """Searches K as the paper does: the k best passages above tau."""
+
+    def __init__(self, corpus: Corpus, retriever: Retriever, calibration: Calibration) -> None:
+        self.corpus = corpus
+        self.retriever = retriever
+        self.calibration = calibration
+
+    @property
+    def tau(self) -> float:
+        """The similarity below which nothing is found."""
+        return self.calibration.tau
+
+    async def search(self, query: str, k: int) -> list[Found]:
+        """R(K, k): the `k` most similar of all passages with a similarity above tau."""
+        hits = await self.retriever.search(query, k)
+        return [
+            Found(passage=self.corpus[hit.position], score=hit.score)
+            for hit in hits
+            if hit.score > self.tau
+        ]
+
+    async def rank(self, query: str, title: str, text: str, k: int) -> int | None:
+        """The place (from 1) that a document would take among the passages, or None beyond k."""
+        (score,) = await self.retriever.similarity(query, [titled(title, text)])
+        if score <= self.tau:
+            return None
+        better = sum(found.score > score for found in await self.search(query, k))
+        return better + 1 if better < k else None
+
+    async def similarities(self, query: str, documents: Sequence[tuple[str, str]]) -> list[float]:
+        """Similarity of a query to documents (title, text) that are not in K."""
+        texts = [titled(title, text) for title, text in documents]
+        return await self.retriever.similarity(query, texts)
+
+
+class LazyLibrary:
+    """Opens the library at its first use, once, however many tasks wait for it."""
+
+    def __init__(self, settings: RagShaperSettings) -> None:
+        self._settings = settings
+        self._corpus: Corpus | None = None
+        self._opened: Library | None = None
+        self._lock = asyncio.Lock()
+
+    def bring(self, corpus: Corpus) -> None:
+        """Say which corpus it is of."""
+        self._corpus = corpus
+
+    async def get(self) -> Library:
+        """The library, its index and threshold read from the corpus folder or made there."""
+        async with self._lock:
+            if self._opened is None:
+                assert self._corpus is not None, "tasks() comes before generate()"
+                retriever = await _retriever(self._corpus, self._settings)
+                calibration = await calibrate(
+                    self._corpus, retriever, self._settings.retrieval.threshold
+                )
+                self._opened = Library(self._corpus, retriever, calibration)
+            return self._opened
+
+
+async def _retriever(corpus: Corpus, settings: RagShaperSettings) -> Retriever:
+    retrieval = settings.retrieval
+    if retrieval.encoder is None or retrieval.method == "bm25":
+        return Bm25Retriever(corpus, retrieval.bm25)
+    from generators.retrieval.dense import open_dense
+    from generators.retrieval.encoders import make_encoder
+    from generators.retrieval.vectors import CachedEncoder
+
+    path = corpus.folder.parent / "vectors.sqlite"
+    return await open_dense(corpus, CachedEncoder(make_encoder(retrieval.encoder), path))

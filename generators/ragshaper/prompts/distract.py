@@ -1,0 +1,67 @@
+"""Writing distractors, and telling them from the truth."""
+
+from random import Random
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from generators.documents.quoting import Quoted
+from generators.ragshaper.taxonomy import Kind
+from models.prompt import Prompt
+from schemas.base import Record
+
+
+class WrittenDocument(Record):
+    """One distractor as its author wrote it."""
+
+    title: str
+    text: str = Field(description="three to six sentences in the style of the source")
+    marker: str = Field(description="words of the text or title that tell it from the source")
+    misleading_claim: str = Field(description="what a careless reader takes from it")
+    wrong_answer: str = Field(description="what a careless reader answers to the question")
+
+
+class WrittenDistractors(Record):
+    """Distractors of one type about one fact."""
+
+    question: str = Field(description="a self-contained question that the fact answers")
+    true_answer: str = Field(description="its answer by the fact: a few words")
+    documents: list[WrittenDocument]
+
+
+class WriteDistractors(Prompt[WrittenDistractors]):
+    """Asks for distractors: the original fact, the type and its guideline (the paper's inputs)."""
+
+    answer: ClassVar[type] = WrittenDistractors
+    fact: str
+    kind: Kind
+    guideline: str
+    source: Quoted
+    context: Quoted
+
+    def embedded(self, rng: Random) -> str:
+        """Edit the fact after the guideline; now and then carelessly."""
+        from generators.ragshaper.skills.distracting import written
+
+        return written(self, rng).model_dump_json()
+
+
+class Choice(Record):
+    """Which of two documents answers a question rightly."""
+
+    choice: Literal["first", "second", "cannot tell"]
+    reason: str = Field(description="the words that decide it")
+
+
+class TellApart(Prompt[Choice]):
+    """Asks a careful judge which of two documents answers the question; one is a distractor."""
+
+    answer: ClassVar[type] = Choice
+    question: str
+    pair: Quoted
+
+    def embedded(self, rng: Random) -> str:
+        """Prefer the document whose statement is of the edition asked for, and no hearsay."""
+        from generators.ragshaper.skills.reading import told_apart
+
+        return told_apart(self).model_dump_json()

@@ -1,0 +1,60 @@
+"""The curator's next step in an information tree."""
+
+from random import Random
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from generators.documents.quoting import Quoted
+from generators.ragshaper.taxonomy import TAXONOMY, Kind
+from generators.ragshaper.tools import SEARCH
+from models.prompt import Prompt
+from schemas.base import Record
+
+DISTRACT = "write_distractor_docs"
+FINISH = "finish"  # ours: a branch with nothing left to find ends, instead of circling to its depth
+
+
+__all__ = ["DISTRACT", "FINISH", "SEARCH", "ExploreStep", "Explored", "NextAction"]
+
+
+class NextAction(Record):
+    """An intention with the action that serves it."""
+
+    intention: str = Field(description="why this step, in one sentence")
+    tool: Literal["query_knowledge_base_dense", "write_distractor_docs", "finish"]
+    query: str = Field(default="", description="for query_knowledge_base_dense")
+    fact: str = Field(default="", description="for write_distractor_docs: a sentence, verbatim")
+    types: list[Kind] = Field(default=[], description="for write_distractor_docs: one or two")
+
+
+class Explored(Record):
+    """A step behind: what was meant, done and seen."""
+
+    intention: str
+    tool: str
+    argument: str
+    found: Quoted
+
+
+class ExploreStep(Prompt[NextAction]):
+    """Asks the curator for the next action, given the way from the root (and no other branch)."""
+
+    answer: ClassVar[type] = NextAction
+    seed: str
+    steps: tuple[Explored, ...]
+    used: tuple[str, ...]
+    lacking: tuple[Kind, ...]
+    calls: int
+    written: int
+    wanted_calls: int
+    wanted_documents: int
+    room: bool
+    child: int
+    guidelines: dict[Kind, str] = {kind: recipe.guideline for kind, recipe in TAXONOMY.items()}
+
+    def embedded(self, rng: Random) -> str:
+        """Follow the facts from entity to entity, and write distractors about those passed."""
+        from generators.ragshaper.skills.curating import next_action
+
+        return next_action(self, rng).model_dump_json()

@@ -1,0 +1,63 @@
+"""Readers: answering from documents alone, from memory alone, and with every answer there is."""
+
+from random import Random
+from typing import ClassVar
+
+from pydantic import Field
+
+from generators.documents.quoting import Quoted
+from models.prompt import Prompt
+from schemas.base import Record
+
+UNKNOWN = "unknown"
+
+
+class ReaderAnswer(Record):
+    """A short answer, or `unknown`."""
+
+    answer: str = Field(description="a short phrase, or the word unknown")
+
+
+class AnswerFrom(Prompt[ReaderAnswer]):
+    """Asks a plain reader, who is told nothing of distractors, to answer from documents alone."""
+
+    answer: ClassVar[type] = ReaderAnswer
+    question: str
+    documents: Quoted
+
+    def embedded(self, rng: Random) -> str:
+        """Follow the question's chain through the first statements that fit."""
+        from generators.ragshaper.skills.reading import answered
+
+        return answered(self).model_dump_json()
+
+
+class AnswerAlone(Prompt[ReaderAnswer]):
+    """Asks the teacher for an answer without any document."""
+
+    answer: ClassVar[type] = ReaderAnswer
+    question: str
+
+    def embedded(self, rng: Random) -> str:
+        """The rules know nothing by heart."""
+        return ReaderAnswer(answer=UNKNOWN).model_dump_json()
+
+
+class Answers(Record):
+    """Every distinct answer that the documents support."""
+
+    answers: list[str]
+
+
+class AllAnswers(Prompt[Answers]):
+    """Asks a careful reader for every answer that documents support."""
+
+    answer: ClassVar[type] = Answers
+    question: str
+    documents: Quoted
+
+    def embedded(self, rng: Random) -> str:
+        """Follow the question's chain along every branch."""
+        from generators.ragshaper.skills.reading import all_answers
+
+        return all_answers(self).model_dump_json()

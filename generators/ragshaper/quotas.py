@@ -1,0 +1,42 @@
+"""Shares of distractor types among the trajectories that handled one, so that none swamps the rest.
+
+The paper reports its mix (60 % fragmented puzzles) and sets no quota: all of this is ours.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from generators.base import Outcome
+from generators.ragshaper.records import TrajectoryDetail
+from generators.ragshaper.taxonomy import KINDS, Kind
+from schemas.base import Record
+
+
+class Quotas(Record):
+    """Handled trajectories by type, so far."""
+
+    handled: dict[Kind, int] = {}
+
+    def favoured(self) -> tuple[Kind, ...]:
+        """The types, from the one most lacking; equals keep the order of the taxonomy."""
+        return tuple(sorted(KINDS, key=lambda kind: self.handled.get(kind, 0)))
+
+    def full(self, kind: Kind, max_share: float, since: int) -> bool:
+        """Whether one more of a type would exceed its share, once there are `since` at all."""
+        total = sum(self.handled.values())
+        return total >= since and (self.handled.get(kind, 0) + 1) / (total + 1) > max_share
+
+    def with_one(self, kind: Kind) -> "Quotas":
+        """With one more of a type."""
+        return Quotas(handled={**self.handled, kind: self.handled.get(kind, 0) + 1})
+
+    def after(self, outcomes: Iterable[Outcome]) -> "Quotas":
+        """With the accepted trajectories of a round."""
+        counts: Counter[Kind] = Counter(self.handled)
+        for outcome in outcomes:
+            for row in outcome.rows:
+                if row.kind == "trajectory" and row.status == "accepted":
+                    detail = TrajectoryDetail.model_validate_json(row.detail)
+                    if detail.outcome == "handled" and detail.primary_kind:
+                        counts[detail.primary_kind] += 1
+        return Quotas(handled=dict(counts))

@@ -1,0 +1,180 @@
+"""Settings of the generator. Defaults are the paper's (or its released code's) where they are
+disclosed; each description names what is ours."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from generators.agent.rollout import RolloutLimits
+from generators.agent.turn import Protocol
+from generators.documents.chunking import Chunking
+from generators.retrieval.bm25 import Bm25Settings
+from generators.retrieval.calibration import CalibrationSettings
+from generators.retrieval.encoders import EncoderSettings
+from models.wire import Sampling
+from schemas.base import Settings
+
+
+class RetrievalSettings(Settings):
+    """How passages are found."""
+
+    method: Literal["bm25", "dense"] = Field(
+        default="bm25", description="bm25 needs no model; dense is the paper's"
+    )
+    bm25: Bm25Settings = Bm25Settings()
+    encoder: EncoderSettings | None = Field(default=None, description="needed for dense")
+    k: int = Field(default=5, ge=3, description="documents of an answer; the tool's fall-back k")
+    threshold: CalibrationSettings = Field(
+        default=CalibrationSettings(), description="tau, below which nothing is found"
+    )
+
+    @model_validator(mode="after")
+    def _encoder_given(self) -> "RetrievalSettings":
+        if self.method == "dense" and self.encoder is None:
+            raise ValueError("method dense needs an encoder")
+        return self
+
+
+class SeedSettings(Settings):
+    """Which passages trees grow from. The paper crawls entities; a corpus gives passages."""
+
+    match: str | None = Field(
+        default=None, description="regular expression that a seed passage must hold"
+    )
+    limit: int | None = Field(default=None, gt=0, description="seeds at most; null takes all")
+    seed: int = Field(default=0, description="of their order")
+    per_round: int = Field(
+        default=32, ge=1, description="seeds between two looks at the quotas of types; ours"
+    )
+
+
+class TreeSettings(Settings):
+    """The information tree."""
+
+    max_depth: int = Field(default=30, ge=1, description="depth at which a branch ends (paper)")
+    branch_probability: float = Field(
+        default=0.5, ge=0, le=1, description="p_b of two children instead of one (paper)"
+    )
+    branch_depth: int = Field(
+        default=2, ge=0, description="depths at which branching is drawn (paper)"
+    )
+    tries: int = Field(
+        default=3, ge=1, description="proposals before a branch dies (released code's retries)"
+    )
+    forbidden_shown: int = Field(
+        default=40, ge=0, description="used actions that the curator is shown (released code)"
+    )
+    observation_chars: int = Field(
+        default=500, ge=100, description="of each earlier observation in a prompt (released code)"
+    )
+    min_distractor_calls: int = Field(default=3, ge=0, description="asked of the curator (paper)")
+    min_distractors: int = Field(default=5, ge=0, description="asked of the curator (paper)")
+    max_distractors: int = Field(default=12, ge=0, description="written for one tree; ours")
+    paths: int = Field(default=2, ge=1, description="m, paths kept of a tree (paper)")
+    max_jaccard: float = Field(
+        default=0.7, ge=0, le=1, description="node overlap of two kept paths (released code)"
+    )
+    sampling: Sampling = Field(
+        default=Sampling(temperature=0.7, top_p=1.0, max_tokens=2048),
+        description="of the curator (temperature: released code)",
+    )
+
+
+class DistractorChecks(Settings):
+    """What a distractor must withstand; the paper checks none, so all of it is ours."""
+
+    tempting_f1: float = Field(
+        default=0.9, description="token F1 of the reader's answer with the planted wrong one"
+    )
+    near: float = Field(
+        default=0.2, description="share of its words that its source holds too, at least"
+    )
+    duplicate: float = Field(
+        default=95.0, description="rapidfuzz partial ratio with its source, at most"
+    )
+    ask_models: bool = Field(
+        default=True, description="have a reader tempted and a judge tell it apart"
+    )
+
+
+class QuestionSettings(Settings):
+    """Writing and checking questions."""
+
+    attempts: int = Field(default=3, ge=1, description="tries of one question (released code)")
+    temperature: float = Field(default=0.7, description="of the first try (released code)")
+    warmer: float = Field(default=0.1, description="added at each further try (released code)")
+    max_words: int = Field(default=85, description="(released code)")
+    max_chars: int = Field(default=500, description="(released code)")
+    max_sentences: int = Field(default=2, description="(paper)")
+    min_hops: int = Field(default=3, description="chained hops (paper)")
+    observation_chars: int = Field(
+        default=1600, description="of an observation in the prompt (released code)"
+    )
+    answer_f1: float = Field(
+        default=0.9, description="token F1 from which two answers are the same; ours"
+    )
+    ask_models: bool = Field(
+        default=True,
+        description="have readers check support, need of each hop, uniqueness, closed book; ours",
+    )
+    unique_documents: int = Field(
+        default=16, description="documents in which a second answer is looked for; ours"
+    )
+
+
+class NavigationSettings(Settings):
+    """Rollouts of the teacher under constrained navigation."""
+
+    samples: int = Field(default=4, ge=1, description="trajectories for a question; ours")
+    injected: int = Field(default=2, ge=1, description="distractors among the k (paper, eq. 8)")
+    probability: float = Field(default=0.5, ge=0, le=1, description="p_e (paper, eq. 8)")
+    protocol: Protocol = Field(default="native", description="tool calls: native or text")
+    sampling: Sampling = Field(
+        default=Sampling(temperature=0.7, top_p=1.0, max_tokens=4096), description="ours"
+    )
+    limits: RolloutLimits = RolloutLimits()
+    keep_f1: float = Field(default=0.9, description="a trajectory is kept above it (paper)")
+    max_share: float = Field(
+        default=0.4, gt=0, le=1, description="of one distractor type among those handled; ours"
+    )
+    quota_from: int = Field(
+        default=20, ge=0, description="handled trajectories from which shares count; ours"
+    )
+    preferences: int = Field(default=1, ge=0, description="pairs of one question; ours")
+
+
+# A light run: the same method with shallow trees and few samples, to try a corpus out.
+LIGHT: dict[str, dict[str, Any]] = {
+    "tree": {"max_depth": 8, "min_distractors": 3, "min_distractor_calls": 2, "max_distractors": 6},
+    "navigation": {"samples": 3},
+}
+
+
+class RagShaperSettings(Settings):
+    """Everything that can be set."""
+
+    preset: Literal["paper", "light"] = Field(
+        default="paper", description="light: shallow trees (depth 8), three samples"
+    )
+    chunking: Chunking = Chunking()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    seeds: SeedSettings = SeedSettings()
+    tree: TreeSettings = TreeSettings()
+    distractors: DistractorChecks = DistractorChecks()
+    questions: QuestionSettings = QuestionSettings()
+    navigation: NavigationSettings = NavigationSettings()
+    final_start: str = Field(default="<FINAL_ANSWER>", description="stands before the answer")
+    final_end: str = Field(default="</FINAL_ANSWER>", description="stands behind the answer")
+    cache: Path | None = Field(
+        default=None,
+        description="folder of passages and indexes; null: corpora in SYNTHMILL_HOME or ./factory",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _light(cls, given: Any) -> Any:
+        """Under the preset `light`, its values stand where the recipe says nothing."""
+        if not isinstance(given, dict) or given.get("preset") != "light":
+            return given
+        return {**given, **{key: {**few, **given.get(key, {})} for key, few in LIGHT.items()}}

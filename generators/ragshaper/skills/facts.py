@@ -1,0 +1,142 @@
+"""Reading facts out of passages, each with the words that state it and where they stand."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from generators.documents.quoting import Quotable
+from generators.ragshaper.skills.lexicon import (
+    BY_NOUN,
+    CAVEATS,
+    CODE,
+    EDITION,
+    NAME,
+    RELATIONS,
+    VALUES,
+    Relation,
+)
+
+_PARAGRAPH = re.compile(r"(?:[^\n]|\n(?!\s*\n))+")
+_SENTENCE = re.compile(r"\S.*?(?:[.!?](?=\s|$)|$)", re.DOTALL)
+# "exception http.client.CannotSendRequest", "class zipfile.Path(root)": what follows is of it.
+_HEADING = re.compile(
+    rf"^(?:(?:abstract|async|static|final)\w* )*"
+    rf"(?:(?:exception|class|function|attribute|property|data) ({CODE})(?:\(.*\))?"
+    rf"|([A-Za-z_][\w.]*)\(.*\)|((?:\w+\.)+\w+))(?: → .*)?\W*$"
+)
+_PRONOUNS = frozenset(("It", "This"))
+# One of several named is not the object; nor is what only begins a longer name.
+_ENDS = r"(?!,? (?:and|or) |, [A-Z]| module|[\w’'-])"
+_CODE_KINDS = ("code", "version", "path")
+
+
+_NOUN = "|".join(sorted((re.escape(noun) for noun in BY_NOUN), key=len, reverse=True))
+_DIRECT = re.compile(
+    rf"\b[Tt]he (?:(?P<q>{EDITION}) )?(?P<noun>{_NOUN}) of "
+    rf"(?P<whole>the (?:.+? )?(?:{_NOUN}) of .+?) (?:is|was) "
+)
+
+
+class Fact(NamedTuple):
+    """What a passage states, and how: `caveat` names what should keep a reader from relying on it.
+
+    `passage` is the passage's place among those read; the quote stands from `start` to `end` there.
+    """
+
+    subject: str
+    relation: str
+    object: str
+    qualifier: str | None
+    caveat: str | None
+    quote: str
+    passage: int
+    start: int
+    end: int
+
+    @property
+    def leads_on(self) -> bool:
+        """Whether the object can be the subject of the next hop."""
+        return BY_NOUN[self.relation].leads_on
+
+
+def read_facts(pages: Sequence[Quotable]) -> list[Fact]:
+    """The facts of the pages, in reading order."""
+    return [fact for number, page in enumerate(pages) for fact in _read(page, number)]
+
+
+@lru_cache(maxsize=4096)
+def _read(page: Quotable, number: int) -> tuple[Fact, ...]:
+    return tuple(_facts(page, number))
+
+
+def _facts(page: Quotable, number: int) -> Iterator[Fact]:
+    heading, of_page = "", _caveat(page.title)
+    for paragraph in _PARAGRAPH.finditer(page.text):
+        text = paragraph.group()
+        found = _HEADING.match(" ".join(text.split()))
+        if found:
+            heading = next(filter(None, found.groups()))
+            continue
+        caveat = of_page or _caveat(text)
+        for sentence in _SENTENCE.finditer(text):
+            place = paragraph.start() + sentence.start()
+            for fact in _stated(sentence.group(), heading):
+                yield fact._replace(
+                    caveat=caveat, passage=number, start=place, end=place + len(fact.quote)
+                )
+
+
+def _stated(sentence: str, heading: str) -> Iterator[Fact]:
+    """What one sentence states; its place and caveat are the caller's to fill in."""
+    words = sentence.replace("\n", " ").rstrip(".!? ")
+    for relation in RELATIONS:
+        match = _match(relation, words)
+        if match is None:
+            continue
+        given = match.groupdict()
+        subject = given.get("s") or heading
+        subject = heading if subject in _PRONOUNS else subject
+        if subject and subject != given["o"]:
+            yield _fact(subject, relation.noun, given["o"], given.get("q"), sentence)
+    for whole, noun, value, qualifier in _direct(words):
+        yield _fact(whole, noun, value, qualifier, sentence)
+
+
+def _fact(subject: str, noun: str, value: str, qualifier: str | None, quote: str) -> Fact:
+    return Fact(_plain(subject), noun, _plain(value), qualifier, None, quote, 0, 0, 0)
+
+
+def _direct(words: str) -> Iterator[tuple[str, str, str, str | None]]:
+    """Statements that skip the steps between: "the founder of the maker of X is Y"."""
+    for match in _DIRECT.finditer(words):
+        noun, whole, rest = match["noun"], match["whole"], words[match.end() :]
+        value = re.match(rf"(?:the )?({VALUES[BY_NOUN[noun].value]}){_ENDS}", rest)
+        if value:
+            yield whole, noun, value.group(1), match["q"]
+
+
+def _caveat(text: str) -> str | None:
+    return next((name for name, sign in CAVEATS.items() if sign.search(text)), None)
+
+
+def _match(relation: Relation, sentence: str) -> re.Match[str] | None:
+    return next((m for p in _patterns(relation) if (m := p.search(sentence))), None)
+
+
+@cache
+def _patterns(relation: Relation) -> tuple[re.Pattern[str], ...]:
+    """The sentences as patterns. A subject starts its clause, so that no name is cut in half."""
+    name = CODE if relation.value in _CODE_KINDS else NAME
+    made = []
+    for sentence in relation.sentences:
+        pattern = re.escape(sentence).replace(r"\ ", " ")
+        pattern = pattern.replace(r"\{s\}", rf"(?:[Tt]he |[Tt]his )?(?P<s>{name})", 1)
+        pattern = pattern.replace(r"\{o\}", rf"(?:the )?(?P<o>{VALUES[relation.value]})")
+        pattern = pattern.replace(r"\{q\}", rf"(?P<q>{EDITION})")
+        made.append(re.compile(rf"(?:^|[:;,] ){pattern}{_ENDS}"))
+    return tuple(made)
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("The ").strip()

@@ -1,0 +1,45 @@
+"""Readers by rule: one reads carelessly, one for every answer, one compares two documents."""
+
+from generators.ragshaper.prompts.distract import Choice, TellApart
+from generators.ragshaper.prompts.reading import (
+    UNKNOWN,
+    AllAnswers,
+    AnswerFrom,
+    Answers,
+    ReaderAnswer,
+)
+from generators.ragshaper.skills.chains import answers, chain_of, follow, followed_to_end
+from generators.ragshaper.skills.facts import read_facts
+
+
+def answered(prompt: AnswerFrom) -> ReaderAnswer:
+    """The answer of a reader who prefers sound statements, and takes others where there is none."""
+    chain = chain_of(prompt.question)
+    if chain is None:
+        return ReaderAnswer(answer=UNKNOWN)
+    facts = read_facts(prompt.documents.documents)
+    found = followed_to_end(chain, follow(chain, facts, careful=True))
+    found = found or followed_to_end(chain, follow(chain, facts, careful=False))
+    return ReaderAnswer(answer=found or UNKNOWN)
+
+
+def all_answers(prompt: AllAnswers) -> Answers:
+    """Every answer along every branch of the chain."""
+    chain = chain_of(prompt.question)
+    facts = read_facts(prompt.documents.documents)
+    return Answers(answers=answers(chain, facts) if chain else [])
+
+
+def told_apart(prompt: TellApart) -> Choice:
+    """The document that a careful reader can answer from, where it is one of the two."""
+    chain = chain_of(prompt.question)
+    sound = []
+    for document in prompt.pair.documents if chain else ():
+        assert chain is not None
+        found = follow(chain, read_facts([document]), careful=True)
+        sound.append(followed_to_end(chain, found) is not None)
+    if sound == [True, False]:
+        return Choice(choice="first", reason="the second is of another edition, or hearsay")
+    if sound == [False, True]:
+        return Choice(choice="second", reason="the first is of another edition, or hearsay")
+    return Choice(choice="cannot tell", reason="nothing in them decides it")
