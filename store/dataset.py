@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, Transaction
+from deltalake.exceptions import DeltaError
 
 from schemas.arrow import ROW_SCHEMA, row_from_record, rows_to_table
 from schemas.errors import InputError, nearest
@@ -38,7 +39,7 @@ class Dataset:
         """The dataset `name`.
 
         Raises:
-            InputError: there is none.
+            InputError: there is none, or its log is damaged.
         """
         dataset = cls(home, name)
         if not DeltaTable.is_deltatable(dataset.location):
@@ -47,8 +48,12 @@ class Dataset:
                 f"there is no dataset {name!r} in {home.path}{nearest(name, known)}; "
                 f"known: {', '.join(known) or 'none yet'}"
             )
-        with mended(f"dataset {name!r} at {dataset.location}"):
-            dataset._table = DeltaTable(dataset.location)
+        try:
+            with mended(f"dataset {name!r} at {dataset.location}"):
+                dataset._table = DeltaTable(dataset.location)
+        except DeltaError as error:
+            damage = str(error).splitlines()[0]
+            raise InputError(f"dataset {name!r}: its log cannot be read: {damage}") from error
         return dataset
 
     @classmethod

@@ -18,7 +18,9 @@ REMEDIES = {
     "Permission denied": "no permission to write there; use a folder of your own or --home",
     "Read-only file system": "the file system is read-only; use another folder or --home",
     "Not a directory": "a file is where a folder should be; move it away or use --home",
-    "No such file or directory": "a file or folder is missing there; check the path",
+    "No such file or directory": "a file or folder is missing there: a wrong path, or an old "
+    "version whose files were vacuumed away",
+    "No files found that match": "files are gone: an old version's, vacuumed away",
     "File exists": "a file is where a folder should be; move it away or use --home",
 }
 

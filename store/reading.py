@@ -77,7 +77,7 @@ def run_query(query: str, schema: pa.Schema) -> pa.RecordBatchReader:
     """Stream a query's result, in the types of `schema`."""
 
     def batches() -> Iterator[pa.RecordBatch]:
-        with connect() as connection:
+        with mended("dataset"), connect() as connection:
             for batch in connection.sql(query).to_arrow_reader(BATCH_ROWS):
                 yield batch.cast(schema)
 

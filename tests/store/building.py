@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
+
 from schemas.identity import content_id
 from schemas.lineage import Source
 from schemas.messages import assistant, user
@@ -47,7 +49,11 @@ def make_rows(first: int, end: int, **changes: Any) -> list[Row]:
 
 
 def commit(
-    dataset: Dataset, rows: Sequence[Row], batch: int, run_id: str = "run-1", cursor: str = "{}"
+    dataset: Dataset,
+    rows: pa.Table | Sequence[Row],
+    batch: int,
+    run_id: str = "run-1",
+    cursor: str = "{}",
 ) -> int | None:
     """Commit rows as one batch."""
     metadata = CommitMetadata(run_id=run_id, batch=batch, cursor=cursor, recipe_hash="1-abc")

@@ -3,6 +3,7 @@ import itertools
 import json
 from datetime import UTC
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -77,6 +78,17 @@ def test_rows_are_read_in_the_order_of_their_commits(dataset: Dataset) -> None:
         commit(dataset, [make_row(batch * 3 + 1), make_row(batch * 3 + 2)], batch)
     expected = [row.id for batch in range(12) for row in make_rows(batch * 3 + 1, batch * 3 + 3)]
     assert [row.id for row in dataset.rows()] == expected
+
+
+def test_reading_takes_the_memory_of_a_batch_not_of_the_dataset(dataset: Dataset) -> None:
+    rows = rows_to_table([make_row(n, detail=f'"{n:0>2000}"') for n in range(1, 3000, 3)])
+    for batch in range(20):
+        commit(dataset, rows, batch)
+    compact(dataset)
+    before, most = pa.total_allocated_bytes(), 0
+    for _ in dataset.read():
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert most < 6 * rows.nbytes
 
 
 def test_columns_and_status_are_selected(dataset: Dataset) -> None:

@@ -20,6 +20,7 @@ from store.catalog import rebuild
 from store.compaction import compact
 from store.dataset import Dataset
 from store.deletion import delete_source
+from store.difference import Difference
 from store.home import Home
 from store.query import query
 from store.tags import read_tags, set_tag
@@ -158,3 +159,22 @@ def test_a_missing_log_entry_is_named(dataset: Dataset) -> None:
     commit(dataset, make_rows(0, 10), 0)
     (Path(dataset.location) / "_delta_log" / f"{0:020}.json").unlink()
     _one_line(dataset.history, "this entry of the table's log is missing")
+
+
+def test_files_that_were_vacuumed_away_are_said(dataset: Dataset) -> None:
+    commit(dataset, make_rows(0, 10), 0)
+    commit(dataset, make_rows(10, 20), 1)
+    old = dataset.files()
+    compact(dataset)
+    for file in old:
+        Path(file).unlink()
+    said = "vacuumed away"
+    _one_line(lambda: dataset.read(1).read_all(), said)
+    _one_line(lambda: dataset.rows_since(1).read_all(), said)
+    _one_line(lambda: Difference(dataset, 1, 3).counts(), said)
+    assert read_ids(dataset) == ids(make_rows(0, 20))
+
+
+def test_a_damaged_log_is_said(home: Home, dataset: Dataset) -> None:
+    (Path(dataset.location) / "_delta_log" / f"{0:020}.json").write_text("{broken")
+    _one_line(lambda: Dataset.open(home, "my-set"), "its log cannot be read")

@@ -1,0 +1,66 @@
+"""The SQL and Python of the documentation works."""
+
+import re
+from pathlib import Path
+
+import pytest
+from datasets import load_dataset
+
+from schemas.messages import user
+from store.catalog import rebuild
+from store.dataset import Dataset
+from store.export import export
+from store.exports.base import load_exporter
+from store.home import Home
+from store.query import query
+from tests.store.building import commit, make_rows
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "datasets-and-sql.md").read_text("utf-8")
+EXPORTS = (DOCS / "exports.md").read_text("utf-8")
+
+
+@pytest.fixture
+def math(home: Home) -> Dataset:
+    dataset = Dataset.create(home, "math")
+    commit(dataset, make_rows(0, 6, detail='{"preset": "paper"}', pass_rate=0.5), 0)
+    commit(dataset, make_rows(6, 12, messages=[user("alone")]), 1)
+    rebuild(home)
+    return dataset
+
+
+@pytest.mark.parametrize("sql", re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL))
+def test_sql(home: Home, math: Dataset, sql: str) -> None:
+    assert query(home, sql).read_all().num_columns > 0
+
+
+def test_python(home: Home, math: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    for batch in range(2, 4):
+        commit(math, make_rows(batch * 6, batch * 6 + 6), batch)
+    monkeypatch.setenv("SYNTHMILL_HOME", str(home.path))
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", home.path / "cache")
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    exec(code, {})
+
+
+def test_every_relation_is_described(home: Home, math: Dataset) -> None:
+    names = [
+        name for (name,) in (r.values() for r in query(home, "SHOW TABLES").read_all().to_pylist())
+    ]
+    undescribed = [name for name in names if f"`{name}`" not in PAGE]
+    assert undescribed == ["catalog_format"]
+
+
+def test_the_example_exporter(
+    math: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    _, code = re.findall(r"```python\n(.*?)```", EXPORTS, re.DOTALL)
+    (tmp_path / "review_export.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    exporter = load_exporter("review_export:ReviewExporter")
+    summary = export(math, exporter, tmp_path / "out")
+    assert summary.rows == {"review": {"train": 4}}
+    assert summary.left_out == {"sft: review cannot express it": 4}
+    loaded = load_dataset(str(tmp_path / "out"), "review", split="train")
+    assert loaded[0] == {"question": "question 1", "answer": "answer 1"}
