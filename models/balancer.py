@@ -70,7 +70,7 @@ class Balancer:
     def status(self) -> str | None:
         """One line when endpoints are dead or told us to wait, else None."""
         now = monotonic()
-        lines = [line for endpoint in self.endpoints if (line := endpoint.describe(now))]
+        lines = [line for endpoint in self.endpoints if (line := endpoint.status(now))]
         if not lines:
             return None
         alive = len(self.endpoints) - len(lines)
@@ -143,5 +143,5 @@ class Balancer:
 
     def _hopeless(self) -> str:
         now = monotonic()
-        lines = [endpoint.describe(now) or endpoint.url for endpoint in self.endpoints]
+        lines = [endpoint.describe(now) for endpoint in self.endpoints]
         return f"no model server answered within {self._patience:g} s: {', '.join(lines)}"

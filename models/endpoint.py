@@ -115,14 +115,15 @@ class Endpoint:
             self.limit = min(self.ceiling, self.limit * 2 if self._eager else self.limit + 1)
         self._round_began, self._round_calls, self._round_refused = now, 0, 0
 
-    def describe(self, now: float) -> str | None:
-        """What is wrong, and when it is tried again; None when nothing is."""
+    def status(self, now: float) -> str | None:
+        """What holds up calls, and when it is tried again; None when nothing does."""
         if self.failing_since is None or not (self.broken or now < self.resumes_at):
             return None
-        text = (
-            f"{self.url} {'dead' if self.broken else 'busy'} for {now - self.failing_since:.0f} s"
-        )
-        text += f" ({self.trouble})"
-        if now < self.resumes_at:
-            return f"{text}, next try in {self.resumes_at - now:.0f} s"
-        return f"{text}, trying"
+        wait = f"next try in {self.resumes_at - now:.0f} s" if now < self.resumes_at else "trying"
+        return f"{self.describe(now)}, {wait}"
+
+    def describe(self, now: float) -> str:
+        """What is wrong, since when and why."""
+        since = now if self.failing_since is None else self.failing_since
+        state = "dead" if self.broken else "failing"
+        return f"{self.url} {state} for {now - since:.0f} s ({self.trouble})"

@@ -23,6 +23,8 @@ _ENVIRONMENT = ImmutableSandboxedEnvironment(
     undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
 )
 
+_FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*)\n```\s*", re.DOTALL)
+
 
 class MalformedAnswer(Exception):
     """The model's text is not of the type that its prompt declares; the message says why."""
@@ -91,7 +93,10 @@ class Prompt(Record, Generic[A]):
         if not issubclass(self.answer, BaseModel):
             return cast(A, completion.text)
         try:
-            return cast(A, self.answer.model_validate_json(completion.text))
+            # Models that are only told to write JSON like to fence it as code.
+            fenced = _FENCE.fullmatch(completion.text)
+            text = fenced[1] if fenced else completion.text
+            return cast(A, self.answer.model_validate_json(text))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the answer"

@@ -1,0 +1,180 @@
+"""Asking a role: samples, prefixes, typed answers, usage."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.backends.base import WrongSetup
+from models.pool import Models
+from models.usage import Usage
+from models.wire import Sampling
+from schemas.errors import InputError
+from schemas.messages import Message
+from schemas.recipe import ModelSpec
+from tests.models.prompts import Judge, Opinion, Say
+from tests.models.roles import role
+from tests.servers import ScriptedServer
+
+TOOLS = json.dumps([{"type": "function", "function": {"name": "search", "parameters": {}}}])
+
+
+async def test_samples_seeds_and_order() -> None:
+    with ScriptedServer(lambda body, seed: f"seed {seed}") as server:
+        async with Models({"default": role(server.url)}, cache=None) as models:
+            replies = await models.client().ask(Say(topic="x"), seed=2**40 + 5, n=4)
+    assert [reply.value for reply in replies] == [f"seed {5 + i}" for i in range(4)]
+    assert [reply.completion.prompt_tokens for reply in replies] == [11, 0, 0, 0]
+
+
+async def test_a_server_that_gives_fewer_choices_is_asked_again() -> None:
+    with ScriptedServer(lambda body, seed: f"seed {seed}", choices=1) as server:
+        async with Models({"default": role(server.url)}, cache=None) as models:
+            replies = await models.client().ask(Say(topic="x"), seed=0, n=3)
+            await models.client().ask(Say(topic="y"), seed=0, n=3)
+    assert [reply.value for reply in replies] == ["seed 0", "seed 1", "seed 2"]
+    # It is taken at its word: after the first call nobody asks it for three at once.
+    assert [body.get("n", 1) for body in server.bodies] == [3, 2, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("style", ["continue_final_message", "assistant", "completions"])
+async def test_a_prefix_is_continued(style: str) -> None:
+    with ScriptedServer(lambda body, seed: " 56\nStep 2: done") as server:
+        async with Models({"default": role(server.url, prefix=style)}, cache=None) as models:
+            sampling = Sampling(top_logprobs=3, stop=("Answer",))
+            (reply,) = await models.client().ask(
+                Say(topic="7 * 8"), seed=1, prefix="Step 1: 7 * 8 =", sampling=sampling
+            )
+    (body,) = server.bodies
+    assert body["stop"] == ["Answer"]
+    if style == "completions":
+        assert body["prompt"] == "Say something about 7 * 8.\n\nStep 1: 7 * 8 ="
+    else:
+        assert body["messages"][-1] == {"role": "assistant", "content": "Step 1: 7 * 8 ="}
+        assert body.get("continue_final_message", False) == (style == "continue_final_message")
+    tokens = reply.completion.tokens
+    assert "".join(token.token for token in tokens) == reply.completion.text
+    assert all(len(token.top) == 3 and token.top[0].logprob == token.logprob for token in tokens)
+
+
+async def test_thinking_and_tools_are_kept_apart() -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "search", "arguments": "{}"}}
+
+    def answer(body: dict[str, Any], seed: int) -> dict[str, Any]:
+        assert body["tools"] == json.loads(TOOLS)
+        return {"content": None, "reasoning_content": "hm", "tool_calls": [call]}
+
+    with ScriptedServer(answer) as server:
+        async with Models({"default": role(server.url)}, cache=None) as models:
+            (reply,) = await models.client().ask(Say(topic="x"), seed=1, tools=TOOLS)
+    completion = reply.completion
+    assert (completion.text, completion.reasoning) == ("", "hm")
+    assert completion.finish_reason == "tool_calls"
+    assert json.loads(completion.tool_calls or "") == [call]
+
+
+class Look(Say):
+    """Shows an image; what a tool said only looks like one."""
+
+    def messages(self) -> tuple[Message, ...]:
+        parts = json.dumps([{"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}])
+        return (Message(role="user", content=parts), Message(role="tool", content=parts))
+
+
+async def test_images_are_passed_on_and_never_taken_from_a_tool() -> None:
+    with ScriptedServer() as server:
+        async with Models({"default": role(server.url)}, cache=None) as models:
+            await models.client().ask(Look(topic="x"), seed=1)
+    shown, told = (message["content"] for message in server.bodies[0]["messages"])
+    assert shown[0]["type"] == "image_url"
+    assert isinstance(told, str)
+
+
+@pytest.mark.parametrize("style", ["json_schema", "json_object", "prompt"])
+async def test_typed_answers(style: str) -> None:
+    def answer(body: dict[str, Any], seed: int) -> str:
+        schema = Judge.json_schema() or ""
+        form = body.get("response_format", {})
+        if style == "json_schema":
+            assert form["json_schema"]["schema"] == json.loads(schema)
+        else:
+            assert form.get("type") == ("json_object" if style == "json_object" else None)
+            assert schema in body["messages"][-1]["content"]
+        text = '{"verdict": "good", "score": 3}'
+        return f"```json\n{text}\n```\n" if style == "prompt" else text
+
+    with ScriptedServer(answer) as server:
+        async with Models({"default": role(server.url, json_style=style)}, cache=None) as models:
+            (reply,) = await models.client().ask(Judge(text="x"), seed=1)
+    assert reply.unwrap() == Opinion(verdict="good", score=3)
+
+
+async def test_a_malformed_answer_is_asked_for_again_with_the_error(tmp_path: Path) -> None:
+    def answer(body: dict[str, Any], seed: int) -> str:
+        turns = body["messages"]
+        if len(turns) == 1:
+            return '{"verdict": "good"}'
+        assert turns[1] == {"role": "assistant", "content": '{"verdict": "good"}'}
+        assert "score: Field required" in turns[2]["content"]
+        return '{"verdict": "good", "score": 3}' if seed % 2 else "nonsense"
+
+    with ScriptedServer(answer) as server:
+        specs = {"default": role(server.url, reasks=1), "stubborn": role(server.url, reasks=0)}
+        async with Models(specs, cache=tmp_path / "cache") as models:
+            tally = Usage()
+            replies = await models.client().ask(Judge(text="x"), seed=1, n=8, tally=tally)
+            assert {reply.malformed is None for reply in replies} == {True, False}
+            assert tally.calls == models.usage["judge"].calls == 9
+            (reply,) = await models.client("stubborn").ask(Judge(text="x"), seed=1)
+            assert reply.malformed == "score: Field required"
+        bought = server.answered.total()
+        async with Models(specs, cache=tmp_path / "cache") as models:
+            again = Usage()
+            assert await models.client().ask(Judge(text="x"), seed=1, n=8, tally=again) == replies
+            assert again == tally
+        assert server.answered.total() == bought
+
+
+async def test_usage_and_dollars_add_up() -> None:
+    with ScriptedServer() as server:
+        async with Models({"default": role(server.url)}, cache=None) as models:
+            tally = Usage()
+            await models.client().ask(Say(topic="x"), seed=1, n=2, tally=tally)
+            await models.client("critic").ask(Judge(text="x"), seed=1, tally=tally)
+            usage, spent = models.usage, models.spent
+    assert set(usage) == {"say", "judge"}
+    assert tally.calls == 2
+    assert tally.tokens == spent.tokens == 22 + tally.completion_tokens
+    assert spent.dollars == pytest.approx((22 * 2 + tally.completion_tokens * 10) / 1e6)
+
+
+async def test_equal_roles_share_a_back_end() -> None:
+    with ScriptedServer() as server:
+        specs = {"default": role(server.url), "critic": role(server.url)}
+        specs["judge"] = role(server.url, total_seconds=5)
+        async with Models(specs, cache=None) as models:
+            assert await models.check() == [
+                f"default, critic: openai: {server.url} serves scripted",
+                f"judge: openai: {server.url} serves scripted",
+            ]
+
+
+async def test_a_role_without_a_model_is_told() -> None:
+    with pytest.raises(InputError, match=r"'critic': give models\.critic or models\.default"):
+        async with Models({"author": ModelSpec()}, cache=None) as models:
+            models.client("critic")
+
+
+async def test_the_embedded_model_answers_by_rule_or_by_writing(tmp_path: Path) -> None:
+    async with Models({"default": ModelSpec()}, cache=tmp_path / "cache") as models:
+        client = models.client()
+        assert client.model.startswith("synthmill-lm@")
+        ruled = await client.ask(Say(topic="x"), seed=4, n=3)
+        assert all(reply.completion.by_rule for reply in ruled)
+        assert len({reply.value for reply in ruled}) > 1
+        assert await client.ask(Say(topic="x"), seed=4, n=3) == ruled
+        with pytest.raises(WrongSetup, match="prompt 'judge' has no rule"):
+            await client.ask(Judge(text="x"), seed=1)
+    with pytest.raises(InputError, match="embedded back end has no model 'gpt'"):
+        Models({"default": ModelSpec(model="gpt")}, cache=None)
