@@ -7,7 +7,7 @@ from uuid import UUID
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.logging import get_run_logger
 
-from flows.funnel import outcome
+from flows.funnel import funnel_rows, outcome
 from flows.watching import one_line
 from pipelines.progress import Progress
 from schemas.report import RunReport
@@ -18,6 +18,17 @@ UPDATE_SECONDS = 5.0
 def artifact_key(text: str) -> str:
     """A key that Prefect accepts: lower case letters, digits and single dashes."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def log_funnel(report: RunReport) -> None:
+    """Put the funnel into the run's log, which is the first thing that its page shows."""
+    logger = get_run_logger()
+    for row in funnel_rows(report.funnel):
+        logger.info(
+            "%s: %d reached, %d passed, %d failed, %d errors, %d skipped; %s",
+            *row[:-1],
+            row.reasons or "no rejection",
+        )
 
 
 class ProgressArtifact:

@@ -28,6 +28,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "diff": "diff",
         "sql": "sql",
     },
+    "Hand them on": {"export": "export", "card": "card", "exporters": "plugins"},
     "Look after them": {"tag": "tag", "delete-source": "delete_source", "catalog": "catalog"},
     "Write recipes": {
         "recipe": "recipe",
@@ -94,7 +95,7 @@ def main() -> None:
       synthmill run cotevol-demo
       synthmill show cotevol-demo
       synthmill sql 'select kind, count(*) from "cotevol-demo" group by kind'
-      synthmill export cotevol-demo --to trl -o train.jsonl
+      synthmill export cotevol-demo --to trl -o trl-data
 
     Exit codes: 0 done; 1 a defect of Synthmill; 2 something that you can mend, said in one line;
     3 the run stopped before its end and can be resumed.

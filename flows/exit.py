@@ -9,8 +9,8 @@ from functools import cache
 def hush_at_exit() -> None:
     """Drop what is written to stderr while the interpreter shuts down.
 
-    Prefect's threads outlive it with references to everything a flow has imported, which makes
-    DuckDB's binding print pages about leaked types behind the last word of the program.
+    What Prefect keeps alive until then makes DuckDB's binding print a page about leaked types
+    behind the last word of the program.
     """
     atexit.register(_drop_stderr)
 

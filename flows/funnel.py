@@ -89,5 +89,5 @@ def next_commands(report: RunReport) -> list[str]:
         f"synthmill show {name}",
         f"synthmill why {name}",
         f"synthmill sql 'select kind, count(*) from \"{name}\" group by kind'",
-        f"synthmill export {name} --to trl -o {name}.jsonl",
+        f"synthmill export {name} --to trl -o {name}-trl",
     ]

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from prefect import flow
 from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Cancelled, Completed
+from prefect.states import Cancelled
 
-from flows.artifacts import ProgressArtifact, artifact_key
+from flows.artifacts import ProgressArtifact, artifact_key, log_funnel
 from flows.exit import hush_at_exit
 from flows.recipes import changed_recipe
 from flows.summary import markdown
@@ -48,8 +49,8 @@ async def generate(
     changes: Sequence[str] = (),
     fresh_seed: bool = False,
     run_id: str | None = None,
-) -> State[None]:
-    """Run a recipe and commit its rows; its report becomes an artifact.
+) -> dict[str, Any] | State[None]:
+    """Run a recipe and commit its rows; the result is the run's report.
 
     Args:
         recipe: a recipe file, or the name of a shipped recipe.
@@ -71,8 +72,8 @@ async def generate(
         raise RunStopped(f"{report.stop_detail}; resume with: synthmill resume {run_id}")
     if report.stop == "interrupted":
         return Cancelled(message=f"interrupted; resume with: synthmill resume {run_id}")
-    message = f"{report.stop}: {report.accepted:,} rows accepted into {report.dataset}"
-    return Completed(message=message)
+    # Not a state of our own: Prefect would raise what a first attempt raised after a good retry.
+    return report.model_dump(mode="json")
 
 
 def with_scheduled_seed(recipe: Recipe, scheduled: datetime) -> Recipe:
@@ -95,6 +96,7 @@ async def _start_or_resume(recipe: Recipe, home: Home, run_id: str) -> RunReport
     else:
         report = await start(recipe, home, run_id=run_id, watch=watch)
     await artifact.end(report)
+    log_funnel(report)
     return report
 
 

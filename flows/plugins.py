@@ -13,6 +13,8 @@ from models.pool import BACKENDS
 from pipelines.plan import GENERATORS, SOURCES
 from schemas.errors import InputError
 from schemas.plugins import available, load_plugin
+from store.exports.base import PACKAGES as EXPORTERS
+from store.exports.base import Exporter
 
 
 class Family(NamedTuple):
@@ -28,6 +30,7 @@ FAMILIES = {
     "sources": Family(Source, SOURCES),
     "filters": Family(Filter, FILTERS),
     "backends": Family(Backend, BACKENDS),
+    "exporters": Family(Exporter, EXPORTERS),
 }
 
 

@@ -25,11 +25,16 @@ def changed_recipe(where: str, changes: Sequence[str]) -> Recipe:
         return recipe
     data = recipe.model_dump(exclude_unset=True)
     for change in changes:
-        path, sign, text = change.partition("=")
-        if not sign or not all(path.split(".")):
-            raise InputError(f"{change!r} is not KEY.PATH=VALUE, such as engine.concurrency=8")
-        data = _with(data, path.split("."), _value(change, path, text), change)
+        data = _changed(data, change)
     return validated(Recipe, data, f"{where} with {', '.join(changes)}")
+
+
+def _changed(data: dict[str, Any], change: str) -> Any:
+    """A copy of `data` with one `key.path=value` change."""
+    path, sign, text = change.partition("=")
+    if not sign or not all(path.split(".")):
+        raise InputError(f"{change!r} is not KEY.PATH=VALUE, such as engine.concurrency=8")
+    return _with(data, path.split("."), _value(change, path, text), change)
 
 
 def _value(change: str, path: str, text: str) -> Any:
@@ -62,3 +67,15 @@ def shipped_recipes() -> list[tuple[str, str, str]]:
     """Name, dataset and generator of each shipped recipe."""
     recipes = [read_recipe(path) for path in sorted(SHIPPED.glob("*.yaml"))]
     return [(r.name, r.output.dataset, r.generator.name) for r in recipes]
+
+
+def settings_of(changes: Sequence[str]) -> dict[str, Any]:
+    """Settings given as `key=value` on the command line.
+
+    Raises:
+        InputError: one is not of that form.
+    """
+    settings: dict[str, Any] = {}
+    for change in changes:
+        settings = _changed(settings, change)
+    return settings

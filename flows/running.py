@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from flows.console import output
+from flows.exit import hush_at_exit
 from flows.faults import RESUMABLE
 from flows.options import Chosen
 from flows.recipes import changed_recipe
@@ -34,6 +35,7 @@ def run_recipe(chosen: Chosen, home: Home) -> None:
     def work(watch: Watcher) -> Awaitable[RunReport]:
         if prefect_api() is None:
             return start(recipe, home, run_id=run_id, watch=watch)
+        hush_at_exit()
         # The terminal shows the display; Prefect's own lines go to its API.
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
         from flows.tracking import tracked_run

@@ -7,6 +7,7 @@ from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 from pydantic import ValidationError
 
+from flows.exit import hush_at_exit
 from flows.generate import generate
 from flows.options import Chosen
 from flows.recipes import changed_recipe
@@ -22,6 +23,7 @@ def serve(chosen: Chosen, home: Home, cron: str, timezone: str, same_seed: bool)
     Raises:
         InputError: the recipe, the cron text or the time zone cannot be used.
     """
+    hush_at_exit()
     recipe = changed_recipe(chosen.where, chosen.changes)
     try:
         CronSchedule(cron=cron, timezone=timezone)

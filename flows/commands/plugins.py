@@ -1,4 +1,4 @@
-"""`synthmill generators`, `sources`, `filters`, `backends`: the plug-ins there are."""
+"""`synthmill generators`, `sources`, `filters`, `backends`, `exporters`: the plug-ins there are."""
 
 import click
 
@@ -50,3 +50,4 @@ generators = _command("generators", "methods that make rows", "cotevol")
 sources = _command("sources", "where work items come from", "jsonl")
 filters = _command("filters", "judges of rows", "answer_equivalence")
 backends = _command("backends", "ways to talk to models", "openai")
+exporters = _command("exporters", "trainers that rows are written for", "trl")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
@@ -60,4 +61,25 @@ class NoZ(Verifier):
         """The verdict."""
         if "z" in (candidate.messages[0].content or ""):
             return self.verdict("fail", "speaks of z", detail="found a z")
+        return self.verdict("pass")
+
+
+class OnceSettings(Settings):
+    """Settings of `Once`."""
+
+    marker: Path = Field(description="file that is made at the first failure")
+
+
+class Once(Verifier):
+    """Cannot decide about the first row with a `d` that it ever sees, as if a server were away."""
+
+    name: ClassVar[str] = "once"
+    Settings = OnceSettings
+    settings: OnceSettings
+
+    def judge(self, candidate: Candidate) -> Verdict:
+        """The verdict."""
+        if candidate.answer == "d" and not self.settings.marker.exists():
+            self.settings.marker.touch()
+            raise ConnectionError("away")
         return self.verdict("pass")

@@ -1,0 +1,77 @@
+"""`synthmill export`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.options import home_option, version_option
+
+if TYPE_CHECKING:
+    from store.home import Home
+
+
+@click.command()
+@click.argument("dataset")
+@click.option("--to", "exporter", required=True, metavar="NAME", help="See `synthmill exporters`.")
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where to; appears complete or not at all.",
+)
+@click.option("--kind", "kinds", multiple=True, help="Only rows of this kind; repeatable.")
+@click.option("--split", "splits", multiple=True, help="Only rows of this split; repeatable.")
+@click.option("--where", metavar="SQL", help="Only rows that meet this condition.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the exporter."
+)
+@click.option("--force", is_flag=True, help="Replace an earlier export in FOLDER.")
+@version_option
+@home_option
+def export(
+    dataset: str,
+    exporter: str,
+    out: Path,
+    kinds: tuple[str, ...],
+    splits: tuple[str, ...],
+    where: str | None,
+    settings: tuple[str, ...],
+    force: bool,
+    version: str | None,
+    home: "Home",
+) -> None:
+    """Write accepted rows of a dataset as a trainer reads them.
+
+    FOLDER gets a folder for each shape of record and a file for each split; `datasets` loads it
+    as it is. What the trainer cannot express is left out and counted.
+
+    \b
+    Examples:
+      synthmill export cotevol-demo --to trl -o trl-data
+      synthmill export cotevol-demo --to trl -o sft --kind sft --set format=jsonl
+      synthmill export cotevol-demo --to datasets -o hard --where 'pass_rate < 0.5' --version good
+      python -c "import datasets; print(datasets.load_dataset('trl-data', 'sft'))"
+    """
+    from flows.recipes import settings_of
+    from store.dataset import Dataset
+    from store.export import export
+    from store.exports.base import load_exporter
+
+    done = export(
+        Dataset.open(home, dataset),
+        load_exporter(exporter, settings_of(settings)),
+        out,
+        version=version,
+        kinds=kinds,
+        splits=splits,
+        where=where,
+        force=force,
+    )
+    for part, rows in done.rows.items():
+        counts = ", ".join(f"{count:,} {split}" for split, count in rows.items())
+        click.echo(f"{out / part}: {counts}")
+    for reason, count in done.left_out.items():
+        click.echo(f"left out {count:,}: {reason}")

@@ -1,0 +1,52 @@
+"""The flow `publish`: a version's data card and its export to a trainer, side by side."""
+
+from pathlib import Path
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from data_cards.card import card
+from flows.artifacts import artifact_key
+from flows.exit import hush_at_exit
+from flows.writing import write_text
+from store.dataset import Dataset
+from store.export import export
+from store.exports.base import load_exporter
+from store.home import Home
+from store.tags import resolve
+
+
+@flow(name="publish", persist_result=False)
+def publish(
+    dataset: str,
+    out: str,
+    home: str = "factory",
+    exporter: str = "trl",
+    version: str | None = None,
+) -> State[None]:
+    """Export one version and write its card; both are of the same version, whoever writes on.
+
+    Args:
+        dataset: the dataset.
+        out: folder that gets `<dataset>-<version>-<exporter>/` and `<dataset>-<version>.md`.
+        home: the data folder.
+        exporter: name of the exporter.
+        version: number or tag; the newest by default.
+    """
+    hush_at_exit()
+    opened = Dataset.open(Home(Path(home)), dataset)
+    number = resolve(opened, version)
+    text = card(opened, number)
+    name = f"{dataset}-{number}"
+    folder = Path(out)
+    done = export(
+        opened, load_exporter(exporter), folder / f"{name}-{exporter}", version=number, force=True
+    )
+    write_text(folder / f"{name}.md", text)
+    create_markdown_artifact(
+        text, key=f"{artifact_key(dataset)}-card", description=f"Card of {name}"
+    )
+    rows = sum(sum(splits.values()) for splits in done.rows.values())
+    return Completed(message=f"{rows:,} rows of version {number} exported to {folder}")
