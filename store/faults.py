@@ -5,17 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
-from deltalake.exceptions import DeltaError, TableNotFoundError
-
 from schemas.errors import InputError
 
-# delta-rs wraps the system's error, so its text is all there is to tell them apart.
+# delta-rs and DuckDB wrap the system's error, so its text is all there is to tell them apart.
 REMEDIES = {
     "No space left on device": "the disk is full; free some space (nothing was changed)",
     "Disk quota exceeded": "the disk quota is used up; free some space (nothing was changed)",
     "File too large": "the file size limit is reached; raise `ulimit -f` (nothing was changed)",
-    "Permission denied": "no permission to write there; use a folder of your own or --home",
+    "Permission denied": "no permission there; use a folder of your own or --home",
     "Read-only file system": "the file system is read-only; use another folder or --home",
     "Not a directory": "a file is where a folder should be; move it away or use --home",
     "No such file or directory": "a file or folder is missing there: a wrong path, or an old "
@@ -41,9 +38,9 @@ def mended(what: str) -> Iterator[None]:
     """Turn failures that the user can mend into `InputError`; others pass as they are."""
     try:
         yield
-    except TableNotFoundError as error:
-        raise InputError(f"{what}: there is no table there") from error
-    except (OSError, DeltaError, duckdb.IOException) as error:
+    except InputError:
+        raise
+    except Exception as error:  # OSError, or what delta-rs and DuckDB make of one
         remedy = remedy_of(error)
         if remedy is None:
             raise

@@ -113,7 +113,7 @@ def _as_another_user(path: Path) -> None:
     os.setuid(65534)
     home = Home(path)
     dataset = Dataset.open(home, "my-set")
-    said = "no permission to write there"
+    said = "no permission there"
     _one_line(lambda: commit(dataset, make_rows(10, 20), 2), said)
     _one_line(lambda: Dataset.create(home, "other"), said)
     _one_line(lambda: dataset.put_media(b"x", ".png"), said)
