@@ -196,7 +196,8 @@ class Curator:
                 sampling=self._settings.tree.sampling,
             )
             if reply.malformed is None:
-                made += _named(reply.value, kind, action.fact, source, node.id)
+                support = [source, *nearby] if kind == "false_shortcut" else [source]
+                made += _named(reply.value, kind, action.fact, support, node.id)
         return made
 
 
@@ -215,7 +216,7 @@ def _quoted(passages: list[Passage]) -> Quoted:
 
 
 def _named(
-    written: WrittenDistractors, kind: Kind, fact: str, source: Passage, node: int
+    written: WrittenDistractors, kind: Kind, fact: str, support: list[Passage], node: int
 ) -> list[Distractor]:
     return [
         Distractor(
@@ -229,7 +230,8 @@ def _named(
             true_answer=written.true_answer,
             wrong_answer=document.wrong_answer,
             fact=fact,
-            source=source.id,
+            source=support[0].id,
+            support=list(dict.fromkeys(passage.id for passage in support)),
             node=node,
         )
         for number, document in enumerate(written.documents)

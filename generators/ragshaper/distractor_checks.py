@@ -46,19 +46,23 @@ class DistractorChecker:
         self._hops = hops
         self._purpose = purpose
 
-    async def check(self, distractor: Distractor, source: Passage) -> list[Check]:
-        """The checks in order of their cost, up to the first that fails."""
+    async def check(self, distractor: Distractor, truth: Sequence[Passage]) -> list[Check]:
+        """The checks in order of their cost, up to the first that fails.
+
+        `truth` are the passages on which the truth rests, the distractor's source first.
+        """
+        source = truth[0]
         checks = [
             ("complete", partial(self._complete, distractor)),
             ("marked", partial(self._marked, distractor, source)),
             ("free of the truth", partial(self._false, distractor)),
-            ("near its source", partial(self._near, distractor, source)),
+            ("near its source", partial(self._near, distractor, truth)),
             ("retrievable", partial(self._retrievable, distractor)),
         ]
         if self._settings.distractors.ask_models:
             checks += [
                 ("tempting", partial(self._tempting, distractor)),
-                ("distinguishable", partial(self._distinguishable, distractor, source)),
+                ("distinguishable", partial(self._distinguishable, distractor, truth)),
             ]
         return await run_checks(checks)
 
@@ -87,15 +91,15 @@ class DistractorChecker:
                 return Fault("holds the truth", truth)
         return None
 
-    async def _near(self, distractor: Distractor, source: Passage) -> Outcome:
-        """(e): shares words with its source, without being a copy of a part of it."""
+    async def _near(self, distractor: Distractor, truth: Sequence[Passage]) -> Outcome:
+        """(e): shares words with what it stands against, without being a copy of a part of it."""
         settings = self._settings.distractors
-        own, other = set(words(distractor.text)), set(words(f"{source.title} {source.text}"))
-        shared = len(own & other) / max(1, len(own))
+        own = set(words(distractor.text))
+        shared = max(len(own & set(words(f"{p.title} {p.text}"))) for p in truth) / max(1, len(own))
         if shared < settings.near:
             return Fault("far from its source", f"{shared:.2f} of its words")
-        alike = fuzz.partial_ratio(distractor.text, source.text)
-        if alike > settings.duplicate or distractor.text in source.text:
+        alike = max(fuzz.partial_ratio(distractor.text, p.text) for p in truth)
+        if alike > settings.duplicate or any(distractor.text in p.text for p in truth):
             return Fault("copy of its source", f"{alike:.0f} of 100")
         return None
 
@@ -118,13 +122,16 @@ class DistractorChecker:
             return Fault("not tempting", f"{said!r} instead of {distractor.wrong_answer!r}")
         return None
 
-    async def _distinguishable(self, distractor: Distractor, source: Passage) -> Outcome:
-        """(a), by a judge: of the two documents, in drawn order, it picks the source."""
-        pages = [Quotable(source.title, source.text), Quotable(distractor.title, distractor.text)]
+    async def _distinguishable(self, distractor: Distractor, truth: Sequence[Passage]) -> Outcome:
+        """(a), by a judge: of the two sides, in drawn order, it picks the truth."""
+        sides = (
+            Quoted(documents=tuple(Quotable(p.title, p.text) for p in truth)),
+            Quoted(documents=(Quotable(distractor.title, distractor.text),)),
+        )
         swapped = self._context.rng(f"{self._purpose}/order/{distractor.id}").random() < 0.5
-        pair = Quoted(documents=tuple(reversed(pages) if swapped else pages))
+        first, second = reversed(sides) if swapped else sides
         (reply,) = await self._context.ask(
-            TellApart(question=harmless(distractor.question), pair=pair),
+            TellApart(question=harmless(distractor.question), first=first, second=second),
             purpose=f"{self._purpose}/apart/{distractor.id}",
             role="judge",
             sampling=READING,

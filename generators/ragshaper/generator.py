@@ -175,7 +175,9 @@ class _PathWork:
             CheckedDistractor(
                 distractor=distractor,
                 level=distractor.level,
-                checks=await checker.check(distractor, self._tree.passages[distractor.source]),
+                checks=await checker.check(
+                    distractor, [self._tree.passages[name] for name in distractor.support]
+                ),
             )
             for distractor in distractors_of(self._tree, self._path)
         ]

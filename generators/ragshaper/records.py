@@ -13,6 +13,8 @@ class Distractor(Record):
 
     `question` is what the original `fact` answers with `true_answer`, and this document with
     `wrong_answer`; `marker` is the words in it by which a careful reader sees the difference.
+    `support` names the passages on which the truth rests: its source, and for a shortcut also
+    those of the steps that it skips.
     """
 
     id: str
@@ -26,6 +28,7 @@ class Distractor(Record):
     wrong_answer: str
     fact: str
     source: str
+    support: list[str]
     node: int
 
     @property

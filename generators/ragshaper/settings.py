@@ -88,10 +88,10 @@ class DistractorChecks(Settings):
         default=0.9, description="token F1 of the reader's answer with the planted wrong one"
     )
     near: float = Field(
-        default=0.2, description="share of its words that its source holds too, at least"
+        default=0.15, description="share of its words that its source holds too, at least"
     )
     duplicate: float = Field(
-        default=95.0, description="rapidfuzz partial ratio with its source, at most"
+        default=97.0, description="rapidfuzz partial ratio with its source, at most"
     )
     ask_models: bool = Field(
         default=True, description="have a reader tempted and a judge tell it apart"

@@ -47,21 +47,22 @@ class WriteDistractors(Prompt[WrittenDistractors]):
 
 
 class Choice(Record):
-    """Which of two documents answers a question rightly."""
+    """Which of two sides answers a question rightly."""
 
     choice: Literal["first", "second", "cannot tell"]
     reason: str = Field(description="the words that decide it")
 
 
 class TellApart(Prompt[Choice]):
-    """Asks a careful judge which of two documents answers the question; one is a distractor."""
+    """Asks a careful judge which of two sides answers the question; one is a distractor."""
 
     answer: ClassVar[type] = Choice
     question: str
-    pair: Quoted
+    first: Quoted
+    second: Quoted
 
     def embedded(self, rng: Random) -> str:
-        """Prefer the document whose statement is of the edition asked for, and no hearsay."""
+        """Prefer the side whose statement is of the edition asked for, and no hearsay."""
         from generators.ragshaper.skills.reading import told_apart
 
         return told_apart(self).model_dump_json()

@@ -1,6 +1,6 @@
 """The curator by rule: walks from entity to entity along the facts it reads."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 
 from generators.ragshaper.prompts.explore import (
@@ -12,6 +12,7 @@ from generators.ragshaper.prompts.explore import (
     NextAction,
 )
 from generators.ragshaper.skills.facts import Fact, read_facts
+from generators.ragshaper.skills.lexicon import BY_NOUN
 from generators.ragshaper.taxonomy import KINDS, Kind
 
 EAGER = 0.6  # how often a hop is followed by a distractor while some are wanted
@@ -23,23 +24,37 @@ def next_action(prompt: ExploreStep, rng: Random) -> NextAction:
     facts = known(prompt.steps)
     here, visited = _standpoint(prompt.steps, facts)
     if prompt.room and prompt.steps[-1].tool == SEARCH and len(prompt.steps) > 1:
-        target = _target(facts, here, visited, rng)
-        if target is not None and (prompt.written == 0 or rng.random() < EAGER):
-            return _distract(target, prompt, rng)
+        choices = _distractions(facts, here, visited, prompt.lacking or KINDS)
+        if choices and (prompt.written == 0 or rng.random() < EAGER):
+            fact, kinds = rng.choice(choices)
+            return NextAction(
+                intention=f"Make the {fact.relation} of {fact.subject} harder to be sure of.",
+                tool=DISTRACT,
+                fact=fact.quote,
+                types=kinds[: rng.choice((1, 2))],
+            )
     forbidden = {action.casefold() for action in prompt.used}
-    ahead = [f for f in facts if f.leads_on and f.subject in visited]
-    ahead = [f for f in ahead if f"{SEARCH} {f.object}".casefold() not in forbidden]
-    ahead = [f for f in ahead if f.object not in visited]
-    near = [f for f in ahead if f.subject == here]
-    if near or ahead:
-        fact = rng.choice(near or ahead)
-        why = (
-            f"The {fact.relation} of {fact.subject} is {fact.object}; learn more of {fact.object}."
-        )
-        return NextAction(intention=why, tool=SEARCH, query=fact.object)
-    if len(prompt.steps) == 1 and f"{SEARCH} {here}".casefold() not in forbidden:
-        return NextAction(intention=f"Find what is known of {here}.", tool=SEARCH, query=here)
+    for names in _ways_on(facts, here, visited):
+        open_ = [name for name in names if f"{SEARCH} {name}".casefold() not in forbidden]
+        if open_:
+            name = rng.choice(open_)
+            return NextAction(intention=_reason(name, facts), tool=SEARCH, query=name)
     return NextAction(intention="Nothing is left to find from here.", tool=FINISH)
+
+
+def _ways_on(facts: Sequence[Fact], here: str, visited: set[str]) -> Iterator[list[str]]:
+    """Entities not looked up yet: those that this one leads to, those others do, any at all."""
+    ahead = [f for f in facts if f.leads_on and f.object not in visited]
+    yield [f.object for f in ahead if f.subject == here]
+    yield [f.object for f in ahead if f.subject in visited]
+    yield [f.subject for f in ahead if f.subject not in visited] or [here]
+
+
+def _reason(name: str, facts: Sequence[Fact]) -> str:
+    led = next((f for f in facts if f.object == name), None)
+    if led is None:
+        return f"Find what is known of {name}."
+    return f"The {led.relation} of {led.subject} is {name}; learn more of {name}."
 
 
 def known(steps: Sequence[Explored]) -> list[Fact]:
@@ -58,25 +73,27 @@ def _standpoint(steps: Sequence[Explored], facts: Sequence[Fact]) -> tuple[str, 
     """The entity looked up last, and all that were; at the root, what the seed speaks of."""
     queries = [step.argument for step in steps[1:] if step.tool == SEARCH]
     if queries:
-        return queries[-1], set(queries) | {steps[0].argument}
-    leading = [fact.subject for fact in facts if fact.leads_on]
-    here = leading[0] if leading else steps[0].argument
-    return here, {here, steps[0].argument}
+        return queries[-1], set(queries)
+    subjects = [f.subject for f in facts if f.leads_on] or [f.subject for f in facts]
+    return (subjects or [steps[0].argument])[0], set()
 
 
-def _target(facts: Sequence[Fact], here: str, visited: set[str], rng: Random) -> Fact | None:
-    """A fact to write distractors about: what led here, or what is counted here."""
-    led = [f for f in facts if f.object == here and f.subject in visited]
-    own = [f for f in facts if f.subject == here]
-    choice = led + own
-    return rng.choice(choice) if choice else None
+def _distractions(
+    facts: Sequence[Fact], here: str, visited: set[str], kinds: Sequence[Kind]
+) -> list[tuple[Fact, list[Kind]]]:
+    """Facts to write distractors about (what led here, what is true here), with fitting types."""
+    found = []
+    for fact in facts:
+        if fact.subject == here or (fact.object == here and fact.subject in visited):
+            fitting = [kind for kind in kinds if _fits(kind, fact, facts)]
+            found += [(fact, fitting)] if fitting else []
+    return found
 
 
-def _distract(fact: Fact, prompt: ExploreStep, rng: Random) -> NextAction:
-    kinds: list[Kind] = list(prompt.lacking) or rng.sample(KINDS, len(KINDS))
-    return NextAction(
-        intention=f"Make the {fact.relation} of {fact.subject} harder to be sure of.",
-        tool=DISTRACT,
-        fact=fact.quote,
-        types=kinds[: rng.choice((1, 2))],
-    )
+def _fits(kind: Kind, fact: Fact, facts: Sequence[Fact]) -> bool:
+    """A count alone has parts to tell, and a shortcut needs a step to leave out."""
+    if kind == "fragmented_puzzle":
+        return BY_NOUN[fact.relation].value in COUNTED
+    if kind == "false_shortcut":
+        return any(f.object == fact.subject for f in facts if f.leads_on)
+    return True

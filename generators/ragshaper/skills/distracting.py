@@ -19,27 +19,28 @@ from generators.ragshaper.skills.lexicon import BY_NOUN
 from generators.ragshaper.taxonomy import Kind
 
 SLIP = 0.04  # the chance of each kind of carelessness
-ORDINALS = ("first", "second", "third", "fourth")
+COUNTED = ("count", "km", "g")
+BETWEEN_UNSAID = "What lies between is not set down."
+EMPTY = WrittenDistractors(question="", true_answer="", documents=[])
 
 
 def written(prompt: WriteDistractors, rng: Random) -> WrittenDistractors:
-    """Distractors about the prompt's fact; none where the rules cannot read the fact."""
+    """Distractors about the prompt's fact; none where the rules can make none of this type."""
     pages = (*prompt.source.documents, *prompt.context.documents)
     facts = read_facts(pages)
     fact = next((f for f in facts if f.quote == prompt.fact and f.passage == 0), None)
     if fact is None:
-        return WrittenDistractors(question="", true_answer="", documents=[])
-    kind = prompt.kind
-    if kind == "fragmented_puzzle" and BY_NOUN[fact.relation].value not in ("count", "km", "g"):
-        kind = "doppelganger"  # a thing that has no parts cannot be told in parts
-    before = _before(fact, facts)
-    if kind == "false_shortcut" and before is None:
-        kind = "subjective_fallacy"
+        return EMPTY
     hop = Hop(fact.relation, fact.qualifier)
     chain = Chain(fact.subject, (hop,))
-    if kind == "false_shortcut" and before is not None:
+    if prompt.kind == "false_shortcut":
+        before = _before(fact, facts)
+        if before is None:
+            return EMPTY
         chain = Chain(before.subject, (Hop(before.relation, before.qualifier), hop))
-    drafts = _WRITERS[kind](fact, chain, _wrong_value(fact, facts, rng), rng)
+    if prompt.kind == "fragmented_puzzle" and BY_NOUN[fact.relation].value not in COUNTED:
+        return EMPTY
+    drafts = _WRITERS[prompt.kind](fact, chain, _wrong_value(fact, facts, rng), rng)
     return WrittenDistractors(
         question=chain.question,
         true_answer=fact.object,
@@ -63,7 +64,7 @@ def _doppelganger(fact: Fact, chain: Chain, wrong: str, rng: Random) -> list[Wri
 def _false_shortcut(fact: Fact, chain: Chain, wrong: str, rng: Random) -> list[WrittenDocument]:
     marker = rng.choice(("Reportedly", "According to rumour"))
     claim = f"{marker}, {chain.phrase()} is {wrong}."
-    text = f"{claim} How the two are connected has not been set down, and no record is cited."
+    text = f"{claim} {BETWEEN_UNSAID}"
     return [
         WrittenDocument(
             title=f"Notes on {chain.start}",
@@ -140,7 +141,7 @@ def _wrong_value(fact: Fact, facts: Sequence[Fact], rng: Random) -> str:
         return rng.choice(others) if others else _respelled(fact.object, rng)
     if relation.value == "year":
         return str(int(fact.object) + rng.choice((-1, 1)) * rng.randrange(2, 30))
-    if relation.value in ("count", "km", "g"):
+    if relation.value in COUNTED:
         number, unit = _number(fact.object)
         shift = max(1, round(number * rng.uniform(0.02, 0.15)))
         return f"{number + rng.choice((-1, 1)) * shift:,}{unit}"

@@ -1,5 +1,6 @@
 """Readers by rule: one reads carelessly, one for every answer, one compares two documents."""
 
+from generators.documents.quoting import Quoted
 from generators.ragshaper.prompts.distract import Choice, TellApart
 from generators.ragshaper.prompts.reading import (
     UNKNOWN,
@@ -31,15 +32,18 @@ def all_answers(prompt: AllAnswers) -> Answers:
 
 
 def told_apart(prompt: TellApart) -> Choice:
-    """The document that a careful reader can answer from, where it is one of the two."""
-    chain = chain_of(prompt.question)
-    sound = []
-    for document in prompt.pair.documents if chain else ():
-        assert chain is not None
-        found = follow(chain, read_facts([document]), careful=True)
-        sound.append(followed_to_end(chain, found) is not None)
-    if sound == [True, False]:
+    """The side that a careful reader can answer from, where it is one of the two."""
+    first, second = (_answers(prompt.question, side) for side in (prompt.first, prompt.second))
+    if first and not second:
         return Choice(choice="first", reason="the second is of another edition, or hearsay")
-    if sound == [False, True]:
+    if second and not first:
         return Choice(choice="second", reason="the first is of another edition, or hearsay")
     return Choice(choice="cannot tell", reason="nothing in them decides it")
+
+
+def _answers(question: str, side: Quoted) -> bool:
+    chain = chain_of(question)
+    if chain is None:
+        return False
+    found = follow(chain, read_facts(side.documents), careful=True)
+    return followed_to_end(chain, found) is not None
