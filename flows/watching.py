@@ -116,7 +116,8 @@ def _counts(progress: Progress) -> str:
 
 
 def _tasks(progress: Progress) -> str:
-    return f"{progress.tasks:,} tasks done, {progress.at_work:,} at work"
+    calls = f", {progress.calls:,} model calls answered" if progress.calls else ""
+    return f"{progress.tasks:,} tasks done, {progress.at_work:,} at work{calls}"
 
 
 def _spending(progress: Progress) -> str:

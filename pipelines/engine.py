@@ -100,6 +100,7 @@ class Engine:
             seconds=self._seconds(),
             rejects=rejects,
             status=self._services.models.status(),
+            calls=sum(stage.calls for stage in self._services.models.usage.values()),
         )
 
     async def run(self) -> Stop:

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands now. Tokens count everything used, whether paid now or from the cache."""
+    """Where a run stands now.
+
+    `tokens` and `dollars` are those of settled tasks, as rows and budgets count them; `calls` are
+    all model calls answered so far, so that something moves while the first tasks are at work.
+    """
 
     accepted: int
     target: int | None
@@ -19,6 +23,7 @@ class Progress:
     seconds: float
     rejects: Counter[str]
     status: str | None
+    calls: int = 0
 
     @property
     def seconds_left(self) -> float | None:
