@@ -6,11 +6,15 @@ open and say so.
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 # Ours: a decimal with at least this many digits behind the point may stand for a fraction that it
 # rounds (.33333 for 1/3); with fewer, 0.33 would pass for 1/3.
 ROUNDED_DIGITS = 4
+# Ours: text of a model may be anything, and reading it must stay cheap.
+LONGEST_NUMBER = 200
+DEEPEST_WRAPPING = 4
 
 _SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 _UNSIGNED = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+"
@@ -45,8 +49,8 @@ def tidy(text: str) -> str:
             text = text[len(opening) : -len(closing)]
             break
     text = _NOISE.sub(" ", text)
-    while (unwrapped := _WRAPPED.sub(r" \1 ", text)) != text:
-        text = unwrapped
+    for _ in range(DEEPEST_WRAPPING):
+        text = _WRAPPED.sub(r" \1 ", text)
     text = (
         re.sub(r"\\[dt]frac", r"\\frac", text).replace("\u2212", "-").replace("\u00d7", "\\times")
     )
@@ -55,6 +59,13 @@ def tidy(text: str) -> str:
 
 def number(text: str) -> Number | None:
     """The number that an answer is, or None: also `1,000`, `1 million`, `3.2e5`, `50%`, `2/3`."""
+    return _number(text) if len(text) <= LONGEST_NUMBER else None
+
+
+@lru_cache(maxsize=2**16)  # traces repeat their numbers again and again
+def _number(text: str) -> Number | None:
+    if text.isascii() and text.removeprefix("-").isdigit():
+        return Number(Fraction(int(text)))
     packed = tidy(text).replace(" ", "")
     if fraction := _FRACTION.fullmatch(packed):
         sign, upper, lower, plain_upper, plain_lower = fraction.groups()

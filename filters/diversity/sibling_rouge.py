@@ -1,6 +1,7 @@
 """Is there an accepted answer to the same question in nearly the same words?"""
 
 from bisect import bisect_right
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -16,8 +17,7 @@ from schemas.verdict import Verdict
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Ours: rows kept as Python strings before they are packed into an Arrow table, which takes a
-# fifth of the memory.
+# Ours: rows whose texts are kept in memory before they go to a file.
 PACKED = 4096
 
 
@@ -39,7 +39,7 @@ class SiblingRouge(DiversityFilter):
 
     Not compared: answers to other questions (`minhash`). ROUGE-L is exact, not estimated.
 
-    Memory: about 250 bytes a row; texts of earlier runs stay in files that are mapped, not read.
+    Memory: about 300 bytes a row; texts lie in files that are mapped, not read.
     """
 
     name = "sibling_rouge"
@@ -114,7 +114,7 @@ class SiblingRouge(DiversityFilter):
     def _pack_recent(self) -> None:
         if self._recent:
             self._starts.append(self._size - len(self._recent))
-            self._packed.append(_table(self._recent))
+            self._packed.append(_spilled(_table(self._recent)))
             self._recent = []
 
     def _row(self, position: int) -> tuple[str, list[str]]:
@@ -153,3 +153,17 @@ def _table(rows: list[tuple[str, int, list[str]]]) -> "pa.Table":
             "responses": pa.array([sides for _, _, sides in rows], pa.list_(pa.large_string())),
         }
     )
+
+
+def _spilled(table: "pa.Table") -> "pa.Table":
+    """The same table, mapped from a nameless temporary file; in memory where the disk refuses."""
+    import pyarrow as pa
+
+    try:
+        with NamedTemporaryFile(prefix="synthmill-siblings-") as file:
+            with pa.ipc.new_file(file, table.schema) as writer:
+                writer.write_table(table)
+            file.flush()
+            return pa.ipc.open_file(pa.memory_map(file.name)).read_all()
+    except OSError:
+        return table

@@ -1,3 +1,4 @@
+import time
 from fractions import Fraction
 
 import pytest
@@ -78,6 +79,17 @@ def test_every_way_to_write_an_integer_is_equal(value: int) -> None:
 @given(st.fractions(max_denominator=10**6), st.fractions(max_denominator=10**6))
 def test_fractions_compare_exactly(left: Fraction, right: Fraction) -> None:
     assert equal_by_rule(str(left), str(right)) is (left == right)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["9" * 10_000, "\\text{" * 20_000 + "}" * 20_000, "\\frac{1}{2}" * 10_000, "1," * 50_000],
+)
+def test_absurd_answers_cost_little(text: str) -> None:
+    start = time.process_time()
+    assert number(text) is None
+    assert equal_by_rule("7", text) is not True
+    assert time.process_time() - start < 1
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

@@ -79,3 +79,16 @@ def test_pairs_are_alike_where_both_sides_are() -> None:
     assert told(judge, pair(LONG, "something else went amiss"))[0] == "pass"
     assert told(judge, pair(LONG, "a wrong way to do it"))[0] == "fail"
     assert told(judge, sft(LONG))[0] == "pass"  # another kind
+
+
+def test_many_siblings_and_questions_are_kept_apart() -> None:
+    judge = make("sibling_rouge")
+    for number in range(9000):  # more than are kept in memory
+        judge.add(f"row-{number}", sft(f"w{number} " * 5, question=f"Question {number % 4500}?"))
+    for number in (0, 4095, 4096, 8191, 8192, 8999):
+        same = sft(f"w{number} " * 5, question=f"Question {number % 4500}?")
+        assert f"row row-{number}," in (judge.judge(same).detail or "")
+        assert told(judge, sft(f"w{number} " * 5, question="Another?"))[0] == "pass"
+    assert judge.dump(4000, 8500).column("row_id").to_pylist() == [
+        f"row-{number}" for number in range(4000, 8500)
+    ]
