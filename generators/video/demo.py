@@ -40,7 +40,7 @@ def panorama(rng: np.random.Generator, width: int, height: int) -> Pixels:
     painted = np.clip(hills(4, 20, 200) + hills(24, 0, 90) - 30, 0, 255).astype(np.uint8)
     image = Image.fromarray(painted)
     canvas = ImageDraw.Draw(image)
-    for _ in range(int(width * height / 3000)):
+    for _ in range(int(width * height / 900)):
         x, y = rng.uniform(0, width), rng.uniform(0, height)
         points = [(x + a, y + b) for a, b in rng.normal(0, 12, (4, 2)).cumsum(axis=0)]
         colour = tuple(int(c) for c in rng.integers(0, 256, 3))
