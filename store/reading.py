@@ -93,23 +93,16 @@ def find_rows(files: Iterable[str], prefix: str) -> pa.Table:
     if not prefix or not prefix.isalnum():
         raise InputError(f"{prefix!r} is not the beginning of a row id")
     paths = list(files)
-    condition = f"starts_with(id, {literal(prefix)})"
-    with connect() as connection:
-        ids = [
-            found
-            for (found,) in connection.sql(
-                f"SELECT DISTINCT id FROM {scan_files(paths)} WHERE {condition} ORDER BY id LIMIT 6"
-                if paths
-                else "SELECT '' WHERE false"
-            ).fetchall()
-        ]
-        if not ids:
-            raise InputError(f"no row has an id that begins with {prefix!r}")
-        if len(ids) > 1:
-            shown = ", ".join(ids[:5]) + (" ..." if len(ids) > 5 else "")
-            raise InputError(f"several rows have an id that begins with {prefix!r}: {shown}")
-        names = ", ".join(map(quoted, ROW_SCHEMA.names))
-        rows = connection.sql(
-            f"SELECT {names} FROM {scan_files(paths)} WHERE {condition} ORDER BY status, created_at"
-        )
-        return rows.to_arrow_table().cast(ROW_SCHEMA)
+    if not paths:
+        raise InputError(f"no row has an id that begins with {prefix!r}")
+    found = f"{scan_files(paths)} WHERE starts_with(id, {literal(prefix)})"
+    few = run_query(f"SELECT DISTINCT id FROM {found} LIMIT 6", selection(["id"])).read_all()
+    ids = few.column("id").to_pylist()
+    if not ids:
+        raise InputError(f"no row has an id that begins with {prefix!r}")
+    if len(ids) > 1:
+        shown = ", ".join(sorted(ids)[:5]) + (" ..." if len(ids) > 5 else "")
+        raise InputError(f"several rows have an id that begins with {prefix!r}: {shown}")
+    names = ", ".join(map(quoted, ROW_SCHEMA.names))
+    query = f"SELECT {names} FROM {found} ORDER BY status, created_at"
+    return run_query(query, ROW_SCHEMA).read_all()
