@@ -16,12 +16,13 @@ from generators.videossr.settings import Counting, Grounding, VideossrSettings
 
 def chance(sub_type: SubType, settings: VideossrSettings) -> float:
     """The expected reward of a guess at a sub-type, smooth or strict as the settings say."""
+    strict = sub_type.task in settings.strict
     if sub_type.task == "grounding":
-        return grounding(settings.sampling.frames, settings.grounding.length, settings.strict)
+        return grounding(settings.sampling.frames, settings.grounding.length, strict)
     if sub_type.task == "counting":
         level = getattr(settings.counting, sub_type.variant)
-        return counting(level.frames, level.shapes, settings.strict)
-    return jigsaw(int(sub_type.variant), settings.strict)
+        return counting(level.frames, level.shapes, strict)
+    return jigsaw(int(sub_type.variant), strict)
 
 
 @cache

@@ -13,7 +13,7 @@ from generators.sources.videos import Video
 from generators.videossr import work
 from generators.videossr.chance import chance
 from generators.videossr.messages import media_of, messages
-from generators.videossr.mixes import TASKS, SubType
+from generators.videossr.mixes import TASKS, SubType, parse_sub_type
 from generators.videossr.records import Detail
 from generators.videossr.settings import VideossrSettings
 from generators.videossr.sheet import contact_sheet, describe
@@ -81,9 +81,10 @@ class Videossr(Generator):
         return {str(name): chance(name, self.settings) for name in self.settings.weights}
 
     def _job(self, clue: Clue, context: Context) -> work.Job:
-        names = sub_types(self.settings, context.rng("sub-types"))
-        if clue.wanted is not None:
-            names = [name for name in self.settings.weights if str(name) in clue.wanted]
+        if clue.wanted is None:
+            names = sub_types(self.settings, context.rng("sub-types"))
+        else:
+            names = [parse_sub_type(name) for name in clue.wanted]
         other = context.rng("other").choice(clue.others) if clue.others else None
         wanted = tuple((name, context.rng(str(name)).getrandbits(63)) for name in names)
         return work.Job(clue.video, other, wanted, self.settings)
@@ -100,14 +101,15 @@ class Videossr(Generator):
         detail = question.detail
         if detail is None or not question.files:
             return _rejected(video, str(question.sub_type), question.verdicts, question)
-        args: dict[str, float] = {"strict": True} if self.settings.strict else {}
+        task = question.sub_type.task
+        args: dict[str, float] = {"strict": True} if task in self.settings.strict else {}
         if self.settings.shift:
             args |= {"shift": round(detail.chance, 4)}
         return Candidate(
             kind="rlvr",
             messages=messages(question.text, question.files, detail.fps),
             answer=question.answer,
-            reward=f"videossr.{question.sub_type.task}@{self.version}",
+            reward=f"videossr.{task}@{Videossr.version}",
             reward_args=canonical_json(args),
             media=[media_of(file, stored[file.sha256], detail) for file in question.files],
             scores=[Score(name="chance", value=detail.chance)],

@@ -125,7 +125,9 @@ class VideossrSettings(Settings):
     grounding: Grounding = Grounding()
     counting: Counting = Counting()
     jigsaw: Jigsaw = Jigsaw()
-    strict: bool = Field(default=False, description="name the strict rewards instead of the smooth")
+    strict: list[Literal["grounding", "counting", "jigsaw"]] = Field(
+        default=[], description="tasks that are scored by the strict reward, not the smooth one"
+    )
     shift: bool = Field(
         default=False, description="shift rewards so that guessing scores 0 (reward_args)"
     )

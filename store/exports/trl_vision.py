@@ -1,0 +1,81 @@
+"""Export of video rows for TRL's GRPOTrainer: frames as `images`, one part of the prompt each.
+
+TRL reads pictures, not videos; clips must be made with frames as their form.
+"""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from schemas import base
+from schemas.messages import Message
+from schemas.row import Kind, Row
+from store.exports._videos import parts_of, videos_of
+from store.exports.base import Exporter
+from store.exports.verl import data_source, reward_args
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+
+class TrlVisionSettings(base.Settings):
+    """Settings of the export."""
+
+    media_root: str = Field(
+        default="", description="put before media paths, which start at the dataset's folder"
+    )
+
+
+class TrlVisionExporter(Exporter[TrlVisionSettings]):
+    """`rlvr` rows whose videos are frames. Not expressed, and so left out: all others.
+
+    The columns `data_source`, `ground_truth` and `extra_info` reach a reward function such as
+    VideoSSR's `trl_reward`.
+    """
+
+    name = "trl_vision"
+    kinds: "ClassVar[frozenset[Kind]]" = frozenset({"rlvr"})
+    Settings = TrlVisionSettings
+
+    def part(self, row: Row) -> str:
+        """All rows have one shape."""
+        return "grpo"
+
+    def features(self, part: str) -> "Features":
+        """The prompt, its pictures, and what reward functions are handed."""
+        from datasets import Features, Image, List, Value
+
+        text = Value("string")
+        return Features(
+            {
+                "prompt": List({"role": text, "content": List({"type": text, "text": text})}),
+                "images": List(Image()),
+                "data_source": text,
+                "ground_truth": text,
+                "extra_info": {"strict": Value("bool"), "shift": Value("float64")},
+            }
+        )
+
+    def convert(self, row: Row) -> dict[str, Any] | None:
+        """The record of a row, or None where it has no frames."""
+        videos = videos_of(row.messages, row.media, self.settings.media_root)
+        if not videos or not all(shown.frames for shown in videos):
+            return None
+        return {
+            "prompt": [{"role": m.role, "content": _content(m)} for m in row.messages],
+            "images": [{"path": path, "bytes": None} for shown in videos for path in shown.paths],
+            "data_source": data_source(row),
+            "ground_truth": row.answer,
+            "extra_info": reward_args(row),
+        }
+
+
+def _content(message: Message) -> list[dict[str, str | None]]:
+    """The parts of a message; every frame of a video is one image part."""
+    parts: list[dict[str, str | None]] = []
+    for part in parts_of(message):
+        if part["type"] == "video":
+            parts += [{"type": "image", "text": None} for _ in part["media"]]
+        else:
+            parts.append({"type": "text", "text": part["text"]})
+    return parts
