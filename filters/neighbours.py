@@ -122,7 +122,7 @@ class Neighbours:
 
     def _grow(self) -> None:
         # In place: the system moves pages, so that growing needs no second copy in memory.
-        rows = max(self.size, len(self._signatures) * 5 // 4)
+        rows = max(self.size, len(self._signatures) * 9 // 8)
         self._signatures.resize((rows, self._signatures.shape[1]), refcheck=False)
         self._next.resize(rows * self._bands, refcheck=False)
 

@@ -24,6 +24,8 @@ PHRASES = (
     r"(?:official|intended|model) solution\b",
     rf"\bgiven {_KIND}(?:answer|solution)s?\b{_OPTIONS}",
     rf"\bgiven (?:that )?the {_KIND}(?:answer|solution)\b{_OPTIONS}",
+    r"(?:answer|solution) (?:given|provided|supplied) "
+    r"(?:is|was|to us|here|in the (?:problem|prompt|question))\b",
     r"(?:answer|solution) (?:that |which )?(?:is|was|were|has been|we (?:are|were)|i (?:am|was)) "
     r"(?:already )?(?:given|provided|supplied|told|known)\b",
     r"\b(?:we|i)(?:['\u2019]?(?:re|m|ve)| are| am| were| was| have)?(?: been)?(?: already)? "
@@ -43,6 +45,9 @@ PHRASES = (
     r"as (?:given|stated|provided|shown) in the (?:\w+ )?(?:answer|solution)\b",
 )
 _LEAK = re.compile("|".join(f"(?:{phrase})" for phrase in PHRASES), re.I)
+# Every phrase holds one of these, so that long traces are read closely only around them.
+_NOUN = re.compile(r"answer|solution|result|value", re.I)
+REACH = 80  # characters: longer than any phrase is on either side of its noun
 _STATED = re.compile(
     rf"\b{_KIND}(?:answer|solution)(?: key)?(?: to (?:this|the) \w+)?\s*"
     r"(?:is|:|=|equals|should be|must be)\s*[:=]?\s*([^\n]*?)(?=[.;,]?\s*(?:\n|$)|[.;,]\s)",
@@ -100,9 +105,7 @@ class AnswerLeak(Verifier):
         """The words that betray it, with a little of what stands around them."""
         lower = trace.lower()
         places = [lower.find(phrase.lower()) for phrase in self.settings.extra]
-        found = _LEAK.search(trace)
-        if found:
-            places.append(found.start())
+        places.append(_first_leak(trace))
         places = [place for place in places if place >= 0]
         if not places:
             return None
@@ -111,6 +114,19 @@ class AnswerLeak(Verifier):
 
 
 ASKING = ("system", "developer", "user")
+
+
+def _first_leak(trace: str) -> int:
+    """Where the trace first speaks of a given answer, or -1."""
+    read = 0
+    for noun in _NOUN.finditer(trace):
+        if noun.end() > read:
+            end = noun.end() + 4 * REACH  # the nouns that follow closely are read along
+            found = _LEAK.search(trace, max(0, noun.start() - REACH), end)
+            if found:
+                return found.start()
+            read = end - REACH
+    return -1
 
 
 def _states(asked: str, answer: str) -> str | None:

@@ -49,6 +49,10 @@ def judge() -> AnswerLeak:
 )
 def test_talk_of_a_given_answer(judge: AnswerLeak, phrase: str) -> None:
     assert told(judge, sft(phrase + END, answer="7"))[0] == "fail"
+    for filler in ("We add and add. ", "What an answer this is, and what a result. "):
+        for times in (3, 10, 40):
+            long = "So 3 + 4 = 7. " + filler * times + phrase + ". " + filler
+            assert told(judge, sft(long + END, answer="7")) == SPEAKS
 
 
 @pytest.mark.parametrize(
