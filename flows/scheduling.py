@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 from pydantic import ValidationError
 
+from flows.api import require_api
 from flows.exit import hush_at_exit
 from flows.generate import generate
 from flows.options import Chosen
@@ -21,7 +23,7 @@ def serve(chosen: Chosen, home: Home, cron: str, timezone: str, same_seed: bool)
     Runs never overlap: one that is due while another works starts after it.
 
     Raises:
-        InputError: the recipe, the cron text or the time zone cannot be used.
+        InputError: recipe, cron text or time zone cannot be used, or the API does not answer.
     """
     hush_at_exit()
     recipe = changed_recipe(chosen.where, chosen.changes)
@@ -30,17 +32,25 @@ def serve(chosen: Chosen, home: Home, cron: str, timezone: str, same_seed: bool)
     except ValidationError as error:
         message = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise InputError(f"--cron {cron!r} in {timezone}: {message}") from error
+    require_api()
     file = Path(chosen.where)
-    generate.serve(
-        name=recipe.name,
-        schedule=Cron(cron, timezone=timezone),
-        parameters={
-            "recipe": str(file.absolute()) if file.is_file() else chosen.where,
-            "home": str(home.path),
-            "changes": chosen.changes,
-            "fresh_seed": not same_seed,
-        },
-        tags=["synthmill", recipe.output.dataset],
-        limit=1,
-        entrypoint_type=EntrypointType.MODULE_PATH,
-    )
+    try:
+        generate.serve(
+            name=recipe.name,
+            schedule=Cron(cron, timezone=timezone),
+            parameters={
+                "recipe": str(file.absolute()) if file.is_file() else chosen.where,
+                "home": str(home.path),
+                "changes": chosen.changes,
+                "fresh_seed": not same_seed,
+            },
+            tags=["synthmill", recipe.output.dataset],
+            limit=1,
+            pause_on_shutdown=False,
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+    finally:
+        # Prefect's own pause is cut short when SIGTERM comes while a run is at work.
+        with get_client(sync_client=True) as client:
+            deployment = client.read_deployment_by_name(f"{generate.name}/{recipe.name}")
+            client.pause_deployment(deployment.id)

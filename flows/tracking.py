@@ -1,10 +1,10 @@
 """A run of the command line as a flow run of the Prefect API that is configured."""
 
+from flows.api import require_api
 from flows.generate import RunStopped, generate, watcher
 from flows.options import Chosen
 from flows.reports import read_report
 from flows.watching import Watcher
-from schemas.errors import InputError
 from schemas.report import RunReport
 from store.home import Home
 
@@ -17,22 +17,15 @@ async def tracked_run(chosen: Chosen, home: Home, run_id: str, watch: Watcher) -
     Raises:
         InputError: the API does not answer, or what the engine raises.
     """
+    require_api()
     watcher.set(watch)
-    try:
-        state = await generate.with_options(retries=0)(
-            recipe=chosen.where,
-            home=str(home.path),
-            changes=chosen.changes,
-            run_id=run_id,
-            return_state=True,
-        )
-    except RuntimeError as error:
-        if not str(error).startswith("Failed to reach API"):
-            raise
-        raise InputError(
-            f"{error}: start it (`prefect server start`), or unset PREFECT_API_URL to run "
-            "without Prefect"
-        ) from error
+    state = await generate.with_options(retries=0)(
+        recipe=chosen.where,
+        home=str(home.path),
+        changes=chosen.changes,
+        run_id=run_id,
+        return_state=True,
+    )
     if state.is_failed() or state.is_crashed():
         failure = await state.aresult(raise_on_failure=False)
         if not isinstance(failure, RunStopped):

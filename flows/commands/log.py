@@ -8,7 +8,7 @@ from flows.options import home_option
 
 if TYPE_CHECKING:
     from store.home import Home
-    from store.metadata import Version
+    from store.metadata import CommitMetadata, Version
 
 
 @click.command()
@@ -18,36 +18,46 @@ if TYPE_CHECKING:
 def log(dataset: str, most: int, home: "Home") -> None:
     """Show the versions of a dataset, newest first.
 
-    When each was made, what was done, by which run or to which source, and its tags.
+    When each was made, what it changed, and by which run with which generator, models and recipe,
+    or which source was deleted.
 
     \b
     Examples:
       synthmill log cotevol-demo
       synthmill log cotevol-demo -n 100
     """
-    from flows.console import output, plain_table
     from store.dataset import Dataset
     from store.tags import read_tags
 
     opened = Dataset.open(home, dataset)
     tags: dict[int, list[str]] = {}
-    for tag, version in read_tags(opened.folder).items():
-        tags.setdefault(version, []).append(tag)
-    newest_first = opened.history()[::-1][:most]
-    headings = ("version", "committed (UTC)", "operation", "rows", "run or source", "tags")
-    rows = [
-        (*_cells(version), ", ".join(tags.get(version.version, []))) for version in newest_first
-    ]
-    output().print(plain_table(headings, rows))
+    for tag, number in read_tags(opened.folder).items():
+        tags.setdefault(number, []).append(tag)
+    for version in opened.history()[::-1][:most]:
+        click.echo(_headline(version, tags.get(version.version, [])))
+        if version.commit:
+            click.echo(f"  {_origin(version.commit)}")
 
 
-def _cells(version: "Version") -> tuple[object, ...]:
+def _headline(version: "Version", tags: list[str]) -> str:
     gone = {status: -count for status, count in version.rows_removed.items()}
     changes = [*version.rows_added.items(), *gone.items()]
-    return (
-        version.version,
-        f"{version.committed_at:%Y-%m-%d %H:%M:%S}",
-        version.operation,
-        ", ".join(f"{count:+,} {status}" for status, count in changes),
-        version.commit.run_id if version.commit else version.pattern or "",
+    parts = [
+        f"version {version.version}, {version.committed_at:%Y-%m-%d %H:%M:%S} UTC: "
+        f"{version.operation} {version.pattern or ''}".rstrip(),
+        *(f"{count:+,} {status}" for status, count in changes),
+        *(f"tag {tag}" for tag in tags),
+    ]
+    return ", ".join(parts)
+
+
+def _origin(commit: "CommitMetadata") -> str:
+    models = ", ".join(f"{role} {model}" for role, model in commit.models.items())
+    parts = (
+        f"run {commit.run_id} batch {commit.batch}",
+        commit.generator,
+        models,
+        f"recipe {commit.recipe_hash}",
+        f"synthmill {commit.code_version}",
     )
+    return "; ".join(part for part in parts if part)

@@ -1,5 +1,6 @@
 """Help is instant, complete and teaches."""
 
+import re
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli import MODULES, main
+from tests.flows.conftest import ROOT
 
 HEAVY = (
     "deltalake", "duckdb", "numpy", "onnxruntime", "prefect", "pyarrow", "pydantic", "rich",
@@ -50,3 +52,12 @@ def test_misspelt_command_is_told_the_nearest() -> None:
 
 def test_version() -> None:
     assert CliRunner().invoke(main, ["--version"]).output.startswith("synthmill ")
+
+
+def test_docs_and_command_line_speak_of_the_same_commands() -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text("utf-8")
+    assert not [n for n in MODULES if f"`{n}`" not in page and f"`synthmill {n}" not in page]
+    texts = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("pipelines/recipes/*")]
+    for path in texts:
+        named = re.findall(r"(?:^|`|\.venv/bin/)synthmill ([a-z-]+)", path.read_text("utf-8"), re.M)
+        assert set(named) <= set(MODULES), path

@@ -140,7 +140,7 @@ def test_a_run_is_a_flow_run_with_artifacts(
 def test_what_the_user_must_mend_is_one_line(tracked: dict[str, str], recipe: Path) -> None:
     for change, said in (
         ({}, "nowhere.jsonl"),
-        ({"PREFECT_API_URL": "http://127.0.0.1:9/api"}, "Failed to reach API"),
+        ({"PREFECT_API_URL": "http://127.0.0.1:9/api"}, "http://127.0.0.1:9/api/ does not answer"),
     ):
         done = process(
             "run", str(recipe), "--source", "/nowhere.jsonl", environment={**tracked, **change}
@@ -226,6 +226,11 @@ def test_what_cannot_be_scheduled(environment: dict[str, str], api: Api, recipe:
         (tracked, ["--cron", "every day"], "--cron 'every day' in UTC"),
         (tracked, ["--cron", "* * * * *", "--timezone", "Moon"], "in Moon"),
         (tracked, ["--cron", "* * * * *", "--target", "0"], "'target'"),
+        (
+            {**tracked, "PREFECT_API_URL": "http://127.0.0.1:9/api"},
+            ["--cron", "* * * * *"],
+            "does not answer",
+        ),
     ):
         done = process("schedule", str(recipe), *arguments, environment=change)
         assert done.returncode == 2, done.stderr
