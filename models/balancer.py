@@ -62,6 +62,11 @@ class Balancer:
         if deadline is not None and monotonic() >= deadline:
             raise Unavailable(self._hopeless())
 
+    def bury(self, endpoint: Endpoint, epitaph: str) -> None:
+        """Give an endpoint up for good; with the last one, all who wait are sent away."""
+        endpoint.epitaph = epitaph
+        self._serve()
+
     def close(self) -> None:
         """Stop the clock."""
         if self._timer:
@@ -128,8 +133,10 @@ class Balancer:
 
     def _deadline(self) -> float | None:
         """When patience ends; None while any endpoint answers."""
-        latest = 0.0
+        latest = -self._patience
         for endpoint in self.endpoints:
+            if endpoint.epitaph:
+                continue
             if endpoint.failing_since is None:
                 return None
             latest = max(latest, endpoint.failing_since)
@@ -143,5 +150,7 @@ class Balancer:
 
     def _hopeless(self) -> str:
         now = monotonic()
-        lines = [endpoint.describe(now) for endpoint in self.endpoints]
-        return f"no model server answered within {self._patience:g} s: {', '.join(lines)}"
+        lines = ", ".join(endpoint.describe(now) for endpoint in self.endpoints)
+        if all(endpoint.epitaph for endpoint in self.endpoints):
+            return lines
+        return f"no model server answered within {self._patience:g} s: {lines}"

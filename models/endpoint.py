@@ -28,6 +28,7 @@ class Endpoint:
     busy: int = 0
     failing_since: float | None = None
     trouble: str = ""
+    epitaph: str | None = None
     resumes_at: float = 0.0
     broken: bool = False
     _probing: bool = False
@@ -44,7 +45,7 @@ class Endpoint:
 
     def ready(self, now: float) -> bool:
         """Whether a call may start."""
-        if now < self.resumes_at:
+        if now < self.resumes_at or self.epitaph:
             return False
         return not self._probing if self.broken else self.busy < int(self.limit)
 
@@ -117,6 +118,8 @@ class Endpoint:
 
     def status(self, now: float) -> str | None:
         """What holds up calls, and when it is tried again; None when nothing does."""
+        if self.epitaph:
+            return self.epitaph.splitlines()[0]
         if self.failing_since is None or not (self.broken or now < self.resumes_at):
             return None
         wait = f"next try in {self.resumes_at - now:.0f} s" if now < self.resumes_at else "trying"
@@ -124,6 +127,8 @@ class Endpoint:
 
     def describe(self, now: float) -> str:
         """What is wrong, since when and why."""
+        if self.epitaph:
+            return self.epitaph
         since = now if self.failing_since is None else self.failing_since
         state = "dead" if self.broken else "failing"
         return f"{self.url} {state} for {now - since:.0f} s ({self.trouble})"

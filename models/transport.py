@@ -1,6 +1,7 @@
 """One HTTP exchange with a server that may be slow, broken or hostile."""
 
 import asyncio
+import json
 import math
 import time
 from collections.abc import Mapping
@@ -137,9 +138,17 @@ class Transport:
         """What a server says, safe to show: one bounded line without the key."""
         if self._secret:
             body = body.replace(self._secret.encode(), b"[key]")
-        text = body[: 8 * ERROR_CHARS].decode("utf-8", "replace")
+        text = _message(body) or body[: 8 * ERROR_CHARS].decode("utf-8", "replace")
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return text[:ERROR_CHARS] or "nothing"
+
+
+def _message(body: bytes) -> str | None:
+    """The message in an error of OpenAI's form."""
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return None
 
 
 def retry_after(value: str | None) -> float | None:
