@@ -21,12 +21,12 @@ from generators.retrieval.base import Hit, Retriever, best
 from schemas.base import Settings
 from schemas.identity import canonical_json, sha256_text
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 # Robertson and Zaragoza, "The Probabilistic Relevance Framework" (2009), section 3.6: k1 between
 # 1.2 and 2, b between 0.5 and 0.8; the values are Lucene's, whose variant of the formula this is.
 K1 = 1.2
 B = 0.75
-_WORD = re.compile(r"\w+(?:[.'’-]\w+)*")
+_WORD = re.compile(r"\d+(?:[.,]\d+)*|\w+")
 _STOP = frozenset(STOPWORDS_EN)
 
 

@@ -33,7 +33,7 @@ def asked(prompt: SynthesizeQuestion, rng: Random) -> SynthesizedQuestion:
     best = max(_appeal(chain, misled) for chain in chains)
     chosen = rng.choice([chain for chain in chains if _appeal(chain, misled) == best])
     hops = tuple(Hop(fact.relation, fact.qualifier) for fact in chosen)
-    question = Chain(chosen[0].subject, hops).question
+    question = Chain(_start(chosen), hops).question
     return SynthesizedQuestion(
         question=question if prompt.failure else _slipped(question, chosen, rng),
         answer=chosen[-1].object,
@@ -71,16 +71,30 @@ def _chains(facts: Sequence[Fact], least: int) -> Iterator[tuple[Fact, ...]]:
             ]
 
 
+def _start(chain: Sequence[Fact]) -> str:
+    """The entity to start from; code by its own name alone, lest its module is given away."""
+    first = chain[0]
+    coded = BY_NOUN[first.relation].value in ("code", "module")
+    return _last(first.subject) if coded else first.subject
+
+
 def _serves(fact: Fact) -> bool:
-    """Whether a chain may start with a fact: its subject is a name, not a phrase."""
-    return not fact.subject.startswith("the ")
+    """Whether a chain may start with a fact: its subject is a name of one thing, not a phrase."""
+    coded = BY_NOUN[fact.relation].value in ("code", "module")
+    return not fact.subject.startswith("the ") and (not coded or _one_thing(_last(fact.subject)))
 
 
 def _telling(fact: Fact) -> bool:
     """Whether an object names one thing: `Error` alone could be any module's."""
-    if BY_NOUN[fact.relation].value != "code":
-        return True
-    return "." in fact.object or sum(character.isupper() for character in fact.object) > 1
+    return BY_NOUN[fact.relation].value != "code" or _one_thing(fact.object)
+
+
+def _one_thing(name: str) -> bool:
+    return "." in name or sum(character.isupper() for character in name) > 1
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def _appeal(chain: tuple[Fact, ...], misled: set[str]) -> tuple[bool, int, bool]:

@@ -91,7 +91,10 @@ def _distractions(
 
 
 def _fits(kind: Kind, fact: Fact, facts: Sequence[Fact]) -> bool:
-    """A count alone has parts to tell, and a shortcut needs a step to leave out."""
+    """A count alone has parts to tell, a shortcut needs a step to leave out, and what its
+    subject's own name gives away cannot be told wrong."""
+    if fact.object in fact.subject:
+        return False
     if kind == "fragmented_puzzle":
         return BY_NOUN[fact.relation].value in COUNTED
     if kind == "false_shortcut":

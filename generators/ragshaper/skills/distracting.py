@@ -115,9 +115,7 @@ def _document(title: str, opening: str, fact: Fact, wrong: str, marker: str) -> 
 
 def said(fact: Fact, value: str) -> str:
     """A fact's relation in a plain sentence, with another object."""
-    sentence = BY_NOUN[fact.relation].sentences[0]
-    text = sentence.format(s=fact.subject, o=value, q=fact.qualifier)
-    return (text if fact.subject in text else f"{fact.subject}: {text}") + "."
+    return BY_NOUN[fact.relation].says(fact.subject, value, fact.qualifier)
 
 
 def _before(fact: Fact, facts: Sequence[Fact]) -> Fact | None:

@@ -11,8 +11,10 @@ from generators.ragshaper.skills.lexicon import (
     CAVEATS,
     CODE,
     EDITION,
+    MODULE,
     NAME,
     RELATIONS,
+    SOURCE_FILE,
     VALUES,
     Relation,
 )
@@ -28,13 +30,13 @@ _HEADING = re.compile(
 _PRONOUNS = frozenset(("It", "This"))
 # One of several named is not the object; nor is what only begins a longer name.
 _ENDS = r"(?!,? (?:and|or) |, [A-Z]| module|[\w’'-])"
-_CODE_KINDS = ("code", "version", "path")
+_CODE_KINDS = ("code", "module", "path")
 
 
 _NOUN = "|".join(sorted((re.escape(noun) for noun in BY_NOUN), key=len, reverse=True))
 _DIRECT = re.compile(
     rf"\b[Tt]he (?:(?P<q>{EDITION}) )?(?P<noun>{_NOUN}) of "
-    rf"(?P<whole>the (?:.+? )?(?:{_NOUN}) of .+?) (?:is|was) "
+    rf"(?P<whole>(?:the (?:.+? )?(?:{_NOUN}) of )?(?:{NAME}|{CODE})) (?:is|was) "
 )
 
 
@@ -71,23 +73,36 @@ def _read(page: Quotable, number: int) -> tuple[Fact, ...]:
 
 
 def _facts(page: Quotable, number: int) -> Iterator[Fact]:
-    heading, of_page = "", _caveat(page.title)
+    heading, of_page, module_page = "", _caveat(page.title), _subject_of(page.title)
     for paragraph in _PARAGRAPH.finditer(page.text):
         text = paragraph.group()
         found = _HEADING.match(" ".join(text.split()))
         if found:
             heading = next(filter(None, found.groups()))
+            module, _, name = heading.rpartition(".")
+            if name[:1].isupper() and module and module == module.lower():
+                start = paragraph.start() + len(text) - len(text.lstrip())
+                quote = text.strip()
+                yield Fact(
+                    heading, MODULE, module, None, None, quote, number, start, start + len(quote)
+                )
             continue
         caveat = of_page or _caveat(text)
         for sentence in _SENTENCE.finditer(text):
             place = paragraph.start() + sentence.start()
-            for fact in _stated(sentence.group(), heading):
+            for fact in _stated(sentence.group(), heading, module_page):
                 yield fact._replace(
                     caveat=caveat, passage=number, start=place, end=place + len(fact.quote)
                 )
 
 
-def _stated(sentence: str, heading: str) -> Iterator[Fact]:
+def _subject_of(title: str) -> str:
+    """What a manual's page is of: `json — JSON encoder and decoder` is of json."""
+    name, dash, _ = title.partition(" — ")
+    return name if dash and " " not in name else ""
+
+
+def _stated(sentence: str, heading: str, module_page: str) -> Iterator[Fact]:
     """What one sentence states; its place and caveat are the caller's to fill in."""
     words = sentence.replace("\n", " ").rstrip(".!? ")
     for relation in RELATIONS:
@@ -95,8 +110,9 @@ def _stated(sentence: str, heading: str) -> Iterator[Fact]:
         if match is None:
             continue
         given = match.groupdict()
-        subject = given.get("s") or heading
-        subject = heading if subject in _PRONOUNS else subject
+        implied = module_page if relation.noun == SOURCE_FILE else heading
+        subject = given.get("s") or implied
+        subject = implied if subject in _PRONOUNS else subject
         if subject and subject != given["o"]:
             yield _fact(subject, relation.noun, given["o"], given.get("q"), sentence)
     for whole, noun, value, qualifier in _direct(words):

@@ -21,7 +21,7 @@ VALUES = {
     "count": NUMBER,
     "km": rf"(?:{NUMBER}) km",
     "g": rf"(?:{NUMBER}) g",
-    "version": r"\d+(?:\.\d+)+",
+    "module": r"[a-z_]\w*(?:\.[a-z_]\w*)*",
     "path": r"[\w/]+(?:\.\w+)+",
 }
 
@@ -37,11 +37,23 @@ class Relation(NamedTuple):
     sentences: tuple[str, ...]
     asks: str = "What is"
 
+    def says(self, subject: str, value: str, qualifier: str | None = None) -> str:
+        """A sentence that states the relation."""
+        plain = f"The {self.noun} of {{s}} is {{o}}"
+        sentence = next((s for s in self.sentences if "{s}" in s), plain)
+        return sentence.format(s=subject, o=value, q=qualifier) + "."
+
+    def inquiry(self, subject: str) -> str:
+        """A query in the words in which a document would state it."""
+        return self.says(subject, "", "").strip(" ,.") if self.sentences else f"class {subject}"
+
     @property
     def leads_on(self) -> bool:
         """Whether the object is something of which more can be asked."""
-        return self.value in ("entity", "code")
+        return self.value in ("entity", "code", "module")
 
+
+MODULE, SOURCE_FILE = "module", "source file"
 
 RELATIONS = (
     Relation("length", "km", ("{s} is {o} long", "{s} runs for {o}")),
@@ -94,8 +106,8 @@ RELATIONS = (
     ),
     Relation("alias target", "code", ("{s} is an alias of {o}", "Alias of {o}", "An alias of {o}")),
     Relation("errno symbol", "code", ("Corresponds to errno {o}",)),
-    Relation("first version", "version", ("New in version {o}",)),
-    Relation("source file", "path", ("Source code: {o}",)),
+    Relation(MODULE, "module", ()),  # said by the heading: "class http.client.HTTPMessage"
+    Relation(SOURCE_FILE, "path", ("Source code: {o}",)),  # of the module that the page is of
 )
 BY_NOUN = {relation.noun: relation for relation in RELATIONS}
 

@@ -17,11 +17,11 @@ from generators.ragshaper.skills.chains import (
     sound,
 )
 from generators.ragshaper.skills.facts import Fact, read_facts
+from generators.ragshaper.skills.lexicon import BY_NOUN
 from generators.ragshaper.tools import SEARCH, split_documents
 from schemas.messages import Message
 
 CARELESS = 0.3  # how often a turn takes the first statement that fits
-PATIENCE = 2  # queries for one hop before it gives up
 
 
 def next_turn(prompt: NavigatorTurn, rng: Random) -> str:
@@ -74,13 +74,13 @@ def _learned(fact: Fact) -> str:
 
 
 def _query(relation: str, edition: str | None, entity: str, asked: Counter[str]) -> str | None:
-    """A query for a hop that was not tried yet, or None once patience is out."""
+    """A query for a hop that was not tried yet, or None when all ways were."""
     ways = [
         f"{relation} of {entity}" + (f" in {edition}" if edition else ""),
-        f"{entity} {relation} {edition or ''}".strip() + ", official record",
-        f"Which {relation} does {entity} have?",
+        " ".join(filter(None, (BY_NOUN[relation].inquiry(entity), edition))),
+        entity,
     ]
-    return next((way for way in ways[: PATIENCE + 1] if not asked[way]), None)
+    return next((way for way in ways if not asked[way]), None)
 
 
 def _pages(conversation: Sequence[Message]) -> list[Quotable]:

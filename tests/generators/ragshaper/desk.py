@@ -1,0 +1,77 @@
+"""A desk to work at in tests: a context without an engine, and a small generated world."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from generators.documents.chunking import Chunking
+from generators.documents.corpus import open_corpus
+from generators.documents.world import World, draw
+from generators.ragshaper.library import Library
+from generators.retrieval.bm25 import Bm25Retriever
+from generators.retrieval.calibration import CalibrationSettings, calibrate
+from generators.sources.world import WorldSettings, WorldSource
+from models.prompt import MalformedAnswer, Prompt, Reply
+from models.wire import Completion
+from schemas.identity import keyed_seed
+
+
+class Desk:
+    """A `generators.base.Context` that answers by the prompts' own rules, or as told.
+
+    `answers` maps a prompt's name to a function of the prompt; what it returns is the text.
+    """
+
+    def __init__(self, seed: int = 0, answers: dict[str, Any] | None = None) -> None:
+        self.seed = seed
+        self.answers = answers or {}
+        self.asked: list[tuple[str, str]] = []
+        self.prompts: list[Prompt[Any]] = []
+
+    @property
+    def scratch(self) -> Path:
+        return Path(tempfile.gettempdir())
+
+    def rng(self, purpose: str) -> Random:
+        return Random(keyed_seed(self.seed, purpose))
+
+    async def ask(self, prompt: Prompt[Any], *, purpose: str, n: int = 1, **_: Any) -> list[Reply]:
+        await asyncio.sleep(0)
+        name = prompt.prompt_name()
+        self.asked.append((name, purpose))
+        self.prompts.append(prompt)
+        assert prompt.messages()  # the template renders
+        replies = []
+        for index in range(n):
+            given = self.answers.get(name)
+            rng = Random(keyed_seed(self.seed, purpose, index))
+            text = given(prompt) if given else prompt.embedded(rng)
+            completion = text if isinstance(text, Completion) else Completion(text=text)
+            try:
+                value, malformed = prompt.parse(completion), None
+            except MalformedAnswer as error:
+                value, malformed = None, str(error)
+            replies.append(
+                Reply(value=value, malformed=malformed, completion=completion, model="rules")
+            )
+        return replies
+
+    async def write_media(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError
+
+    async def in_worker(self, call: Any, *args: Any, **kwargs: Any) -> Any:
+        return call(*args, **kwargs)
+
+
+async def library_of(source: Any, cache: Path) -> Library:
+    """A library over a source's documents."""
+    corpus = open_corpus(source, Chunking(), cache)
+    retriever = Bm25Retriever(corpus)
+    return Library(corpus, retriever, await calibrate(corpus, retriever, CalibrationSettings()))
+
+
+def world_source(seed: int = 7, size: float = 1.0) -> tuple[WorldSource, World]:
+    """A generated world as a source, and its truth."""
+    return WorldSource(WorldSettings(seed=seed, size=size)), draw(seed, size)
