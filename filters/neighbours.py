@@ -2,7 +2,7 @@
 
 Bands of each signature are filed in one chained hash table of 32-bit numbers. Neither keys nor
 lists of rows are kept: what a chain brings up is compared by its whole signature anyway. A row
-with 128 permutations and 32 bands takes 512 bytes of signature and 192 to 320 bytes of table;
+with 128 permutations and 32 bands takes 512 bytes of signature and 192 to 384 bytes of table;
 rensa's own LSH takes 2,700 and cannot be saved.
 """
 
