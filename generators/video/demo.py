@@ -157,13 +157,14 @@ def encode(
     codec: str = "libx264",
     options: dict[str, str] | None = None,
     times: Iterable[int] | None = None,
+    pix_fmt: str = "yuv420p",
 ) -> None:
     """Write frames to a file; `times` are time stamps in milliseconds for a variable rate."""
     import av
 
     with av.open(str(path), "w") as container:
         stream = cast("VideoStream", container.add_stream(codec, rate=fps, options=options or {}))
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = pix_fmt
         stamps = iter(times) if times is not None else None
         if stamps is not None:
             stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)

@@ -43,7 +43,7 @@ class NearDuplicateVideo(DiversityFilter):
     The distance of two videos is the mean, over the frames of the one, of the differing bits to
     the most similar frame of the other; the smaller of both directions, so a trimmed copy is found
     too. Rows of one and the same file do not count as duplicates: their questions differ. Not
-    found: mirrored or cropped copies. Thresholds are ours. Memory: about 200 bytes a video.
+    found: mirrored or cropped copies. Thresholds are ours. Memory: about 400 bytes a video.
     """
 
     name: ClassVar[str] = "near_duplicate_video"

@@ -7,10 +7,12 @@ from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
+from filters.pool import WorkerError
 from generators.base import Context, Generator, Task
 from generators.sources.base import BadInput, Source
 from generators.sources.videos import Video
-from generators.videossr import work
+from generators.video.container import Unusable
+from generators.videossr import checks, work
 from generators.videossr.chance import chance
 from generators.videossr.messages import media_of, messages
 from generators.videossr.mixes import TASKS, SubType, parse_sub_type
@@ -26,6 +28,7 @@ from schemas.row import Candidate, Row, Score
 from schemas.verdict import Verdict
 
 EARLIER = 16  # ours: videos remembered to swap with
+NOTHING = "{}"
 MIME = {"jpeg": "image/jpeg", "png": "image/png"}
 
 
@@ -66,7 +69,10 @@ class Videossr(Generator):
         """The candidates of a video: its questions, or one that says why there are none."""
         clue: Clue = task.item
         job = self._job(clue, context)
-        made = await context.in_worker(work.make, job)
+        try:
+            made = await context.in_worker(work.make, job)
+        except WorkerError as error:  # killed at its limit, or crashed by the video
+            made = work.Made(verdicts=(checks.unusable(Unusable(str(error), clue.video.path)),))
         if not made.questions:
             yield _rejected(clue.video, "video", made.verdicts)
         stored: dict[str, Media] = {}
@@ -120,8 +126,9 @@ class Videossr(Generator):
 
     def describe(self, row: Row) -> str | None:
         """The question's particulars, one a line."""
-        detail = Detail.model_validate_json(row.detail)
-        return describe(detail, row.answer) if detail.sample else None
+        if row.detail == NOTHING:  # a video without questions
+            return None
+        return describe(Detail.model_validate_json(row.detail), row.answer)
 
     def picture(self, row: Row, media: Path) -> bytes | None:
         """The row's contact sheet."""
@@ -158,5 +165,5 @@ def _rejected(
         answer=answer,
         verdicts=list(verdicts),
         sources=[video.origin],
-        detail=detail.model_dump_json() if detail else "{}",
+        detail=detail.model_dump_json() if detail else NOTHING,
     )

@@ -108,7 +108,7 @@ class Detail(Record):
     repeated: float = 0.0
     hashes: list[str] = []
     chance: float
-    sample: TaskRecord | None
+    sample: TaskRecord
 
 
 @dataclass(frozen=True, slots=True)

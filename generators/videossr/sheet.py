@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 from generators.video.reading import frames_at
 from generators.videossr.counting import reach
 from generators.videossr.jigsaw import LABELS
-from generators.videossr.records import CountingRecord, Detail, GroundingRecord, JigsawRecord
+from generators.videossr.records import (
+    CountingRecord,
+    Detail,
+    GroundingRecord,
+    JigsawRecord,
+    Shape,
+)
 from schemas.row import Row
 
 if TYPE_CHECKING:
@@ -24,13 +30,17 @@ COLUMNS = 12
 PAPER, INK, MARK = (255, 255, 255), (30, 30, 30), (220, 40, 40)
 
 
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A frame with its caption; marked ones get a frame of their own colour."""
+    """A frame with its caption; marked ones get a border; `boxes` are in its pixels."""
 
     image: "Image"
     caption: str
     marked: bool = False
+    boxes: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +103,19 @@ def _grounding(sample: GroundingRecord, frames: list["Image"], detail: Detail) -
 
 
 def _counting(sample: CountingRecord, frames: list["Image"], detail: Detail) -> list[Strip]:
-    from PIL import ImageDraw
-
     tiles = []
     for place, frame in enumerate(frames):
         shapes = [shape for shape in sample.shapes if shape.frame == place]
-        canvas = ImageDraw.Draw(frame)
-        for shape in shapes:
-            radius = reach(shape) + 4
-            box = (shape.x - radius, shape.y - radius, shape.x + radius, shape.y + radius)
-            canvas.rectangle(box, outline=MARK, width=2)
         if shapes:
             kinds = f"{len(shapes)} {shapes[0].kind}{'s' if len(shapes) > 1 else ''}"
-            tiles.append(Tile(frame, f"{place * detail.step_ms / 1000:.1f} s: {kinds}"))
+            caption = f"{place * detail.step_ms / 1000:.1f} s: {kinds}"
+            tiles.append(Tile(frame, caption, boxes=tuple(map(_box, shapes))))
     return [Strip(f"the {len(tiles)} of {len(frames)} frames with shapes", tiles)]
+
+
+def _box(shape: Shape) -> Box:
+    radius = reach(shape) + 2
+    return shape.x - radius, shape.y - radius, shape.x + radius, shape.y + radius
 
 
 def _jigsaw(sample: JigsawRecord, clips: list[list["Image"]]) -> list[Strip]:
@@ -162,6 +171,10 @@ def _paste_row(
         if tile.marked:
             box = (left - 3, top - 3, left + TILE + 2, top + height + 2)
             canvas.rectangle(box, outline=MARK, width=4)
+        scale = TILE / tile.image.width
+        for x0, y0, x1, y1 in tile.boxes:
+            corners = (left + x0 * scale, top + y0 * scale, left + x1 * scale, top + y1 * scale)
+            canvas.rectangle(corners, outline=MARK, width=1)
         colour = MARK if tile.marked else INK
         canvas.text((left, top + height + 2), tile.caption, fill=colour, font_size=12)
 

@@ -5,6 +5,7 @@ from random import Random
 
 from generators.sources.videos import Video
 from generators.video.container import Unusable
+from generators.video.deadline import killed_after
 from generators.video.survey import cuts, perceptual_hash, repeated_share
 from generators.videossr import checks, counting, grounding, jigsaw
 from generators.videossr.chance import chance
@@ -17,7 +18,9 @@ from generators.videossr.settings import VideossrSettings
 from generators.videossr.timeline import timeline
 from schemas.verdict import Verdict
 
-HASHES = 8  # ours: perceptual hashes spread over a video
+HASHES = 24  # ours: perceptual hashes spread over a video
+GRACE = 2  # ours: how many time limits a worker gets before it is killed
+APART = 6  # ours: a frame that comes again so many frames later is a repeat, not a slow movement
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,9 @@ def make(job: Job) -> Made:
     verdicts = checks.of_header(job.video.info, job.settings)
     if _all_pass(verdicts):
         try:
-            return _questions(job, verdicts)
+            # Decoding stops itself at its limit; this is for a decoder that never returns.
+            with killed_after(GRACE * job.settings.work_seconds):
+                return _questions(job, verdicts)
         except Unusable as error:
             verdicts = [*verdicts, checks.unusable(error)]
     return Made(verdicts=tuple(verdicts))
@@ -141,7 +146,7 @@ def _question(
 
 
 def _detail(job: Job, sub_type: SubType, sample: Sample, footage: Footage) -> Detail:
-    sampling = job.settings.sampling
+    every = max(1, job.settings.sampling.frames // HASHES)
     return Detail(
         sub_type=str(sub_type),
         video=job.video.sha256,
@@ -154,8 +159,8 @@ def _detail(job: Job, sub_type: SubType, sample: Sample, footage: Footage) -> De
         fps=1000 / sample.step_ms,
         times=list(sample.seen.times),
         cuts=cuts(footage.difference),
-        repeated=repeated_share(footage.difference, max(1, sampling.frames // HASHES)),
-        hashes=[perceptual_hash(small) for small in footage.small[:: sampling.frames // HASHES]],
+        repeated=repeated_share(footage.difference, APART),
+        hashes=[perceptual_hash(small) for small in footage.small[::every]],
         chance=chance(sub_type, job.settings),
         sample=sample.record,
     )

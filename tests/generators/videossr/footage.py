@@ -109,13 +109,16 @@ def hostile(folder: Path, good: Path) -> dict[str, Path]:
         "truncated": data[: len(data) // 2],
         "noise": np.random.default_rng(1).bytes(50_000),
         "overwritten": _overwritten(data),
-        "huge": _with_size(data, 60000, 60000),
         "playlist": b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
         "concat": b"ffconcat version 1.0\nfile /etc/passwd\n",
     }
     paths = {name: folder / f"{name}.mp4" for name in files}
     for name, content in files.items():
         paths[name].write_bytes(content)
+    # QuickTime animation takes its size from the header, where H.264 has its own.
+    simple = clip_of(folder / "simple.mov", moving(24), codec="qtrle", pix_fmt="rgb24")
+    paths["huge"] = folder / "huge.mov"
+    paths["huge"].write_bytes(_with_size(simple.read_bytes(), 60000, 60000))
     paths["audio"] = _audio(folder / "audio.mp4")
     paths["short"] = clip_of(folder / "short.mp4", moving(3))
     paths["keyless"] = _without_key_frames(good, folder / "keyless.mkv")
@@ -136,12 +139,8 @@ def _overwritten(data: bytes) -> bytes:
 
 def _with_size(data: bytes, width: int, height: int) -> bytes:
     """The same file with another size in its sample entry (a `visual sample entry` box)."""
-    for kind in (b"avc1", b"mp4v", b"vp09", b"av01"):
-        at = data.find(kind, data.index(b"stsd"))
-        if at >= 0:
-            where = at + 4 + 24
-            return data[:where] + struct.pack(">HH", width, height) + data[where + 4 :]
-    raise AssertionError("no sample entry")
+    where = data.index(b"rle ", data.index(b"stsd")) + 4 + 24
+    return data[:where] + struct.pack(">HH", width, height) + data[where + 4 :]
 
 
 def _audio(path: Path) -> Path:

@@ -1,0 +1,260 @@
+"""Broken, odd and malicious files: each a clear reason, none a hang."""
+
+import shutil
+import signal
+import time
+from pathlib import Path
+from random import Random
+
+import av
+import numpy as np
+import pytest
+
+from filters.pool import WorkerDied, WorkerPool
+from generators.base import Task
+from generators.sources.base import BadInput
+from generators.sources.videos import Video, VideosSettings, VideosSource
+from generators.video.container import Unusable
+from generators.video.deadline import killed_after
+from generators.video.killable import ordered_map
+from generators.video.probe import probe
+from generators.video.reading import frames_at
+from generators.videossr.generator import Clue, Videossr
+from generators.videossr.settings import VideossrSettings
+from schemas.errors import InputError
+from tests.generators.videossr import footage
+
+REASONS = {
+    "empty": {"empty file"},
+    "text": {"corrupt"},
+    "truncated": {"corrupt", "truncated"},
+    "noise": {"corrupt"},
+    "overwritten": {"corrupt"},
+    "huge": {"too large", "corrupt"},
+    "playlist": {"corrupt"},
+    "concat": {"corrupt"},
+    "audio": {"no video stream"},
+    "short": {"too short"},
+    "keyless": {"no key frame", "corrupt"},
+}
+
+
+def reasons(path) -> tuple[str, str]:
+    """Why a file cannot be used: by the source, or else by the generator's verdict."""
+    [item] = VideosSource(VideosSettings(path=str(path), probe_seconds=20)).items()
+    if isinstance(item, BadInput):
+        return item.reason, item.detail
+    verdicts = footage.made(path, {"grounding/mirror": 1}).verdicts
+    [failed] = [verdict for verdict in verdicts if verdict.status == "fail"]
+    return failed.reason, failed.detail
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hostile")
+    good = footage.scene_clip(folder / "good", seed=3, seconds=6)
+    mp4 = footage.clip_of(folder / "good.mp4", footage.moving(144))
+    good.unlink()
+    return footage.hostile(folder, mp4)
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_each_bad_file_has_its_reason(bad, name):
+    started = time.monotonic()
+    reason, detail = reasons(bad[name])
+    assert reason in REASONS[name], detail
+    assert detail and str(bad[name].parent) not in reason
+    assert time.monotonic() - started < 20
+
+
+def test_a_playlist_cannot_make_us_read_other_files(bad, tmp_path):
+    """Neither under a video's name nor as a concat script does anything but the file get opened."""
+    other = footage.clip_of(tmp_path / "secret.mp4", footage.moving(48))
+    for text in (
+        f"#EXTM3U\n#EXTINF:2,\n{other}\n#EXT-X-ENDLIST\n",
+        f"ffconcat version 1.0\nfile '{other}'\n",
+    ):
+        trap = tmp_path / "trap.mp4"
+        trap.write_text(text)
+        with pytest.raises(Unusable, match="corrupt"):
+            probe(trap)
+
+
+def test_a_truncated_file_whose_header_came_first(tmp_path):
+    whole = tmp_path / "whole.mp4"
+    with av.open(str(whole), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=24, options={"crf": "18"})
+        stream.pix_fmt, stream.width, stream.height = "yuv420p", footage.WIDTH, footage.HEIGHT
+        for pixels in footage.moving(144):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    data = whole.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+    whole.write_bytes(data[: len(data) * 6 // 10])
+    reason, detail = reasons(whole)
+    assert reason == "truncated" and "of the stated 6.00 s" in detail
+
+
+def test_a_truncated_webm(tmp_path):
+    path = footage.scene_clip(tmp_path / "cut", seed=1, form=1)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert reasons(path)[0] in ("truncated", "corrupt")
+
+
+def test_variable_frame_rate_shows_what_a_viewer_sees(tmp_path):
+    path = tmp_path / "uneven.mp4"
+    frames = [np.full((144, 192, 3), 4 * k, np.uint8) for k in range(60)]
+    times = [k * 40 if k < 30 else 1200 + (k - 30) * 160 for k in range(60)]
+    footage.encode(path, frames, 25, "libx264", {"crf": "10"}, times=times)
+    info = probe(path).info
+    assert info.variable_rate and info.frames == 60
+    seen = frames_at(path, [0, 39, 40, 1199, 1359, 1360, 5000], (192, 144))
+    levels = [float(frame.mean()) / 4 for frame in seen.pixels]
+    assert levels == pytest.approx([0, 0, 1, 29, 30, 31, 53], abs=0.7)
+    assert seen.times == (0, 0, 40, 1160, 1200, 1360, 4880)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_rotated_metadata_is_turned_upright(tmp_path, degrees):
+    path = tmp_path / "turned.mp4"
+    upright = np.zeros((144, 192, 3), np.uint8)
+    upright[:72, :96] = 255  # the upper left quarter is white
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=24, options={"crf": "10"})
+        stream.pix_fmt, stream.width, stream.height = "yuv420p", 192, 144
+        stream.set_display_rotation(degrees)
+        for _ in range(24):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(upright, format="rgb24")))
+        container.mux(stream.encode(None))
+    info = probe(path).info
+    size = (144, 192) if degrees % 180 else (192, 144)
+    assert (info.width, info.height) == size and info.rotation in (degrees, 360 - degrees)
+    with av.open(str(path)) as container:
+        turns = round(next(container.decode(video=0)).rotation / 90)
+    expected = np.rot90(upright, turns)
+    assert np.abs(frames_at(path, [0], size).pixels[0].astype(int) - expected).mean() < 6
+
+
+def test_cover_art_is_no_video(tmp_path):
+    path = tmp_path / "song.mp4"
+    footage._audio(path)
+    with av.open(str(path)) as container:
+        assert not container.streams.video
+    with pytest.raises(Unusable, match="no video stream"):
+        probe(path)
+
+
+def test_a_reader_that_hangs_is_killed_and_the_next_file_is_read(tmp_path):
+    items = [Path("hang"), Path("good"), Path("die"), Path("good")]
+    started = time.monotonic()
+    found = [result for _, result in ordered_map(_act, items, seconds=3, memory_mb=1024)]
+    assert [str(r) if isinstance(r, str) else r.reason for r in found] == [
+        "time limit",
+        "read good",
+        "reader died",
+        "read good",
+    ]
+    assert time.monotonic() - started < 20
+
+
+def test_a_reader_that_wants_too_much_memory_is_refused():
+    [(_, found)] = ordered_map(_act, [Path("eat")], seconds=20, memory_mb=256)
+    assert found.reason == "memory limit"
+
+
+def _act(path: Path) -> str:
+    """A reader that does what the path says."""
+    if path.name == "hang":
+        time.sleep(600)
+    if path.name == "die":
+        import os
+
+        os._exit(3)
+    if path.name == "eat":
+        return str(len(bytearray(2**30)))
+    return f"read {path.name}"
+
+
+def test_size_limits_are_named(tmp_path):
+    path = footage.clip_of(tmp_path / "a.mp4", footage.moving(48))
+    for change, reason in (
+        ({"max_pixels": 1000}, "too large"),
+        ({"max_seconds": 1}, "too long"),
+        ({"min_seconds": 60}, "too short"),
+    ):
+        [item] = VideosSource(VideosSettings(path=str(path), **change)).items()
+        assert isinstance(item, BadInput) and item.reason == reason
+
+
+def test_folders_globs_and_manifests(tmp_path):
+    first = footage.clip_of(tmp_path / "b.mp4", footage.moving(48))
+    (tmp_path / "deeper").mkdir()
+    shutil.copy(first, tmp_path / "deeper" / "a.mp4")
+    other = footage.clip_of(tmp_path / "c.mp4", footage.moving(48, seed=9))
+    (tmp_path / "notes.txt").write_text("b.mp4\n\nc.mp4\n")
+    (tmp_path / "list.csv").write_text("path,title,licence\nc.mp4,Sea,CC0-1.0\n")
+    (tmp_path / "list.jsonl").write_text('{"path": "missing.mp4"}\n')
+
+    def items(path, **more):
+        return list(VideosSource(VideosSettings(path=str(path), **more)).items())
+
+    found = items(tmp_path)
+    assert [type(item) for item in found] == [Video, Video, BadInput]
+    assert [Path(item.origin.uri).name for item in found] == ["b.mp4", "c.mp4", "a.mp4"]
+    assert found[2].reason == "duplicate file"
+    kept = items(tmp_path, duplicates="keep")
+    assert len({item.key for item in kept}) == 3
+    assert len(items(tmp_path / "*.mp4")) == 2
+    assert [item.path for item in items(tmp_path / "notes.txt")] == [str(first), str(other)]
+    [sea] = items(tmp_path / "list.csv")
+    assert (sea.origin.title, sea.origin.licence) == ("Sea", "CC0-1.0")
+    [missing] = items(tmp_path / "list.jsonl")
+    assert missing.reason == "missing file"
+    with pytest.raises(InputError, match="no videos at"):
+        items(tmp_path / "nothing")
+    (tmp_path / "bad.jsonl").write_text('{"file": 1}\n')
+    with pytest.raises(InputError, match=r"bad\.jsonl:1: no `path`"):
+        items(tmp_path / "bad.jsonl")
+
+
+def test_the_parts_of_a_source_share_no_video(tmp_path):
+    for seed in range(12):
+        footage.clip_of(tmp_path / f"{seed}.mp4", footage.moving(30, 64, 64, seed), codec="mpeg4")
+
+    def keys(part):
+        settings = VideosSettings(path=str(tmp_path), part=part, held_out=0.4)
+        return {item.key for item in VideosSource(settings).items()}
+
+    train, held_out = keys("train"), keys("held_out")
+    assert train | held_out == keys("all") and not train & held_out
+    assert train and held_out
+
+
+def _hang_in_worker() -> None:
+    with killed_after(1):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        time.sleep(600)
+
+
+async def test_work_that_hangs_ends_its_worker_and_not_the_pool():
+    async with WorkerPool(1) as pool:
+        started = time.monotonic()
+        with pytest.raises(WorkerDied):
+            await pool.call(_hang_in_worker)
+        assert time.monotonic() - started < 15
+        assert await pool.call(len, "next") == 4
+
+
+async def test_a_video_that_kills_its_worker_is_a_rejected_row(travel):
+    class Context:
+        def rng(self, purpose):
+            return Random(purpose)
+
+        async def in_worker(self, call, job):
+            raise WorkerDied("worker died")
+
+    video = footage.video_of(travel)
+    task = Task(key=video.key, item=Clue(video=video))
+    [candidate] = [c async for c in Videossr(VideossrSettings()).generate(task, Context())]
+    assert [v.reason for v in candidate.verdicts] == ["worker died"]
