@@ -16,6 +16,7 @@ Signatures = npt.NDArray[np.uint32]
 DEEPEST = 64
 # Ours: rows filed at once when many come together, which bounds the memory in passing.
 BLOCK = 65_536
+_HALF = np.uint64(32)
 
 
 class Neighbours:
@@ -105,9 +106,11 @@ class Neighbours:
         for start in range(first, last, BLOCK):
             stop = min(start + BLOCK, last)
             buckets = self._buckets(self._signatures[start:stop]).ravel()
-            entries = np.arange(start * self._bands, stop * self._bands, dtype=np.uint32)
-            order = np.argsort(buckets, kind="stable")
-            self._chain(buckets[order], entries[order])
+            entries = np.arange(start * self._bands, stop * self._bands, dtype=np.uint64)
+            # Sorting numbers takes half the time of sorting places by numbers.
+            both = (buckets << _HALF) | entries
+            both.sort()
+            self._chain(both >> _HALF, both.astype(np.uint32))
 
     def _chain(self, buckets: npt.NDArray[np.uint64], entries: npt.NDArray[np.uint32]) -> None:
         """Link entries, which lie sorted by bucket, in front of what their buckets hold.
