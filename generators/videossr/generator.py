@@ -1,5 +1,6 @@
 """The generator: picks sub-types for each video, lets a worker make them, yields candidates."""
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from importlib.util import find_spec
@@ -77,9 +78,9 @@ class Videossr(Generator):
             yield _rejected(clue.video, "video", made.verdicts)
         stored: dict[str, Media] = {}
         for question in made.questions:
-            for file in question.files:
-                if file.sha256 not in stored:
-                    stored[file.sha256] = await self._store(made.files[file.sha256], context)
+            new = [sha for sha in {f.sha256: None for f in question.files} if sha not in stored]
+            media = await asyncio.gather(*(self._store(made.files[sha], context) for sha in new))
+            stored.update(zip(new, media, strict=True))
             yield self._candidate(clue.video, question, stored)
 
     def chances(self) -> dict[str, float]:
