@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -81,21 +82,30 @@ def run_server(port: "multiprocessing.Queue[int]") -> None:
     asyncio.run(serve(port))
 
 
-async def timed(calls: int, concurrency: int, call: Callable[[int], Awaitable[str]]) -> float:
-    """Calls a second of `call(0)` to `call(calls - 1)`, `concurrency` at once."""
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Calls a second by the clock, and microseconds of this process's CPU for a call."""
+
+    rate: float
+    cpu: float
+
+
+async def timed(calls: int, concurrency: int, call: Callable[[int], Awaitable[str]]) -> Pace:
+    """The pace of `call(0)` to `call(calls - 1)`, `concurrency` at once."""
     numbers = iter(range(calls))
 
     async def work() -> None:
         for number in numbers:
             assert await call(number) == TEXT
 
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     await asyncio.gather(*(work() for _ in range(concurrency)))
-    return calls / (time.perf_counter() - began)
+    rate = calls / (time.perf_counter() - began)
+    return Pace(rate, (time.process_time() - worked) / calls * 1e6)
 
 
-async def bare(url: str, calls: int, concurrency: int) -> float:
-    """Calls a second of a client that only posts and reads."""
+async def bare(url: str, calls: int, concurrency: int) -> Pace:
+    """The pace of a client that only posts and reads."""
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as session:
 
@@ -115,8 +125,8 @@ async def bare(url: str, calls: int, concurrency: int) -> float:
         return await timed(calls, concurrency, call)
 
 
-async def ours(url: str, calls: int, concurrency: int, cache: Path | None) -> float:
-    """Calls a second of `ModelClient`."""
+async def ours(url: str, calls: int, concurrency: int, cache: Path | None) -> Pace:
+    """The pace of `ModelClient`."""
     spec = ModelSpec(backend="openai", model=MODEL, settings={"base_url": url})
     async with Models({"default": spec}, cache=cache) as models:
         client = models.client()
@@ -129,9 +139,9 @@ async def ours(url: str, calls: int, concurrency: int, cache: Path | None) -> fl
         return await timed(calls, concurrency, call)
 
 
-async def measure(url: str, calls: int, concurrency: int, rounds: int) -> dict[str, list[float]]:
-    """Rates of every variant, in turns, after a round that does not count."""
-    rates: dict[str, list[float]] = {}
+async def measure(url: str, calls: int, concurrency: int, rounds: int) -> dict[str, list[Pace]]:
+    """Paces of every variant, in turns, after a round that does not count."""
+    rates: dict[str, list[Pace]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(rounds + 1):
             cache = Path(folder) / f"{turn}.sqlite"
@@ -164,10 +174,12 @@ def main() -> None:
     base = rates["bare aiohttp client"]
     print(f"{options.calls} calls, {options.concurrency} at once, {options.rounds} rounds")
     for name, found in rates.items():
-        ratios = [rate / reference for rate, reference in zip(found, base, strict=True)]
+        ratios = [pace.rate / other.rate for pace, other in zip(found, base, strict=True)]
+        rate = statistics.median(pace.rate for pace in found)
+        cpu = statistics.median(pace.cpu for pace in found)
         print(
-            f"{name:24} {statistics.median(found):8,.0f} calls/s   "
-            f"{statistics.median(ratios):5.2f} of bare ({min(ratios):.2f} to {max(ratios):.2f})"
+            f"{name:22} {rate:7,.0f} calls/s {cpu:5.0f} us CPU/call   "
+            f"{statistics.median(ratios):.2f} of bare ({min(ratios):.2f} to {max(ratios):.2f})"
         )
 
 

@@ -53,8 +53,11 @@ def text_body(request: Request, model: str, template: str) -> dict[str, Any]:
     return body
 
 
-def encode(body: dict[str, Any], extra: Mapping[str, Any], omit: tuple[str, ...]) -> bytes:
+def encode(
+    body: dict[str, Any], tokens_field: str, extra: Mapping[str, Any], omit: tuple[str, ...]
+) -> bytes:
     """The bytes of a body with the user's own fields added and unwanted ones left out."""
+    body[tokens_field] = body.pop("max_tokens")
     body.update(extra)
     for name in omit:
         body.pop(name, None)

@@ -59,6 +59,9 @@ class WireSettings(BackendSettings):
         default="json_schema",
         description="response_format json_schema, json_object, or only told in the prompt",
     )
+    tokens_field: Literal["max_tokens", "max_completion_tokens"] = Field(
+        default="max_tokens", description="what the server calls the bound on generated tokens"
+    )
     extra_body: dict[str, Any] = Field(default={}, description="more fields of every request")
     omit: tuple[str, ...] = Field(
         default=(), description="fields that this server does not take, such as seed"

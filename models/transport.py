@@ -112,17 +112,16 @@ class Transport:
             raise Trouble("connection reset") from error
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        pieces: list[bytes] = []
-        room = self._limits.response_bytes
-        while not response.content.at_eof():
-            # The first piece may take as long as the answer; after it, silence is a fault.
-            async with asyncio.timeout(self._limits.stall if pieces else None):
-                piece = await response.content.readany()
-            room -= len(piece)
-            if room < 0:
-                response.close()
-                raise Trouble("answer too large")
-            pieces.append(piece)
+        # The first piece may take as long as the answer takes; after it, silence is a fault.
+        pieces = [await response.content.readany()]
+        size = len(pieces[0])
+        while size <= self._limits.response_bytes and not response.content.at_eof():
+            async with asyncio.timeout(self._limits.stall):
+                pieces.append(await response.content.readany())
+            size += len(pieces[-1])
+        if size > self._limits.response_bytes:
+            response.close()
+            raise Trouble("answer too large")
         return b"".join(pieces)
 
     def _judge(self, response: aiohttp.ClientResponse, body: bytes) -> None:

@@ -164,7 +164,7 @@ class OpenAI(Backend):
                 schema_style=settings.json_style,
                 prefix_style=settings.prefix,
             )
-        sent = encode(body, settings.extra_body, settings.omit)
+        sent = encode(body, settings.tokens_field, settings.extra_body, settings.omit)
         return Call(path, sent, request.n, time.monotonic())
 
     async def _attempt(self, call: Call, slot: Slot) -> list[Completion]:

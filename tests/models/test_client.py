@@ -38,6 +38,17 @@ async def test_a_server_that_gives_fewer_choices_is_asked_again() -> None:
     assert [body.get("n", 1) for body in server.bodies] == [3, 2, 1, 1, 1, 1]
 
 
+async def test_fields_are_added_renamed_and_left_out() -> None:
+    settings = {"tokens_field": "max_completion_tokens", "extra_body": {"top_k": 5}}
+    with ScriptedServer() as server:
+        spec = role(server.url, **settings, omit=["seed", "top_p"])
+        async with Models({"default": spec}, cache=None) as models:
+            await models.client().ask(Say(topic="x"), seed=1)
+    assert set(server.bodies[0]) == {
+        "model", "messages", "temperature", "max_completion_tokens", "top_k",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("style", ["continue_final_message", "assistant", "completions"])
 async def test_a_prefix_is_continued(style: str) -> None:
     with ScriptedServer(lambda body, seed: " 56\nStep 2: done") as server:
