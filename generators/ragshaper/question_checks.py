@@ -5,7 +5,7 @@ not from fewer, the teacher does not know it by heart, and there is no second on
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -26,6 +26,7 @@ _TALKS_OF_SEARCH = re.compile(
     r"\b(?:search(?:es|ed)?|retriev\w+|trajectory|knowledge base|the (?:passage|document)s?)\b",
     re.I,
 )
+_NUMBERS = re.compile(r"\d+")
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
 
 
@@ -152,7 +153,7 @@ class QuestionChecker:
     async def _unique(self, asked: SynthesizedQuestion, hops: Sequence[HopRecord]) -> Outcome:
         """No other answer among the evidence and what the retriever finds around it."""
         around = {p.id: p for p in self._evidence(hops)}
-        for query in (asked.question, *(hop.fact for hop in hops)):
+        for query in _around(asked, hops):
             around |= {f.passage.id: f.passage for f in await self._library.search(query, self._k)}
         pages = [_page(p) for p in list(around.values())[: self._settings.unique_documents]]
         (reply,) = await self._context.ask(
@@ -166,6 +167,8 @@ class QuestionChecker:
         others = [a for a in reply.value.answers if not self._right(asked, a)]
         if others:
             return Fault("several answers", "; ".join(others))
+        if len(reply.value.forks) > 1:
+            return Fault("a hop forks", "; ".join(reply.value.forks))
         return None if reply.value.answers else Fault("no answer on reading with care")
 
     async def _unknown(self, asked: SynthesizedQuestion) -> Outcome:
@@ -191,6 +194,15 @@ class QuestionChecker:
     ) -> str | None:
         reader = Reader(self._context, f"{self._purpose}/read/{which}")
         return await reader.answer(asked.question, [_page(p) for p in passages])
+
+
+def _around(asked: SynthesizedQuestion, hops: Sequence[HopRecord]) -> Iterator[str]:
+    """Queries that would find other answers: each hop as asked, and for any year or edition."""
+    for hop in reversed(hops):
+        subject = hop.evidence.replace(hop.output, " ")
+        yield _NUMBERS.sub(" ", subject)
+        yield hop.fact
+    yield asked.question
 
 
 def _page(passage: Passage) -> Quotable:

@@ -119,7 +119,7 @@ class QuestionSettings(Settings):
         description="have readers check support, need of each hop, uniqueness, closed book; ours",
     )
     unique_documents: int = Field(
-        default=16, description="documents in which a second answer is looked for; ours"
+        default=24, description="documents in which a second answer is looked for; ours"
     )
 
 

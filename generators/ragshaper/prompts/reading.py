@@ -44,9 +44,12 @@ class AnswerAlone(Prompt[ReaderAnswer]):
 
 
 class Answers(Record):
-    """Every distinct answer that the documents support."""
+    """Every distinct answer that the documents support, and where the way to it forks."""
 
     answers: list[str]
+    forks: list[str] = Field(
+        default=[], description="values of a step in between, where documents allow more than one"
+    )
 
 
 class AllAnswers(Prompt[Answers]):

@@ -64,15 +64,17 @@ class Fact(NamedTuple):
 
 def read_facts(pages: Sequence[Quotable]) -> list[Fact]:
     """The facts of the pages, in reading order."""
-    return [fact for number, page in enumerate(pages) for fact in _read(page, number)]
+    return [
+        fact._replace(passage=number) for number, page in enumerate(pages) for fact in _read(page)
+    ]
 
 
 @lru_cache(maxsize=4096)
-def _read(page: Quotable, number: int) -> tuple[Fact, ...]:
-    return tuple(_facts(page, number))
+def _read(page: Quotable) -> tuple[Fact, ...]:
+    return tuple(_facts(page))
 
 
-def _facts(page: Quotable, number: int) -> Iterator[Fact]:
+def _facts(page: Quotable) -> Iterator[Fact]:
     heading, of_page, module_page = "", _caveat(page.title), _subject_of(page.title)
     for paragraph in _PARAGRAPH.finditer(page.text):
         text = paragraph.group()
@@ -83,17 +85,13 @@ def _facts(page: Quotable, number: int) -> Iterator[Fact]:
             if name[:1].isupper() and module and module == module.lower():
                 start = paragraph.start() + len(text) - len(text.lstrip())
                 quote = text.strip()
-                yield Fact(
-                    heading, MODULE, module, None, None, quote, number, start, start + len(quote)
-                )
+                yield Fact(heading, MODULE, module, None, None, quote, 0, start, start + len(quote))
             continue
         caveat = of_page or _caveat(text)
         for sentence in _SENTENCE.finditer(text):
             place = paragraph.start() + sentence.start()
             for fact in _stated(sentence.group(), heading, module_page):
-                yield fact._replace(
-                    caveat=caveat, passage=number, start=place, end=place + len(fact.quote)
-                )
+                yield fact._replace(caveat=caveat, start=place, end=place + len(fact.quote))
 
 
 def _subject_of(title: str) -> str:

@@ -9,7 +9,7 @@ from generators.ragshaper.prompts.reading import (
     Answers,
     ReaderAnswer,
 )
-from generators.ragshaper.skills.chains import answers, chain_of, follow, followed_to_end
+from generators.ragshaper.skills.chains import Chain, answers, chain_of, follow, followed_to_end
 from generators.ragshaper.skills.facts import read_facts
 
 
@@ -25,10 +25,18 @@ def answered(prompt: AnswerFrom) -> ReaderAnswer:
 
 
 def all_answers(prompt: AllAnswers) -> Answers:
-    """Every answer along every branch of the chain."""
+    """Every answer along every branch of the chain, and the values of steps that branch."""
     chain = chain_of(prompt.question)
+    if chain is None:
+        return Answers(answers=[])
     facts = read_facts(prompt.documents.documents)
-    return Answers(answers=answers(chain, facts) if chain else [])
+    steps = [
+        answers(Chain(chain.start, chain.hops[:length]), facts)
+        for length in range(1, len(chain.hops) + 1)
+    ]
+    return Answers(
+        answers=steps[-1], forks=[value for step in steps[:-1] if len(step) > 1 for value in step]
+    )
 
 
 def told_apart(prompt: TellApart) -> Choice:

@@ -1,5 +1,6 @@
 """On a generated world, against its truth: what is accepted is right, and lies are lies."""
 
+import asyncio
 import json
 
 import pytest
@@ -18,13 +19,12 @@ SEED = 11
 
 
 @pytest.fixture(scope="module")
-async def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Candidate]:
+def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Candidate]:
     cache = tmp_path_factory.mktemp("corpora")
-    return await make(world_source(SEED)[0], light(cache), seeds=30)
+    return asyncio.run(make(world_source(SEED)[0], light(cache), seeds=30))
 
 
-@pytest.mark.asyncio(loop_scope="module")
-async def test_rows_of_all_kinds_come_out(rows: list[Candidate]) -> None:
+def test_rows_of_all_kinds_come_out(rows: list[Candidate]) -> None:
     counts = {kind: len(accepted(rows, kind)) for kind in ("rlvr", "trajectory", "preference")}
     print(counts)
     assert counts["rlvr"] > 20 and counts["trajectory"] > 30 and counts["preference"] > 0

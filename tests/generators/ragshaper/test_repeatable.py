@@ -1,0 +1,115 @@
+"""Same recipe and seed, same rows: at any concurrency, and in any order of the answers."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generators.ragshaper.generator import RagShaper, State
+from generators.ragshaper.quotas import Quotas
+from generators.ragshaper.settings import RagShaperSettings
+from generators.sources.corpus import CorpusSettings, CorpusSource
+from pipelines.run import start
+from schemas.errors import InputError
+from schemas.recipe import Recipe
+from store.dataset import Dataset
+from store.home import Home
+from tests.generators.ragshaper.desk import world_source
+from tests.generators.ragshaper.made import light
+
+
+def recipe(cache: Path, concurrency: int) -> Recipe:
+    return Recipe.model_validate(
+        {
+            "name": "ragshaper",
+            "seed": 3,
+            "source": {"type": "world", "seed": 5},
+            "generator": {
+                "name": "ragshaper",
+                "settings": {
+                    "preset": "light",
+                    "cache": str(cache),
+                    "seeds": {"limit": 10, "per_round": 5},
+                },
+            },
+            "output": {"dataset": "ragshaper"},
+            "engine": {"concurrency": concurrency},
+        }
+    )
+
+
+def ids(home: Home) -> list[tuple[str, str]]:
+    dataset = Dataset.open(home, "ragshaper")
+    return [(row.id, row.status) for row in dataset.rows()]
+
+
+def test_rows_are_the_same_at_any_concurrency(tmp_path: Path) -> None:
+    made = {}
+    for concurrency in (1, 16):
+        home = Home(tmp_path / str(concurrency))
+        asyncio.run(start(recipe(tmp_path / f"cache{concurrency}", concurrency), home))
+        made[concurrency] = ids(home)
+    assert made[1] == made[16] and len(made[1]) > 30
+
+
+def test_rounds_go_through_all_seeds_once(tmp_path: Path) -> None:
+    settings = light(tmp_path, seeds={"limit": 7, "per_round": 3})
+    generator, source, state, keys = RagShaper(settings), world_source()[0], None, []
+    while tasks := list(generator.tasks(source, state)):
+        keys.append([task.key for task in tasks])
+        state = State(done=sum(map(len, keys))).model_dump_json()
+    assert [len(part) for part in keys] == [3, 3, 1]
+    assert len({key for part in keys for key in part}) == 7
+
+
+def test_unreadable_documents_are_tasks_of_the_first_round_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Some text that can be read.", encoding="utf-8")
+    (tmp_path / "b.txt").write_bytes(b"\xff\xff")
+    source = CorpusSource(CorpusSettings(path=tmp_path))
+    generator = RagShaper(light(tmp_path / "cache"))
+    first = list(generator.tasks(source, None))
+    assert [getattr(task.item, "reason", "") for task in first] == ["not UTF-8", ""]
+    assert not list(generator.tasks(source, State(done=1).model_dump_json()))
+
+
+def test_quotas_hold_a_type_to_its_share() -> None:
+    quotas = Quotas(handled={"doppelganger": 8, "false_shortcut": 6, "fragmented_puzzle": 6})
+    assert quotas.full("doppelganger", 0.4, 20) and not quotas.full("false_shortcut", 0.4, 20)
+    assert not quotas.full("doppelganger", 0.4, 21), "shares do not count yet"
+    assert quotas.favoured()[0] == "subjective_fallacy"
+    assert quotas.favoured()[-1] == "doppelganger"
+
+
+def test_the_light_preset_gives_way_to_what_is_set() -> None:
+    plain, light_ = RagShaperSettings(), RagShaperSettings.model_validate({"preset": "light"})
+    assert (plain.tree.max_depth, plain.tree.paths, plain.tree.branch_probability) == (30, 2, 0.5)
+    assert (plain.navigation.probability, plain.navigation.injected) == (0.5, 2)
+    assert light_.tree.max_depth == 8 and light_.navigation.samples == 3
+    own = {"preset": "light", "tree": {"max_depth": 4}}
+    chosen = RagShaperSettings.model_validate(own)
+    assert chosen.tree.max_depth == 4 and chosen.tree.min_distractors == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"seeds": {"match": "("}}, "no pattern"),
+        ({"seeds": {"match": "qqqqq"}}, "no passage matches"),
+    ],
+)
+def test_wrong_seeds_are_told_in_one_line(
+    tmp_path: Path, settings: dict[str, Any], words: str
+) -> None:
+    generator = RagShaper(light(tmp_path, **settings))
+    with pytest.raises(InputError, match=words):
+        next(generator.tasks(world_source()[0], None))
+
+
+def test_detail_is_json_of_its_record(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    asyncio.run(start(recipe(tmp_path / "cache", 8), home))
+    for row in Dataset.open(home, "ragshaper").rows():
+        detail = json.loads(row.detail)
+        assert detail["corpus"] and len(row.detail) < 200_000
