@@ -22,6 +22,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "step_choice": "highest",
         "mutations_per_round": 1,
         "crossovers_per_round": 1,
+        "cross_failures": True,
         "author": "rewrite",
         "init_temperature": 0.6,
         "init_attempts": 4,
@@ -85,6 +86,11 @@ class CotevolSettings(Settings):
     )
 
     crossovers_per_round: int = Field(default=1, ge=0, description="the paper's 1")
+    cross_failures: bool = Field(
+        default=False,
+        description="cross two wrong parents too, as in the paper; ours waits for a right one, "
+        "because until then mutations find more for the same tokens",
+    )
     author: Literal["continue", "rewrite"] = Field(
         default="continue",
         description="the author goes on behind the steps that the critic keeps, or writes all "

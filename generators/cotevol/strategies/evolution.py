@@ -65,7 +65,8 @@ class Evolution:
         children: list[Trace | None] = []
         for _ in range(settings.crossovers_per_round):
             parents = self._parents(2)
-            if len(parents) == 2:
+            worth_it = settings.cross_failures or any(parent.good for parent in parents)
+            if len(parents) == 2 and worth_it:
                 children.append(await cross(self.workshop, parents[0], parents[1], round_))
         offspring = next((child for child in reversed(children) if child is not None), None)
         mutations = range(settings.mutations_per_round)

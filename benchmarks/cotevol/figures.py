@@ -1,0 +1,64 @@
+"""From searches to figures: success at a budget, and how different the right traces are."""
+
+import itertools
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.cotevol.searches import Search
+from generators.cotevol.population import rouge_l
+from generators.cotevol.traces import split_steps
+
+COMPARED = 12  # right traces of a problem whose pairs are compared
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean over seeds, and their standard deviation (0 for a single seed)."""
+
+    mean: float
+    deviation: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """The spread of some values; NaN where there are none."""
+        if not values:
+            return cls(float("nan"), 0.0)
+        return cls(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else 0.0)
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ± {self.deviation:.3f}"
+
+
+def success(searches: Sequence[Search], tokens: float) -> float:
+    """Share of problems with a right trace within `tokens` generated tokens."""
+    hits = sum(any(t.right and t.spent <= tokens for t in search.traces) for search in searches)
+    return hits / len(searches)
+
+
+def likeness(searches: Sequence[Search], tokens: float) -> float | None:
+    """Mean ROUGE-L of pairs of right traces, averaged over problems with at least two distinct
+    ones; lower is more diverse. None where no problem has two."""
+    means = []
+    for search in searches:
+        texts = list(dict.fromkeys(_right(search, tokens)))[:COMPARED]
+        pairs = [rouge_l(one, two) for one, two in itertools.combinations(texts, 2)]
+        if pairs:
+            means.append(statistics.mean(pairs))
+    return statistics.mean(means) if means else None
+
+
+def programs(searches: Sequence[Search], tokens: float) -> float | None:
+    """Distinct solution programs a solved problem: right traces as sets of their equations,
+    whatever the order of steps. None where nothing was solved."""
+    counts = [len({_program(text) for text in _right(search, tokens)}) for search in searches]
+    solved = [count for count in counts if count]
+    return statistics.mean(solved) if solved else None
+
+
+def _right(search: Search, tokens: float) -> list[str]:
+    return [t.text for t in search.traces if t.right and t.spent <= tokens]
+
+
+def _program(text: str) -> frozenset[str]:
+    return frozenset(step.body for step in split_steps(text))
