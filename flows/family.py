@@ -5,6 +5,8 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
+from flows.console import text
+
 
 def family_tree(detail: dict[str, Any]) -> Tree | None:
     """The tree of the traces in a generator's record, or None where it has none.
@@ -16,7 +18,7 @@ def family_tree(detail: dict[str, Any]) -> Tree | None:
     if not traces or not all("lineage" in trace for trace in traces):
         return None
     shown = set(detail.get("row_traces", ()))
-    tree = Tree(Text("family of traces", style="bold"))
+    tree = Tree(text("family of traces", "bold"))
     nodes: dict[str, Tree] = {}
     for trace in traces:  # parents come before their children
         parents = trace["lineage"]["parents"]
@@ -36,15 +38,11 @@ def _label(trace: dict[str, Any], in_row: bool) -> Text:
         parts.append(f"at step {lineage['step'] + 1}")
     if lineage.get("entropy") is not None:
         parts.append(f"entropy {lineage['entropy']:.2f}")
-    label = Text(", ".join(parts))
-    label.append(f": {trace.get('answer')}", style="bold")
-    judged, style = JUDGED[trace.get("right")]
-    label.append(f" {judged}", style=style)
+    label = text(", ".join(parts)) + text(f": {trace.get('answer')}", "bold")
+    label += text(*JUDGED[trace.get("right")])
     if trace.get("fault"):
-        label.append(f" ({trace['fault']})", style="yellow")
-    if in_row:
-        label.append("  <- this row", style="bold cyan")
-    return label
+        label += text(f" ({trace['fault']})", "yellow")
+    return label + text("  <- this row", "bold cyan") if in_row else label
 
 
-JUDGED = {True: ("right", "green"), False: ("wrong", "red"), None: ("not judged", "dim")}
+JUDGED = {True: (" right", "green"), False: (" wrong", "red"), None: (" not judged", "dim")}

@@ -22,7 +22,9 @@ class Fault(click.ClickException):
     """A failure that is said in one line."""
 
     def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(redacted(" ".join(message.split())))
+        line = " ".join(message.split())
+        printable = "".join(sign if sign.isprintable() else "?" for sign in line)
+        super().__init__(redacted(printable))
         self.exit_code = exit_code  # type: ignore[misc]
 
     def show(self, file: IO[Any] | None = None) -> None:

@@ -4,9 +4,8 @@ import asyncio
 from collections import Counter
 
 import click
-from rich.text import Text
 
-from flows.console import output
+from flows.console import output, text
 from flows.faults import MENDABLE
 from flows.options import Chosen
 from flows.recipes import changed_recipe
@@ -32,8 +31,8 @@ def check_recipe(chosen: Chosen, home: Home) -> None:
     async def look() -> bool:
         well = True
         async for finding in check(recipe, home):
-            mark = Text("ok   " if finding.ok else "MEND ", "green" if finding.ok else "bold red")
-            line = Text(f"{finding.what}: {finding.detail}")
+            mark = text("ok   " if finding.ok else "MEND ", "green" if finding.ok else "bold red")
+            line = text(f"{finding.what}: {finding.detail}")
             console.print(mark + line, soft_wrap=True)
             well = well and finding.ok
         return well

@@ -10,9 +10,8 @@ from typing import Any
 
 import click
 import pyarrow as pa
-from rich.text import Text
 
-from flows.console import cell_text, output, plain_table
+from flows.console import cell_text, output, plain_table, text
 
 MOST_CHARACTERS = 300  # of a cell
 SHORT_CELL = 24  # what a folded cell needs at least
@@ -46,11 +45,10 @@ def write_table(reader: pa.RecordBatchReader, limit: int) -> None:
         console.print(plain_table(reader.schema.names, shown))
     else:
         for number, record in enumerate(shown, 1):
-            console.print(Text(f"-- row {number}", style="bold"))
+            console.print(text(f"-- row {number}", "bold"))
             for name, value in zip(reader.schema.names, record, strict=True):
-                console.print(
-                    Text.assemble((f"{name}: ", "cyan"), cell_text(value)), soft_wrap=True
-                )
+                line = text(f"{name}: ", "cyan") + text(cell_text(value))
+                console.print(line, soft_wrap=True)
     if next(records, None) is not None:
         click.echo(f"more than {limit:,} rows: --limit shows more, --csv and --json show all")
     else:

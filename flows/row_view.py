@@ -6,9 +6,8 @@ from textwrap import indent
 
 from rich.console import Console
 from rich.rule import Rule
-from rich.text import Text
 
-from flows.console import cell_text, plain_table
+from flows.console import cell_text, plain_table, text
 from flows.family import family_tree
 from generators.base import Generator
 from pipelines.plan import GENERATORS
@@ -41,12 +40,12 @@ def print_row(console: Console, row: Row, spec: PlugInSpec | None, whole: bool =
     Among other rows it is kept short; `whole` shows all there is.
     """
     style = "green" if row.status == "accepted" else "red"
-    console.print(Rule(Text(f"{row.id}  {row.kind}, {row.status}", style=f"bold {style}")))
-    console.print(Text(_heading(row), style="dim"), soft_wrap=True)
+    console.print(Rule(text(f"{row.id}  {row.kind}, {row.status}", f"bold {style}")))
+    console.print(text(_heading(row), "dim"), soft_wrap=True)
     _print_messages(console, row.messages)
     for name, messages in (("chosen", row.chosen), ("rejected", row.rejected)):
         if messages:
-            console.print(Text(f"-- {name}", style="bold"))
+            console.print(text(f"-- {name}", "bold"))
             _print_messages(console, messages)
     _print_facts(console, row)
     _print_verdicts(console, row)
@@ -64,14 +63,14 @@ def _print_messages(console: Console, messages: Sequence[Message]) -> None:
     for message in messages:
         masked = "" if message.train else " (not trained on)"
         name = f" {message.name}" if message.name else ""
-        console.print(Text(f"{message.role}{name}{masked}", style="bold cyan"))
-        for label, text in (
+        console.print(text(f"{message.role}{name}{masked}", "bold cyan"))
+        for label, said in (
             ("thinking: ", message.reasoning),
             ("", message.content),
             ("calls: ", message.tool_calls),
         ):
-            if text:
-                console.print(Text(indent(label + text, "  ")), soft_wrap=True)
+            if said:
+                console.print(text(indent(label + said, "  ")), soft_wrap=True)
 
 
 def _print_facts(console: Console, row: Row) -> None:
@@ -87,7 +86,7 @@ def _print_facts(console: Console, row: Row) -> None:
     }
     for name, value in facts.items():
         if value not in (None, ""):
-            console.print(Text.assemble((f"{name}: ", "bold"), cell_text(value)), soft_wrap=True)
+            console.print(text(f"{name}: ", "bold") + text(cell_text(value)), soft_wrap=True)
 
 
 def _source(uri: str, title: str | None, licence: str | None) -> str:
@@ -110,10 +109,10 @@ def _print_detail(console: Console, row: Row, generator: Generator | None, whole
         console.print(tree)
         detail = {key: value for key, value in detail.items() if key not in TREE_KEYS}
     elif described is not None:
-        console.print(Text(described), soft_wrap=True)
+        console.print(text(described), soft_wrap=True)
         return
     if detail:
-        text = json.dumps(detail, indent=2 if whole else None, ensure_ascii=False)
+        shown = json.dumps(detail, indent=2 if whole else None, ensure_ascii=False)
         most = MOST_DETAIL if whole else SHORT_DETAIL
-        cut = "" if len(text) <= most else f" ... {len(text) - most:,} characters more"
-        console.print(Text(f"detail: {text[:most]}{cut}", style="dim"), soft_wrap=True)
+        cut = "" if len(shown) <= most else f" ... {len(shown) - most:,} characters more"
+        console.print(text(f"detail: {shown[:most]}{cut}", "dim"), soft_wrap=True)

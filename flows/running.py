@@ -79,7 +79,8 @@ def show(
         click.echo("stopped at once", err=True)
         stopped(run_id)
     except InputError as error:
-        then = f"; then: synthmill resume {run_id}" if report_path(home, run_id).is_file() else ""
+        begun = report_path(home, run_id).is_file()
+        then = f"; then: synthmill resume {run_id}" if begun else ""
         raise InputError(f"{error}{then}") from error
     print_summary(console, report)
     if report.stop not in ("target met", "source exhausted", "budget spent"):

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
-from rich.text import Text
 
-from flows.console import duration, plain_table
+from flows.console import duration, plain_table, text
 from flows.funnel import (
     HEADINGS,
     balance,
@@ -25,18 +24,18 @@ def print_summary(
 ) -> None:
     """The outcome, the funnel, the cost and where to go next."""
     style = "bold green" if report.stop == "target met" else "bold yellow"
-    console.print(Text(outcome(report), style=style))
+    console.print(text(outcome(report), style))
     print_funnel(console, report.funnel, report.failures)
     console.print(f"run {report.run_id}, {_length(report)}{cost(report)}", soft_wrap=True)
     console.print(f"dataset {report.dataset}, {_versions(report)}", soft_wrap=True)
     for command in next_commands(report) if next_steps is None else next_steps:
-        console.print(Text(f"  {command}", style="cyan"), soft_wrap=True)
+        console.print(text(f"  {command}", "cyan"), soft_wrap=True)
 
 
 def print_rejections(console: Console, found: Rejections) -> None:
     """The funnel of a dataset or run, and its reasons with an example of each."""
     counts = balance(found.accepted, found.rejected, found.failed)
-    console.print(Text(f"{found.name}: {counts}", style="bold"))
+    console.print(text(f"{found.name}: {counts}", "bold"))
     print_funnel(console, found.funnel, found.failures)
     if found.reasons:
         headings = ("rows", "filter", "reason", "for example", "particulars")
@@ -52,7 +51,7 @@ def print_funnel(
     if funnel:
         console.print(plain_table(HEADINGS, funnel_rows(funnel)))
     if failures:
-        console.print(f"failed tasks: {top(failures)}")
+        console.print(text(f"failed tasks: {top(failures)}"))
 
 
 def markdown(report: RunReport) -> str:

@@ -9,9 +9,8 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
-from rich.text import Text
 
-from flows.console import duration
+from flows.console import duration, text
 from flows.funnel import balance
 from pipelines.progress import Progress
 
@@ -27,7 +26,7 @@ def watching(console: Console, title: str) -> Iterator[Watcher]:
     if not console.is_terminal:
         yield PlainLines(console, title)
         return
-    start = Text(f"{title}: starting", style="bold")
+    start = text(f"{title}: starting", "bold")
     # The engine's loop is busy with tasks; a thread of its own keeps the display moving.
     with Live(start, console=console, refresh_per_second=4, transient=True) as live:
         yield lambda progress: live.update(display(title, progress))
@@ -52,7 +51,7 @@ class PlainLines:
             return
         self._status = status
         self._next = self._clock() + SECONDS_BETWEEN_LINES
-        self._console.print(f"{self._title}: {one_line(progress)}", soft_wrap=True)
+        self._console.print(text(f"{self._title}: {one_line(progress)}"), soft_wrap=True)
 
 
 def one_line(progress: Progress) -> str:
@@ -68,15 +67,15 @@ def one_line(progress: Progress) -> str:
 def display(title: str, progress: Progress) -> RenderableType:
     """Where a run stands, as a few lines that are drawn over and over."""
     lines: list[RenderableType] = [
-        Text(title, style="bold"),
+        text(title, "bold"),
         _bar(progress),
-        Text(_counts(progress)),
-        Text("; ".join(filter(None, (_tasks(progress), _spending(progress))))),
+        text(_counts(progress)),
+        text("; ".join(filter(None, (_tasks(progress), _spending(progress))))),
     ]
     if progress.rejects:
         lines.append(_rejects(progress))
     if progress.status:
-        lines.append(Text(progress.status, style="bold yellow"))
+        lines.append(text(progress.status, "bold yellow"))
     return Group(*lines)
 
 
@@ -86,21 +85,23 @@ def _bar(progress: Progress) -> RenderableType:
         total=progress.target,
         completed=min(progress.accepted, progress.target or progress.accepted),
         width=BAR_WIDTH,
+        complete_style="green",
         pulse=progress.target is None,
     )
-    grid.add_row(bar, Text(_accepted(progress), style="green"), Text(_left(progress)))
+    grid.add_row(bar, text(_accepted(progress), "green"), text(_left(progress)))
     return grid
 
 
 def _rejects(progress: Progress) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(justify="right")
+    grid.add_column(no_wrap=True, overflow="ellipsis")
     ranked = progress.rejects.most_common()
     for reason, count in ranked[:TOP_REJECTS]:
-        grid.add_row(Text(f"{count:,}", style="red"), Text(reason, overflow="ellipsis"))
+        grid.add_row(text(f"{count:,}", "red"), text(reason))
     others = sum(count for _, count in ranked[TOP_REJECTS:])
     if others:
-        grid.add_row(Text(f"{others:,}", style="red"), Text("for other reasons"))
+        grid.add_row(text(f"{others:,}", "red"), text("for other reasons"))
     return grid
 
 

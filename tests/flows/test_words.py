@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from flows.console import text
 from flows.funnel import top
 from flows.recipes import changed_recipe
 from flows.watching import PlainLines, display, one_line
@@ -74,12 +75,12 @@ def test_reasons_beyond_the_top_are_summed() -> None:
 def test_display_says_everything_once() -> None:
     console = Console(width=100, record=True, force_terminal=False, highlight=False)
     console.print(display("a -> b", PROGRESS))
-    text = console.export_text()
-    assert "50/200 accepted (25%) about 0:03:00 left" in text
-    assert "82 emitted = 50 accepted + 30 rejected + 2 failed" in text
-    assert "12,000 tokens, 200/s, $0.5000" in text
-    assert "7  filter: reason 7" in text and "3  for other reasons" in text
-    assert text.rstrip().endswith("trying again in 9 s")
+    shown = console.export_text()
+    assert "50/200 accepted (25%) about 0:03:00 left" in shown
+    assert "82 emitted = 50 accepted + 30 rejected + 2 failed" in shown
+    assert "12,000 tokens, 200/s, $0.5000" in shown
+    assert "7  filter: reason 7" in shown and "3  for other reasons" in shown
+    assert shown.rstrip().endswith("trying again in 9 s")
 
 
 def test_a_line_says_everything() -> None:
@@ -107,3 +108,10 @@ def test_lines_come_in_time_and_with_news() -> None:
     assert told(3, None)
     assert not told(7, None)
     assert told(8, None)
+
+
+def test_text_of_models_cannot_steer_the_terminal() -> None:
+    console = Console(width=60, record=True, force_terminal=True)
+    console.print(text("a\x1b]0;title\x07[bold]b\x9b2J", "red"))
+    shown = console.export_text(styles=False)
+    assert shown == "a\u241b]0;title\u2407[bold]b\ufffd2J\n"
