@@ -11,7 +11,6 @@ from schemas.errors import InputError
 
 SECRETS = ("authorization", "cookie", "key", "token", "secret", "password")
 BASE_TEMPLATE = "{% for message in messages %}{{ message.content }}\n\n{% endfor %}"
-SHAPING = {"api", "prefix", "template", "json_style", "extra_body", "omit"}
 
 
 def refuse_secrets(values: dict[str, str], cure: str) -> dict[str, str]:

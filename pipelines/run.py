@@ -8,12 +8,13 @@ import signal
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from filters.pool import WorkerPool
+from models.backends.base import Refused, Unavailable
 from models.pool import Models
 from pipelines.bounds import Stop
 from pipelines.context import MediaWriter, Services
@@ -22,6 +23,7 @@ from pipelines.journal import Journal, save_recipe, saved_recipe
 from pipelines.memory import Memory
 from pipelines.plan import Plan, make_plan
 from pipelines.progress import Progress
+from schemas.errors import InputError
 from schemas.lineage import Media
 from schemas.recipe import Budget, Recipe
 from schemas.report import RunReport
@@ -110,7 +112,7 @@ async def _execute(
     patience = 60 * recipe.engine.patience_minutes
     judges = [stage.filter for stage in plan.verifiers]
     async with (
-        Models(recipe.models, cache=responses, patience=patience) as models,
+        _opened(Models(recipe.models, cache=responses, patience=patience)) as models,
         WorkerPool(recipe.engine.workers, warm=judges) as workers,
     ):
         journal = Journal(plan, dataset, memory, models, run_id)
@@ -128,6 +130,17 @@ async def _execute(
     memory.save()
     catalog.rebuild(home)
     return report
+
+
+@asynccontextmanager
+async def _opened(models: Models) -> AsyncIterator[Models]:
+    """The models, once they are there; what does not start is the user's to mend."""
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(models)
+        except (Unavailable, Refused) as error:
+            raise InputError(str(error)) from error
+        yield models
 
 
 def media_writer(dataset: Dataset) -> MediaWriter:

@@ -119,6 +119,9 @@ class Recipe(Record):
         `NOT_HASHED`.
         """
         kept = self.model_dump(mode="json", exclude=NOT_HASHED)
+        for role, spec in self.models.items():
+            shaping = {k: v for k, v in spec.settings.items() if k in SHAPING_SETTINGS}
+            kept["models"][role]["settings"] = shaping
         return f"{HASH_VERSION}-{sha256_text(canonical_json(kept))[:16]}"
 
 
@@ -129,7 +132,8 @@ NOT_HASHED: dict[str, Any] = {
     "budget": True,  # likewise
     "engine": True,  # concurrency and batches never change the rows
     "output": {"dataset": True},  # where the rows go; splits do count
-    # How a model is reached (addresses, replicas, keys' names) and what it costs; which back end
-    # and which model do count.
+    # How a model is reached (addresses, replicas, keys' names) and what it costs. Which back end
+    # and which model do count, and so do the settings that change what is asked.
     "models": {"__all__": {"settings": True, "price": True}},
 }
+SHAPING_SETTINGS = frozenset({"api", "prefix", "template", "json_style", "extra_body", "omit"})

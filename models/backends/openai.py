@@ -13,13 +13,13 @@ from models.balancer import Balancer, Slot
 from models.endpoint import Endpoint
 from models.openai_request import chat_body, encode, text_body
 from models.openai_response import from_chat, from_text, served_models
-from models.openai_settings import SHAPING, OpenAISettings, WireSettings, checked_address
+from models.openai_settings import OpenAISettings, WireSettings, checked_address
 from models.prompt import Prompt
 from models.transport import Limited, Limits, Rejected, Transport, Trouble
 from models.wire import Completion, Request
 from schemas.errors import InputError, nearest
 from schemas.identity import canonical_json
-from schemas.recipe import ModelSpec
+from schemas.recipe import SHAPING_SETTINGS, ModelSpec
 
 MEGABYTE = 2**20
 
@@ -54,7 +54,8 @@ class OpenAI(Backend):
     @property
     def shape(self) -> str:
         """The settings that change what is asked, not those of how the server is reached."""
-        kept = self.settings.model_dump(mode="json", include=SHAPING, exclude_defaults=True)
+        shaping = set(SHAPING_SETTINGS)
+        kept = self.settings.model_dump(mode="json", include=shaping, exclude_defaults=True)
         return canonical_json(kept) if kept else ""
 
     def samples_a_call(self, request: Request) -> int:
