@@ -13,7 +13,7 @@ demo: $(STAMP)
 
 # The environment of the vLLM tests is its own: its pins would bind the rest.
 test: $(STAMP)
-	bash tests/vllm_environment.sh
+	sh tests/vllm_environment.sh $(BIN)/python
 	$(BIN)/python -m pytest
 
 lint: $(STAMP)
@@ -33,5 +33,5 @@ clean:
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv .venv || python3 -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable ".[dev,gym]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,gym,video,documents]"
 	touch $@
