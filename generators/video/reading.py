@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generators.video.container import Unusable, opened
+from generators.video.groups import frames_around
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -59,24 +61,25 @@ def frames_at(
     times: list[int] = []
     until = time.monotonic() + seconds
     with opened(path) as (container, stream):
-        start: float | None = None
+        milliseconds = 1000 * (stream.time_base or Fraction(1))  # of a tick
+        start: int | None = None
         held: VideoFrame | None = None
         shown = end = 0
-        for frame in container.decode(stream):
+        for frame in frames_around(container, stream, moments):
             if frame.is_corrupt:
                 raise Unusable("corrupt", f"damaged frame after {shown / 1000:.2f} s")
             if time.monotonic() > until:
                 raise Unusable("time limit", f"not decoded within {seconds:g} s")
-            if frame.time is None:
+            if frame.pts is None:
                 continue
-            start = frame.time if start is None else start
-            now = round((frame.time - start) * 1000)
+            start = frame.pts if start is None else start
+            now = round((frame.pts - start) * milliseconds)
             while held is not None and len(times) < len(moments) and moments[len(times)] < now:
                 _take(held, shown, scaler, pixels, times)
             if len(times) == len(moments):
                 break
             # The last frame stays on until its duration is over; the usual gap where none is given.
-            end = now + max(_duration(frame), now - shown)
+            end = now + max(round((frame.duration or 0) * milliseconds), now - shown)
             held, shown = frame, now
         while held is not None and len(times) < len(moments) and moments[len(times)] <= end:
             _take(held, shown, scaler, pixels, times)
@@ -108,10 +111,3 @@ def _upright(frame: "VideoFrame", scaler: "VideoReformatter", shape: tuple[int, 
     )
     pixels = rgb.to_ndarray().astype(np.uint8, copy=False)
     return np.rot90(pixels, turns) if turns else pixels
-
-
-def _duration(frame: "VideoFrame") -> int:
-    """Milliseconds that a frame says it lasts; 0 where it does not say."""
-    if not frame.duration or frame.time_base is None:
-        return 0
-    return round(float(frame.duration * frame.time_base) * 1000)

@@ -1,0 +1,1 @@
+"""Speed and memory of the VideoSSR generator: ``python -m benchmarks.videossr``."""
