@@ -58,9 +58,9 @@ def converged(before: Sequence[Trace], now: Sequence[Trace]) -> bool:
 
 
 def _fitness(trace: Trace, longest: int, settings: CotevolSettings) -> float:
-    numeric = trace.answer is not None and number(trace.answer) is not None
-    parses = bool(trace.answer) and trace.complete
     if settings.fitness == "paper":
+        numeric = trace.answer is not None and number(trace.answer) is not None
+        parses = bool(trace.answer) and trace.complete
         return paper_fitness(bool(trace.right), numeric, parses, trace.length, longest)
     # A trace that leans on a given answer must not breed as a right one.
-    return ranked_fitness(trace.good, parses, trace.length, longest, trace.confidence)
+    return ranked_fitness(trace.good, trace.well_formed, trace.length, longest, trace.confidence)

@@ -8,12 +8,16 @@ from functools import cached_property
 from typing import NamedTuple
 
 from filters.text import last_box, tokens
+from filters.verifiers.format import Format
 from generators.cotevol.entropy import step_entropy, token_entropy
 from models.wire import Completion, Token
 from schemas.base import Record
+from schemas.messages import assistant
+from schemas.row import Candidate
 
 MOST_STEPS = 200  # a runaway text has thousands of lines; what follows is one last step
 
+_FORMAT = Format()
 _HEADER = re.compile(
     r"^[ \t>*#_-]*step[ \t]*\d{1,4}\b[ \t*_]*[:.)\-\u2013]?[ \t*_]*", re.IGNORECASE | re.MULTILINE
 )
@@ -82,6 +86,12 @@ class Trace:
     def length(self) -> int:
         """Words and signs of the text: a length that does not depend on the model."""
         return len(tokens(self.text))
+
+    @cached_property
+    def well_formed(self) -> bool:
+        """Whether the filter `format` would pass it: a box that reads, steps in order."""
+        said = Candidate(kind="sft", messages=[assistant(self.text)])
+        return self.complete and _FORMAT.judge(said).status == "pass"
 
     @property
     def good(self) -> bool:

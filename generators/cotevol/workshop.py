@@ -150,7 +150,7 @@ class Workshop:
             right = await self.judge.right(trace.answer)
         else:
             right = await self._believed(trace)
-        return trace.with_judgement(right, leak(trace))
+        return trace.with_judgement(right, leak(self.problem.text, trace.text))
 
     async def _believed(self, trace: Trace) -> bool:
         """The model's own opinion, where there is no ground truth; no opinion, no trust."""

@@ -4,7 +4,6 @@ import pytest
 
 from generators.cotevol.judge import LONGEST_ANSWER, Judge
 from generators.cotevol.leak import leak
-from generators.cotevol.traces import Lineage, Trace
 from tests.generators.cotevol.scripted import ScriptedContext, problem, sums
 
 
@@ -68,29 +67,20 @@ STEPS = "Step 1: 7 * 8 = 56\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("text", "leaks"),
     [
-        (STEPS + "The answer is \\boxed{56}.", None),
-        (STEPS + "The answer is \\boxed{57}.", "answer is not derived"),
-        (STEPS + "The answer is \\boxed{-56}.", None),
-        (STEPS + "The answer is \\boxed{1/3}.", None),
-        (STEPS + "The answer is \\boxed{x+1}.", None),
-        (STEPS + "This matches the given answer \\boxed{56}", "speaks of a given answer"),
-        (STEPS + "as the reference answer says \\boxed{56}", "speaks of a given answer"),
-        (STEPS + "We know that the answer is 56, \\boxed{56}", "speaks of a given answer"),
-        (STEPS + "the ground truth \\boxed{56}", "speaks of a given answer"),
-        (STEPS + "So the correct final answer is \\boxed{56}", None),
-        (STEPS + "which leads to the correct answer \\boxed{56}", "speaks of a given answer"),
-        (STEPS + "Given the correct answer, \\boxed{56}", "speaks of a given answer"),
-        (STEPS + "The answer is provided: \\boxed{56}", "speaks of a given answer"),
-        (STEPS + "It is the product of the given numbers \\boxed{56}", None),
-        ("Step 1: 7 * 8 is 1,000 less\nso \\boxed{1000}", None),
+        (STEPS + "The answer is \\boxed{56}.", False),
+        (STEPS + "The answer is \\boxed{57}.", True),
+        (STEPS + "This matches the given answer \\boxed{56}", True),
+        (STEPS + "as the reference answer says \\boxed{56}", True),
+        (STEPS + "So the correct final answer is \\boxed{56}", False),
+        ("Since the answer is 56, we get\n" + STEPS + "\\boxed{56}", True),
     ],
 )
-def test_leaks(text: str, reason: str | None) -> None:
-    assert leak(Trace("t", text, Lineage(operator="first"))) == reason
+def test_leaks(text: str, leaks: bool) -> None:
+    assert (leak("What is 7 * 8?", text) is not None) == leaks
 
 
 def test_the_guard_is_quick_on_hostile_text() -> None:
-    assert leak(Trace("t", "the " * 300_000, Lineage(operator="first"))) is None
-    assert leak(Trace("t", "the given " * 100_000, Lineage(operator="first"))) is None
+    for text in ("the " * 300_000, "the given " * 100_000, "answer " * 200_000):
+        assert leak("?", text) is None
