@@ -85,8 +85,9 @@ def _person(entities: Entities, entity: str, rng: Random) -> Rest:
     yield "birthplace", rng.choice(entities["town"]), None
     yield "birth year", str(rng.randrange(1790, 1930)), None
     if rng.random() < 0.6:
-        others = [person for person in entities["person"] if person != entity]
-        yield "teacher", rng.choice(others), None
+        teacher = rng.choice(entities["person"])
+        if teacher != entity:
+            yield "teacher", teacher, None
 
 
 def _company(entities: Entities, entity: str, rng: Random) -> Rest:

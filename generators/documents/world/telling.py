@@ -78,12 +78,19 @@ def tell(world: World, seed: int) -> Iterator[Document]:
         for fact in known:
             if fact.relation in DATED:
                 yield _report(fact, Random(keyed_seed(seed, *fact)))
-    for town in world.entities["town"]:
-        based = [f for f in world.facts if f.relation == "headquarters" and f.object == town]
-        if based:
-            yield _document(f"Companies of {town}", "\n".join(_said(f, 0) for f in based))
+    for town, based in _based(world).items():
+        yield _document(f"Companies of {town}", "\n".join(_said(fact, 0) for fact in based))
     for artwork in world.entities["artwork"]:
         yield _letter(artwork, Random(keyed_seed(seed, "letter", artwork)))
+
+
+def _based(world: World) -> dict[str, list[Fact]]:
+    """What says which companies are based in a town, by town."""
+    found: dict[str, list[Fact]] = {}
+    for fact in world.facts:
+        if fact.relation == "headquarters":
+            found.setdefault(fact.object, []).append(fact)
+    return found
 
 
 def _article(kind: str, entity: str, facts: list[Fact], rng: Random) -> Document:

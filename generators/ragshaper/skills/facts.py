@@ -29,7 +29,7 @@ _HEADING = re.compile(
 )
 _PRONOUNS = frozenset(("It", "This"))
 # One of several named is not the object; nor is what only begins a longer name.
-_ENDS = r"(?!,? (?:and|or) |, [A-Z]| module|[\w’'-])"
+_ENDS = r"(?!,? (?:and|or) |, [A-Z]| module|[\w’'-]|\.\w)"
 _CODE_KINDS = ("code", "module", "path")
 
 
@@ -122,10 +122,16 @@ def _fact(subject: str, noun: str, value: str, qualifier: str | None, quote: str
 
 
 def _direct(words: str) -> Iterator[tuple[str, str, str, str | None]]:
-    """Statements that skip the steps between: "the founder of the maker of X is Y"."""
+    """Statements that skip the steps between: "the founder of the maker of X is Y".
+
+    A single step is read so only where its relation has no sentence of its own.
+    """
     for match in _DIRECT.finditer(words):
         noun, whole, rest = match["noun"], match["whole"], words[match.end() :]
-        value = re.match(rf"(?:the )?({VALUES[BY_NOUN[noun].value]}){_ENDS}", rest)
+        relation = BY_NOUN[noun]
+        if not whole.startswith("the ") and any("{s}" in s for s in relation.sentences):
+            continue
+        value = re.match(rf"(?:the )?({VALUES[relation.value]}){_ENDS}", rest)
         if value:
             yield whole, noun, value.group(1), match["q"]
 
