@@ -24,9 +24,10 @@ _HEADER = re.compile(
 
 
 class Step(NamedTuple):
-    """Characters `start` to `end` of a trace; `body` is the text without the "Step N:"."""
+    """Characters `start` to `end` of a trace; from `inner` on without the "Step N:" (`body`)."""
 
     start: int
+    inner: int
     end: int
     body: str
 
@@ -136,7 +137,7 @@ def split_steps(text: str) -> list[Step]:
     starts = [0, *(start for start, _ in headers[1:])]
     ends = [*starts[1:], end]
     return [
-        Step(start, stop, body[header_end:stop].strip())
+        Step(start, header_end, stop, body[header_end:stop].strip())
         for start, stop, (_, header_end) in zip(starts, ends, headers, strict=True)
     ]
 

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from generators.cotevol.prompts.mutate import MutateLocal
-from generators.cotevol.traces import Lineage, Place, Trace
+from generators.cotevol.traces import Lineage, Place, Step, Trace
 from generators.cotevol.workshop import Start, Workshop
 
 Way = tuple[frozenset[str], str, str]
+BROKEN = "\ufffd"  # half of a character
 
 
 class Branch(NamedTuple):
@@ -30,7 +31,6 @@ class Branch(NamedTuple):
     place: Place
     step: int
     token: str
-    way: Way
 
 
 @dataclass
@@ -39,7 +39,6 @@ class Frontier:
 
     taken: set[Way] = field(default_factory=set)
     branches: dict[Way, Branch] = field(default_factory=dict)
-    _seen: int = 0
 
     def learn(self, traces: Iterable[Trace]) -> None:
         """Add the traces' own ways to those taken, and their alternatives to those open."""
@@ -58,32 +57,35 @@ class Frontier:
         done: set[str] = set()
         before = 0.0
         after = math.fsum(_likeliest(place) for place in trace.places)
-        places = iter(trace.places)
-        place = next(places, None)
         for index, step in enumerate(trace.steps):
             state = frozenset(done)
-            while place is not None and place.start < step.end:
+            for place in trace.places:
+                if not step.start <= place.start < step.end:
+                    continue
                 after -= _likeliest(place)
-                partial = trace.text[step.start : place.start]
-                own = (state, partial.partition(":")[2].strip(), place_text(trace, place))
+                begun = trace.text[_beginning(step, place) : place.start]
+                own = (state, begun, trace.text[place.start : place.end])
                 self.taken.add(own)
                 self.branches.pop(own, None)
                 for token, logprob in place.top:
-                    way = (own[0], own[1], token)
-                    if way in self.taken or not token:
-                        continue
-                    score = before + logprob + after
-                    known = self.branches.get(way)
-                    if known is None or known.score < score:
-                        self.branches[way] = Branch(score, trace, place, index, token, way)
+                    branch = Branch(before + logprob + after, trace, place, index, token)
+                    self._open((state, begun, token), branch)
                 before += place.logprob
-                place = next(places, None)
             done.add(step.body)
 
+    def _open(self, way: Way, branch: Branch) -> None:
+        """Remember a way that none has taken, by its best branch."""
+        # The end of the text and half characters are no ways on.
+        if way in self.taken or not branch.token or BROKEN in branch.token:
+            return
+        known = self.branches.get(way)
+        if known is None or known.score < branch.score:
+            self.branches[way] = branch
 
-def place_text(trace: Trace, place: Place) -> str:
-    """The token that stands at a place."""
-    return trace.text[place.start : place.end]
+
+def _beginning(step: Step, place: Place) -> int:
+    """Where the step's text begins that a way is known by: its number is left out if it can be."""
+    return step.inner if place.start >= step.inner else step.start
 
 
 def _likeliest(place: Place) -> float:
