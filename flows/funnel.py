@@ -41,11 +41,11 @@ def funnel_rows(stages: Iterable[FunnelStage]) -> list[FunnelRow]:
 
 
 def top(reasons: Mapping[str, int], most: int = TOP_REASONS) -> str:
-    """`wrong answer 41, too long 3`: the most frequent first, and how many the others are."""
+    """`wrong answer (41), too long (3)`: the most frequent first, and how many the others are."""
     ranked = Counter(reasons).most_common()
-    shown = [f"{reason} {count:,}" for reason, count in ranked[:most]]
+    shown = [f"{reason} ({count:,})" for reason, count in ranked[:most]]
     others = sum(count for _, count in ranked[most:])
-    return ", ".join([*shown, *([f"others {others:,}"] if others else [])])
+    return ", ".join([*shown, *([f"others ({others:,})"] if others else [])])
 
 
 def balance(accepted: int, rejected: int, failed: int) -> str:

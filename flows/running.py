@@ -17,7 +17,7 @@ from flows.recipes import changed_recipe
 from flows.reports import report_path
 from flows.summary import print_summary
 from flows.watching import Watcher, watching
-from pipelines.journal import saved_recipe
+from pipelines.journal import RECIPE_FILE, saved_recipe
 from pipelines.run import new_run_id, resume, start
 from schemas.errors import InputError
 from schemas.recipe import Budget
@@ -76,6 +76,8 @@ def show(
     try:
         report = asyncio.run(watched())
     except KeyboardInterrupt:
+        if not (home.run(run_id) / RECIPE_FILE).is_file():
+            raise click.Abort from None  # there is nothing to resume yet
         click.echo("stopped at once", err=True)
         stopped(run_id)
     except InputError as error:

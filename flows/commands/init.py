@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-TEMPLATE = Path(__file__).parent.parent / "templates" / "recipe.yaml"
+TEMPLATE = Path(__file__).parent.parent / "recipe_template.yaml"
 
 
 @click.group()

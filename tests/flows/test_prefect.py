@@ -20,7 +20,7 @@ from tests.flows.conftest import ROOT, process
 
 SERVER_SECONDS = 120
 SCHEDULE_SECONDS = 200
-FUNNEL = "| no_z | 8 | 7 | 1 | 0 | 0 | speaks of z 1 |"
+FUNNEL = "| no_z | 8 | 7 | 1 | 0 | 0 | speaks of z (1) |"
 PREFECT = str(Path(sys.executable).with_name("prefect"))
 
 

@@ -69,7 +69,7 @@ def test_changes(recipe: Path) -> None:
 
 
 def test_reasons_beyond_the_top_are_summed() -> None:
-    assert top({"a": 1, "b": 5, "c": 2, "d": 4, "e": 1}) == "b 5, d 4, c 2, others 2"
+    assert top({"a": 1, "b": 5, "c": 2, "d": 4, "e": 1}) == "b (5), d (4), c (2), others (2)"
 
 
 def test_display_says_everything_once() -> None:
