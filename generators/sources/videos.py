@@ -69,7 +69,7 @@ class Entry(Record):
 
 
 class VideosSource(Source):
-    """Yields a `Video` for each readable file in path order, and a `BadInput` for each other."""
+    """Videos of a folder, glob or manifest, in order of path; what is unusable is told and why."""
 
     name: ClassVar[str] = "videos"
     item: ClassVar[type] = Video

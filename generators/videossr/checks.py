@@ -23,13 +23,14 @@ def of_header(info: VideoInfo, settings: VideossrSettings) -> list[Verdict]:
 
 
 def of_frames(footage: Footage, checks: Checks) -> list[Verdict]:
-    """What the sampled frames tell: black, moving, frozen."""
+    """What the sampled frames tell: black, moving, frozen, repeated."""
     black = black_share(footage.small)
     moving, frozen = moving_share(footage.difference), frozen_share(footage.difference)
     return [
         _at_most("black", "black frames", black, checks.max_black),
         _at_least("moving", "static video", moving, checks.min_moving),
         _at_most("frozen", "frozen stretch", frozen, checks.max_frozen),
+        _at_most("repeated", "repeated segments", footage.repeated, checks.max_repeated),
     ]
 
 

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from generators.sources.videos import Video
 from generators.video.reading import Pixels, Seen, fitted_size, frames_at
-from generators.video.survey import Matrix, differences, thumbnails
+from generators.video.survey import Matrix, differences, repeated_share, thumbnails
 from generators.videossr.timeline import Timeline
+
+APART = 6  # ours: a frame that comes again sooner is slow movement, not a repeat
 
 
 class Footage:
@@ -57,6 +59,11 @@ class Footage:
     def difference(self) -> Matrix:
         """Difference of every sampled frame with every other."""
         return differences(self.small)
+
+    @cached_property
+    def repeated(self) -> float:
+        """Share of sampled frames that come again, `APART` or more frames away."""
+        return repeated_share(self.difference, APART)
 
 
 def borrowed(

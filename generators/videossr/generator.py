@@ -42,7 +42,7 @@ class Clue(Record):
 
 
 class Videossr(Generator):
-    """Questions about each video of a source; see the package."""
+    """Questions with checkable answers about each video: grounding, counting, jigsaw."""
 
     name: ClassVar[str] = "videossr"
     version: ClassVar[int] = 1

@@ -48,6 +48,9 @@ class Checks(Settings):
     min_moving: float = Field(default=0.2, ge=0, le=1, description="share of frames that move")
     max_black: float = Field(default=0.25, ge=0, le=1, description="share of black frames")
     max_frozen: float = Field(default=0.4, ge=0, le=1, description="longest frozen run, as a share")
+    max_repeated: float = Field(
+        default=0.5, ge=0, le=1, description="share of frames that come again later (loops)"
+    )
 
 
 class Grounding(Settings):

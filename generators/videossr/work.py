@@ -6,7 +6,7 @@ from random import Random
 from generators.sources.videos import Video
 from generators.video.container import Unusable
 from generators.video.deadline import killed_after
-from generators.video.survey import cuts, perceptual_hash, repeated_share
+from generators.video.survey import cuts, perceptual_hash
 from generators.videossr import checks, counting, grounding, jigsaw
 from generators.videossr.chance import chance
 from generators.videossr.encode import Encoder, MediaFile
@@ -20,7 +20,6 @@ from schemas.verdict import Verdict
 
 HASHES = 24  # ours: perceptual hashes spread over a video
 GRACE = 2  # ours: how many time limits a worker gets before it is killed
-APART = 6  # ours: a frame that comes again so many frames later is a repeat, not a slow movement
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +158,7 @@ def _detail(job: Job, sub_type: SubType, sample: Sample, footage: Footage) -> De
         fps=1000 / sample.step_ms,
         times=list(sample.seen.times),
         cuts=cuts(footage.difference),
-        repeated=repeated_share(footage.difference, APART),
+        repeated=footage.repeated,
         hashes=[perceptual_hash(small) for small in footage.small[::every]],
         chance=chance(sub_type, job.settings),
         sample=sample.record,

@@ -51,7 +51,7 @@ def clips(tmp_path_factory):
         ("grey", "grounding/channel_swap", "videossr.visible", "channel_swap is not visible"),
         ("grey", "grounding/saturation", "videossr.visible", "saturation is not visible"),
         ("symmetric", "grounding/mirror", "videossr.visible", "mirror is not visible"),
-        ("loop", "jigsaw/4", "videossr.distinct", "clips cannot be told apart"),
+        ("loop", "grounding/mirror", "videossr.repeated", "repeated segments"),
     ],
 )
 def test_what_cannot_be_seen_is_rejected(clips, name, wanted, judge, reason):
@@ -84,8 +84,10 @@ def test_cuts_and_repeats_are_kept_as_data(tmp_path, clips):
     [question] = made(clip_of(tmp_path / "cut.mp4", parts), {"grounding/mirror": 1}).questions
     assert question.detail.cuts == [16, 32]
     assert question.detail.repeated == 0
-    [looped] = made(clips["loop"], {"grounding/mirror": 1}).questions
+    loops = {"max_repeated": 1.0}
+    [looped] = made(clips["loop"], {"jigsaw/4": 1}, checks=loops).questions
     assert looped.detail.repeated > 0.9
+    assert looped.verdicts[-1].reason == "clips cannot be told apart"
 
 
 def test_swap_needs_another_video(travel, splashes):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from generators.videossr.mixes import EVERYTHING
-from tests.generators.videossr.footage import all_frames, made, shown_frames
+from generators.videossr.mixes import VIUBENCH
+from tests.generators.videossr.footage import made, shown_frames
 from tests.generators.videossr.test_grounding import answer_of, changed, original
 from tests.generators.videossr.test_jigsaw import found_order
 
@@ -23,6 +23,7 @@ def folder() -> Path | None:
     return Path(spec.origin).parent / "datasets" / "data" if spec and spec.origin else None
 
 
+WANTED = [*VIUBENCH, "grounding/noise", "grounding/invert", "grounding/swap"]
 FOLDER = folder()
 CLIPS = sorted(FOLDER.glob("b*.mp4")) if FOLDER else []
 pytestmark = pytest.mark.skipif(not CLIPS, reason="no real footage here (see the file's head)")
@@ -31,10 +32,9 @@ pytestmark = pytest.mark.skipif(not CLIPS, reason="no real footage here (see the
 @pytest.mark.parametrize("path", CLIPS, ids=lambda path: path.stem)
 def test_answers_are_found_anew_in_real_footage(path):
     other = next(clip for clip in CLIPS if clip != path)
-    result = made(path, dict.fromkeys(EVERYTHING, 7), other, sampling={"max_pixels": 300_000})
+    result = made(path, dict.fromkeys(WANTED, 7), other, sampling={"max_pixels": 10**6})
     passed = [question for question in result.questions if question.files]
-    assert len(passed) >= 15
-    assert all_frames(path)
+    assert len(passed) >= 9
     for question in passed:
         task, variant = question.sub_type
         clips = shown_frames(result, question)
