@@ -47,6 +47,7 @@ async def start(
         InputError: the recipe, its source, its models or the disk will not do.
     """
     plan = make_plan(recipe)
+    await asyncio.to_thread(plan.source.check)  # before anything is written
     run_id = run_id or new_run_id(recipe)
     save_recipe(home.prepare(), run_id, recipe)
     return await _execute(plan, home, run_id, home.responses, watch)

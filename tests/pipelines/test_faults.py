@@ -142,3 +142,12 @@ async def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
     report = await resume("full", full)
     assert (report.stop, report.accepted) == ("source exhausted", 20000)
     assert len({row.id for row in rows(full)}) == 20000
+
+
+async def test_a_source_that_is_not_there_leaves_nothing_behind(home: Home) -> None:
+    wanted = recipe(
+        generator={"name": "cotevol"}, source={"type": "jsonl", "path": "nowhere.jsonl"}
+    )
+    with pytest.raises(InputError, match=r"nowhere\.jsonl"):
+        await start(wanted, home)
+    assert not home.path.exists()
