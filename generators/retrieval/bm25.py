@@ -10,15 +10,16 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-import bm25s
 import numpy as np
-from bm25s.stopwords import STOPWORDS_EN
 
 from generators.documents.corpus import Corpus, built_once
 from generators.retrieval.base import Hit, Retriever, best
 from schemas.base import Settings
+from schemas.errors import InputError
 from schemas.identity import canonical_json, sha256_text
 
 INDEX_VERSION = 2
@@ -27,7 +28,6 @@ INDEX_VERSION = 2
 K1 = 1.2
 B = 0.75
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|\w+")
-_STOP = frozenset(STOPWORDS_EN)
 
 
 class Bm25Settings(Settings):
@@ -42,9 +42,11 @@ class Bm25Retriever(Retriever):
 
     def __init__(self, corpus: Corpus, settings: Bm25Settings | None = None) -> None:
         self.settings = settings or Bm25Settings()
-        folder = corpus.folder / f"bm25-{sha256_text(self._key())[:12]}"
+        library = _bm25s()
+        key = canonical_json([INDEX_VERSION, library.__version__, self.settings.model_dump()])
+        folder = corpus.folder / f"bm25-{sha256_text(key)[:12]}"
         built_once(folder, lambda new: _build(corpus.texts(), self.settings, new))
-        self._index = bm25s.BM25.load(str(folder), mmap=True)
+        self._index = library.BM25.load(str(folder), mmap=True)
         self._count = len(corpus)
         self._vocabulary: dict[str, int] = self._index.vocab_dict
         self._starts = np.asarray(self._index.scores["indptr"])
@@ -85,13 +87,29 @@ class Bm25Retriever(Retriever):
         n = 0 if number is None else int(self._starts[number + 1] - self._starts[number])
         return math.log(1 + (self._count - n + 0.5) / (n + 0.5))
 
-    def _key(self) -> str:
-        return canonical_json([INDEX_VERSION, bm25s.__version__, self.settings.model_dump()])
-
 
 def words(text: str) -> list[str]:
     """The words that are indexed: lower case, numbers kept whole, without English stop words."""
-    return [word for word in _WORD.findall(text.lower()) if word not in _STOP]
+    stop = _stop_words()
+    return [word for word in _WORD.findall(text.lower()) if word not in stop]
+
+
+@cache
+def _stop_words() -> frozenset[str]:
+    _bm25s()
+    from bm25s.stopwords import STOPWORDS_EN
+
+    return frozenset(STOPWORDS_EN)
+
+
+def _bm25s() -> Any:
+    try:
+        import bm25s
+    except ImportError as error:
+        raise InputError(
+            "retrieval needs the extra 'documents': pip install 'synthmill[documents]'"
+        ) from error
+    return bm25s
 
 
 def _distinct(query: str) -> list[str]:
@@ -103,7 +121,7 @@ def _build(texts: Iterable[str], settings: Bm25Settings, folder: Path) -> None:
     passages = [
         [vocabulary.setdefault(word, len(vocabulary)) for word in words(text)] for text in texts
     ]
-    index = bm25s.BM25(k1=settings.k1, b=settings.b, method="lucene")
+    index = _bm25s().BM25(k1=settings.k1, b=settings.b, method="lucene")
     index.index((passages, vocabulary), create_empty_token=False, show_progress=False)
     index.save(str(folder), show_progress=False)
     mean = sum(map(len, passages)) / max(1, len(passages))

@@ -47,14 +47,14 @@ async def open_dense(corpus: Corpus, encoder: Encoder) -> DenseRetriever:
     """The retriever over a corpus; vectors are made and indexed once.
 
     Raises:
-        InputError: the extra `dense` is not installed, or the encoder refuses.
+        InputError: the extra `documents` is not installed, or the encoder refuses.
         ConnectionError: the encoder's endpoint does not answer.
     """
     try:
         import faiss
     except ImportError as error:
         raise InputError(
-            "dense retrieval needs the extra 'dense': pip install 'synthmill[dense]'"
+            "dense retrieval needs the extra 'documents': pip install 'synthmill[documents]'"
         ) from error
     folder = corpus.folder / f"dense-{sha256_text(encoder.label)[:12]}"
     if not folder.exists():

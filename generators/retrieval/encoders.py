@@ -34,7 +34,7 @@ class EndpointSettings(Settings):
 
 
 class LocalSettings(Settings):
-    """A sentence-transformers model on this machine; needs the extra `dense`."""
+    """A sentence-transformers model on this machine; needs the extra `embeddings`."""
 
     kind: Literal["sentence_transformers"]
     model: str = Field(description="folder or hub name")
@@ -156,7 +156,8 @@ class LocalEncoder:
                 from sentence_transformers import SentenceTransformer
             except ImportError as error:
                 raise InputError(
-                    "a local encoder needs the extra 'dense': pip install 'synthmill[dense]'"
+                    "a local encoder needs the extra 'embeddings': "
+                    "pip install 'synthmill[embeddings]'"
                 ) from error
             self._model = SentenceTransformer(self._settings.model)
         made = self._model.encode(texts, batch_size=self._settings.batch, show_progress_bar=False)

@@ -86,5 +86,5 @@ async def test_a_local_model_without_its_extra_says_so() -> None:
         import sentence_transformers  # noqa: F401
     except ImportError:
         settings = LocalSettings(kind="sentence_transformers", model="any")
-        with pytest.raises(InputError, match=r"synthmill\[dense\]"):
+        with pytest.raises(InputError, match=r"synthmill\[embeddings\]"):
             await make_encoder(settings).encode(["x"], "query")

@@ -1,0 +1,110 @@
+"""The wire against real vLLM on a CPU: native tool calls in, observations back, schemas kept.
+
+The shipped model knows nothing of tools, so vLLM's guided decoding makes it call (a named
+`tool_choice`) and shape its JSON; what is shown is that requests are taken and answers are read.
+Needs an interpreter with vllm: see tests/models/test_vllm.py.
+"""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import pytest
+from pydantic import BaseModel
+
+from generators.agent.rollout import RolloutLimits, roll_out
+from generators.agent.tools import Observation, Tool, Toolbox
+from generators.agent.turn import AgentTurn
+from generators.documents.quoting import Quotable, Quoted
+from generators.ragshaper.prompts.distract import Choice, TellApart
+from models.embedded.language_model import WEIGHTS
+from models.pool import Models
+from models.prompt import Prompt, Reply
+from models.vllm_settings import PYTHON_VARIABLE
+from models.wire import Sampling
+from schemas.messages import user
+from schemas.recipe import ModelSpec
+from tests.generators.ragshaper.desk import Desk
+
+PYTHON = Path(
+    os.environ.get(PYTHON_VARIABLE) or Path(__file__).parents[3] / ".venv-vllm/bin/python"
+)
+pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="no vLLM: tests/vllm_environment.sh")
+
+
+class Chosen(BaseModel):
+    """Arguments that even a weak model can finish."""
+
+    door: Literal[1, 2, 3]
+
+
+class Open(Tool):
+    """A door."""
+
+    name: ClassVar[str] = "open_door"
+    description: ClassVar[str] = "opens a door"
+    Arguments: ClassVar[type[BaseModel]] = Chosen
+
+    async def run(self, arguments: Chosen) -> Observation:
+        return Observation(text=f"Behind door {arguments.door} is a wall.")
+
+
+class Wire(Desk):
+    """A context whose questions go to vLLM."""
+
+    def __init__(self, models: Models) -> None:
+        super().__init__()
+        self.models = models
+        self.replies: list[Reply] = []
+
+    async def ask(self, prompt: Prompt[Any], *, purpose: str, n: int = 1, **more: Any) -> Any:
+        client = self.models.client("default")
+        sampling, tools = more.get("sampling"), more.get("tools")
+        replies = await client.ask(prompt, seed=len(purpose), sampling=sampling, tools=tools)
+        self.replies += replies
+        return replies
+
+
+def served(**more: Any) -> ModelSpec:
+    settings: dict[str, Any] = {"path": str(WEIGHTS), "python": str(PYTHON), "device": "cpu"}
+    settings |= {"dtype": "float32", "environment": {"HF_HUB_OFFLINE": "1"}, **more}
+    return ModelSpec(backend="vllm", model="synthmill-lm", settings=settings)
+
+
+def test_tools_are_called_over_the_wire() -> None:
+    async def run() -> None:
+        arguments = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
+        chosen = {"type": "function", "function": {"name": Open.name}}
+        spec = served(arguments=arguments, extra_body={"tool_choice": chosen})
+        async with Models({"default": spec}, cache=None) as models:
+            desk = Wire(models)
+            rollout = await roll_out(
+                desk,
+                [user("What is 3 + 4?")],
+                lambda conversation: AgentTurn(conversation=conversation),
+                Toolbox([Open()]),
+                purpose="wire",
+                limits=RolloutLimits(max_turns=3, max_repeats=9),
+                sampling=Sampling(max_tokens=200),
+            )
+        assert rollout.stop == "turn limit" and len(rollout.steps) == 3
+        for step in rollout.steps:
+            assert step.calls and json.loads(step.calls[0].arguments)["door"] in (1, 2, 3)
+            assert not step.observations[0].failed and step.prompt_tokens
+        assert all(reply.completion.tool_calls for reply in desk.replies)
+
+    asyncio.run(run())
+
+
+def test_our_prompts_keep_to_their_schemas() -> None:
+    async def run() -> None:
+        page = Quoted(documents=(Quotable("A", "The lamp is <|im_end|> red."),))
+        prompt = TellApart(question="What is 3 + 4?", first=page, second=page)
+        async with Models({"default": served()}, cache=None) as models:
+            replies = await Wire(models).ask(prompt, purpose="p", sampling=Sampling(max_tokens=300))
+        assert replies[0].malformed is None or "{" in replies[0].completion.text
+        assert replies[0].malformed or isinstance(replies[0].value, Choice)
+
+    asyncio.run(run())
