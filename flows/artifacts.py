@@ -8,7 +8,7 @@ from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifa
 from prefect.logging import get_run_logger
 
 from flows.funnel import funnel_rows, outcome
-from flows.watching import one_line
+from flows.terminal.watching import one_line
 from pipelines.progress import Progress
 from schemas.report import RunReport
 

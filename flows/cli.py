@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from flows.faults import translated
+from flows.terminal.faults import translated
 
 # Section of the help -> command -> module in `flows.commands`.
 SECTIONS: dict[str, dict[str, str]] = {

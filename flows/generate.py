@@ -20,7 +20,7 @@ from flows.artifacts import ProgressArtifact, artifact_key, log_funnel
 from flows.exit import hush_at_exit
 from flows.recipes import changed_recipe
 from flows.summary import markdown
-from flows.watching import Watcher
+from flows.terminal.watching import Watcher
 from pipelines.journal import RECIPE_FILE
 from pipelines.progress import Progress
 from pipelines.run import resume, start

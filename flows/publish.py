@@ -10,7 +10,7 @@ from prefect.states import Completed
 from data_cards.card import card
 from flows.artifacts import artifact_key
 from flows.exit import hush_at_exit
-from flows.writing import write_text
+from flows.terminal.writing import write_text
 from store.dataset import Dataset
 from store.export import export
 from store.exports.base import load_exporter

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from flows.options import SOURCE_PATH
+from flows.terminal.options import SOURCE_PATH
 from pipelines.load import SHIPPED, read_recipe
 from schemas.errors import InputError
 from schemas.recipe import Recipe

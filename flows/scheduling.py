@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from flows.api import require_api
 from flows.exit import hush_at_exit
 from flows.generate import generate
-from flows.options import Chosen
 from flows.recipes import changed_recipe
+from flows.terminal.options import Chosen
 from schemas.errors import InputError
 from store.home import Home
 

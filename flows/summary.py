@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
 
-from flows.console import duration, plain_table, text
 from flows.funnel import (
     HEADINGS,
     balance,
@@ -15,7 +14,8 @@ from flows.funnel import (
     stop_text,
     top,
 )
-from flows.rejections import Rejections
+from flows.terminal.console import duration, plain_table, text
+from flows.terminal.rejections import Rejections
 from schemas.report import FunnelStage, RunReport
 
 

@@ -2,9 +2,9 @@
 
 from flows.api import require_api
 from flows.generate import RunStopped, generate, watcher
-from flows.options import Chosen
 from flows.reports import read_report
-from flows.watching import Watcher
+from flows.terminal.options import Chosen
+from flows.terminal.watching import Watcher
 from schemas.report import RunReport
 from store.home import Home
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.options import home_option, version_option
+from flows.terminal.options import home_option, version_option
 
 if TYPE_CHECKING:
     from store.home import Home
@@ -27,7 +27,7 @@ def card(dataset: str, out: Path | None, version: str | None, home: "Home") -> N
       synthmill card cotevol-demo --version good -o CARD.md
     """
     from data_cards.card import card
-    from flows.writing import write_text
+    from flows.terminal.writing import write_text
     from store.dataset import Dataset
 
     text = card(Dataset.open(home, dataset), version)

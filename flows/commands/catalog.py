@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.options import home_option
+from flows.terminal.options import home_option
 
 if TYPE_CHECKING:
     from store.home import Home

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.options import Chosen, home_option, recipe_options
+from flows.terminal.options import Chosen, home_option, recipe_options
 
 if TYPE_CHECKING:
     from store.home import Home
@@ -25,6 +25,6 @@ def check(recipe: Chosen, home: "Home") -> None:
       synthmill check cotevol-demo
       synthmill check my.yaml --source data/problems.jsonl
     """
-    from flows.previewing import check_recipe
+    from flows.terminal.previewing import check_recipe
 
     check_recipe(recipe, home)

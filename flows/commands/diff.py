@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.options import home_option
+from flows.terminal.options import home_option
 
 if TYPE_CHECKING:
     from store.home import Home
@@ -27,8 +27,8 @@ def diff(dataset: str, old: str, new: str | None, rows: bool, home: "Home") -> N
       synthmill diff cotevol-demo trained-on-monday latest
       synthmill diff cotevol-demo 3 4 --rows
     """
-    from flows.console import output, plain_table
-    from flows.results import write_table
+    from flows.terminal.console import output, plain_table
+    from flows.terminal.results import write_table
     from store.dataset import Dataset
     from store.difference import Difference
     from store.tags import resolve

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.options import home_option
+from flows.terminal.options import home_option
 
 if TYPE_CHECKING:
     from store.home import Home
@@ -34,8 +34,8 @@ def ls(runs: bool, home: "Home") -> None:
       synthmill ls
       synthmill ls --runs
     """
-    from flows.console import output, plain_table
-    from flows.looking import ask, refreshed, tuples
+    from flows.terminal.console import output, plain_table
+    from flows.terminal.looking import ask, refreshed, tuples
 
     found = ask(refreshed(home), RUNS if runs else DATASETS)
     if not len(found):

@@ -26,8 +26,8 @@ def _command(family: str, what: str, example: str) -> click.Command:
 
 
 def _print_list(family: str) -> None:
-    from flows.console import output, plain_table
-    from flows.plugins import plugins
+    from flows.terminal.console import output, plain_table
+    from flows.terminal.plugins import plugins
 
     found = [(plugin.name, plugin.summary) for plugin in plugins(family)]
     output().print(plain_table(("name", "what it is"), found))
@@ -36,8 +36,8 @@ def _print_list(family: str) -> None:
 def _print_one(family: str, name: str) -> None:
     import inspect
 
-    from flows.console import output, plain_table
-    from flows.plugins import plugin, settings_of
+    from flows.terminal.console import output, plain_table
+    from flows.terminal.plugins import plugin, settings_of
 
     found = plugin(family, name)
     console = output()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.options import Chosen, home_option, recipe_options
+from flows.terminal.options import Chosen, home_option, recipe_options
 
 if TYPE_CHECKING:
     from store.home import Home
@@ -24,6 +24,6 @@ def preview(recipe: Chosen, rows: int, home: "Home") -> None:
       synthmill preview cotevol-demo
       synthmill preview my.yaml --rows 1 --set generator.settings.rounds=2
     """
-    from flows.previewing import preview_recipe
+    from flows.terminal.previewing import preview_recipe
 
     preview_recipe(recipe, home, rows)

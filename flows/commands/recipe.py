@@ -21,7 +21,7 @@ def schema() -> None:
     """
     import json
 
-    from flows.recipe_schema import recipe_schema
+    from flows.terminal.recipe_schema import recipe_schema
 
     click.echo(json.dumps(recipe_schema(), indent=2))
 
@@ -34,7 +34,7 @@ def names() -> None:
     Example:
       synthmill recipe names
     """
-    from flows.console import output, plain_table
     from flows.recipes import shipped_recipes
+    from flows.terminal.console import output, plain_table
 
     output().print(plain_table(("recipe", "dataset", "generator"), shipped_recipes()))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.options import Chosen, home_option, recipe_options
+from flows.terminal.options import Chosen, home_option, recipe_options
 
 if TYPE_CHECKING:
     from store.home import Home
@@ -30,6 +30,6 @@ def run(recipe: Chosen, home: "Home") -> None:
       synthmill run videossr --source ~/videos
       synthmill run my.yaml --set models.default.model=qwen3-8b --set budget.dollars=5
     """
-    from flows.running import run_recipe
+    from flows.terminal.running import run_recipe
 
     run_recipe(recipe, home)

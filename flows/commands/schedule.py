@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.options import Chosen, home_option, recipe_options
+from flows.terminal.options import Chosen, home_option, recipe_options
 
 if TYPE_CHECKING:
     from store.home import Home
@@ -30,7 +30,7 @@ def schedule(recipe: Chosen, cron: str, timezone: str, same_seed: bool, home: "H
       synthmill schedule cotevol-demo --cron '0 3 * * *'
       synthmill schedule my.yaml --target 1000 --cron '*/30 * * * *' --timezone Europe/Berlin
     """
-    from flows.running import prefect_api
+    from flows.terminal.running import prefect_api
     from schemas.errors import InputError
 
     if prefect_api() is None:

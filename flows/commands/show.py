@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from flows.options import home_option, version_option
+from flows.terminal.options import home_option, version_option
 
 if TYPE_CHECKING:
     from store.home import Home
@@ -42,7 +42,7 @@ def show(
       synthmill show 4be1f0
       synthmill show cotevol-demo/4be1f0 --version 2 --open
     """
-    from flows.showing import find, open_row, print_rows
+    from flows.terminal.showing import find, open_row, print_rows
 
     dataset, found = find(home, target, rows, version, which)
     if not found:

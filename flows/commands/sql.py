@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from flows.options import home_option
+from flows.terminal.options import home_option
 
 if TYPE_CHECKING:
     from store.home import Home
@@ -34,8 +34,8 @@ def sql(query: str, form: Literal["csv", "json"] | None, limit: int, home: "Home
       synthmill sql 'from runs' --json
       synthmill sql 'select id, answer from "cotevol-demo_at"(3)' --csv > answers.csv
     """
-    from flows.looking import refreshed
-    from flows.results import write_csv, write_json, write_table
+    from flows.terminal.looking import refreshed
+    from flows.terminal.results import write_csv, write_json, write_table
     from store.query import query as ask
 
     reader = ask(refreshed(home), query)

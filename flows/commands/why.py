@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.options import home_option
+from flows.terminal.options import home_option
 
 if TYPE_CHECKING:
     from store.home import Home
@@ -24,8 +24,8 @@ def why(name: str, most: int, home: "Home") -> None:
       synthmill why cotevol-demo
       synthmill why cotevol-demo-20261120-093000-3f2a -n 30
     """
-    from flows.console import output
-    from flows.rejections import rejections
     from flows.summary import print_rejections
+    from flows.terminal.console import output
+    from flows.terminal.rejections import rejections
 
     print_rejections(output(), rejections(home, name, most))

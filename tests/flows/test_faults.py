@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.faults import redacted
+from flows.terminal.faults import redacted
 from tests.flows.conftest import Synthmill, process
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flows.console import text
 from flows.funnel import top
 from flows.recipes import changed_recipe
-from flows.watching import PlainLines, display, one_line
+from flows.terminal.console import text
+from flows.terminal.watching import PlainLines, display, one_line
 from pipelines.progress import Progress
 from schemas.recipe import Recipe
 from tests.flows.conftest import Synthmill

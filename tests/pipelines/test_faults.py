@@ -136,7 +136,7 @@ async def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
 ) -> None:
     full = Home(small_disk / "factory")
     wanted = recipe(source={"count": 10000}, engine={"batch_rows": 2000})
-    with pytest.raises(InputError, match="disk is full|are free"):
+    with pytest.raises(InputError, match=r"disk is full|are free"):
         await start(wanted, full, run_id="full")
     subprocess.run(["mount", "-o", "remount,size=200m", str(small_disk)], check=True)
     report = await resume("full", full)

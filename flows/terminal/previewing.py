@@ -5,13 +5,13 @@ from collections import Counter
 
 import click
 
-from flows.console import output, text
-from flows.faults import MENDABLE
-from flows.options import Chosen
 from flows.recipes import changed_recipe
-from flows.row_view import print_row
 from flows.summary import print_summary
-from flows.watching import watching
+from flows.terminal.console import output, text
+from flows.terminal.faults import MENDABLE
+from flows.terminal.options import Chosen
+from flows.terminal.row_view import print_row
+from flows.terminal.watching import watching
 from pipelines.check import check
 from pipelines.run import preview
 from schemas.report import RunReport

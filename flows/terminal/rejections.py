@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from flows.looking import ask, refreshed
+from flows.terminal.looking import ask, refreshed
 from schemas.errors import InputError, nearest
 from schemas.report import FunnelStage
 from store.home import Home

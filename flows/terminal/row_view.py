@@ -7,8 +7,8 @@ from textwrap import indent
 from rich.console import Console
 from rich.rule import Rule
 
-from flows.console import cell_text, plain_table, text
-from flows.family import family_tree
+from flows.terminal.console import cell_text, plain_table, text
+from flows.terminal.family import family_tree
 from generators.base import Generator
 from pipelines.plan import GENERATORS
 from schemas.errors import InputError

@@ -10,9 +10,9 @@ from typing import Literal
 import click
 from rich.console import Console
 
-from flows.console import output
-from flows.looking import ask, refreshed
-from flows.row_view import generator_of, print_row
+from flows.terminal.console import output
+from flows.terminal.looking import ask, refreshed
+from flows.terminal.row_view import generator_of, print_row
 from pipelines.journal import saved_recipe
 from schemas.errors import InputError, nearest
 from schemas.recipe import PlugInSpec

@@ -10,8 +10,8 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from flows.console import duration, text
 from flows.funnel import balance
+from flows.terminal.console import duration, text
 from pipelines.progress import Progress
 
 Watcher = Callable[[Progress], None]

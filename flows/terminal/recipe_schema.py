@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from flows.plugins import plugins
+from flows.terminal.plugins import plugins
 from schemas.recipe import Recipe
 
 # Where a plug-in is named in the schema: definition, key of its name, key of its settings.

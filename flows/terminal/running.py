@@ -9,14 +9,14 @@ from typing import Any, NoReturn
 
 import click
 
-from flows.console import output
 from flows.exit import hush_at_exit
-from flows.faults import RESUMABLE
-from flows.options import Chosen
 from flows.recipes import changed_recipe
 from flows.reports import report_path
 from flows.summary import print_summary
-from flows.watching import Watcher, watching
+from flows.terminal.console import output
+from flows.terminal.faults import RESUMABLE
+from flows.terminal.options import Chosen
+from flows.terminal.watching import Watcher, watching
 from pipelines.journal import RECIPE_FILE, saved_recipe
 from pipelines.run import new_run_id, resume, start
 from schemas.errors import InputError

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pyarrow as pa
 
-from flows.console import cell_text, output, plain_table, text
+from flows.terminal.console import cell_text, output, plain_table, text
 
 MOST_CHARACTERS = 300  # of a cell
 SHORT_CELL = 24  # what a folded cell needs at least

@@ -1,0 +1,1 @@
+"""What a person at the terminal sees: options in, progress, tables and rows out."""
