@@ -30,9 +30,10 @@ CONTEXT_STEPS = 3  # observations that a distractor's author sees beside the sou
 
 @dataclass
 class Tree:
-    """A tree as it grows: node ids are positions in `nodes`."""
+    """A tree as it grows: node ids are positions in `nodes`; `favoured` types are wanted first."""
 
     seed: Passage
+    favoured: tuple[Kind, ...] = KINDS
     nodes: list[Node] = field(default_factory=list)
     passages: dict[str, Passage] = field(default_factory=dict)
     distractors: dict[str, Distractor] = field(default_factory=dict)
@@ -77,8 +78,7 @@ class Curator:
 
     async def grow(self, seed: Passage, favoured: tuple[Kind, ...]) -> Tree:
         """The tree of a seed; `favoured` orders the types from the one most wanted."""
-        self._favoured = favoured
-        tree = Tree(seed=seed, passages={seed.id: seed})
+        tree = Tree(seed=seed, favoured=favoured, passages={seed.id: seed})
         tree.nodes.append(
             Node(
                 id=0,
@@ -143,7 +143,7 @@ class Curator:
             seed=harmless(tree.seed.title),
             steps=tree.explored(path, settings.observation_chars),
             used=tuple(harmless(name) for name in tree.used[-settings.forbidden_shown :]),
-            lacking=tuple(kind for kind in self._favoured if kind not in written),
+            lacking=tuple(kind for kind in tree.favoured if kind not in written),
             calls=tree.calls,
             written=len(tree.distractors),
             wanted_calls=settings.min_distractor_calls,
