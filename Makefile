@@ -27,6 +27,8 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.commit_cost
 	$(BIN)/python -m benchmarks.near_duplicates
 	$(BIN)/python -m benchmarks.cotevol
+	$(BIN)/python -m benchmarks.videossr
+	$(BIN)/python -m benchmarks.ragshaper
 
 clean:
 	rm -rf .venv .venv-vllm build *.egg-info

@@ -1,5 +1,6 @@
 """What a generator sees of the world while it works on one task."""
 
+import asyncio
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -127,7 +128,8 @@ class TaskContext:
         detail: str | None = None,
     ) -> Media:
         """See `generators.base.Context.write_media`."""
-        return self._services.write_media(data, kind, mime, detail)
+        # In a thread: the file is synced to disk, which takes milliseconds.
+        return await asyncio.to_thread(self._services.write_media, data, kind, mime, detail)
 
     async def in_worker(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `generators.base.Context.in_worker`."""
