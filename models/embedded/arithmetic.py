@@ -29,8 +29,9 @@ from models.embedded.stories import tell
 
 MOST_STEPS = 10
 HELD_OUT_SHARE = 1 / 16
-# How often a trace takes another ready operation than the leftmost one.
-DETOUR = 0.25
+# How often a trace takes the second ready operation before the first: often enough that a problem
+# has several solutions, seldom enough that a small model still learns to keep track.
+DETOUR = 0.08
 
 
 @dataclass(frozen=True)
@@ -56,19 +57,22 @@ class Problem:
 TIERS = {
     tier.name: tier
     for tier in (
-        Tier("easy", (2, 3), Limits(operand=60, factor=9, result=199)),
+        Tier("easy", (2, 3), Limits(operand=99, factor=12, result=399)),
         Tier("middle", (4, 6), Limits(operand=99, factor=12, result=399)),
-        Tier("hard", (8, 10), Limits(operand=99, factor=30, result=999)),
+        Tier("hard", (5, 6), Limits(operand=499, factor=60, result=3999)),
     )
 }
 TRAINING_LIMITS = (
-    Limits(operand=20, factor=9, result=99),
     Limits(operand=60, factor=9, result=199),
     Limits(operand=99, factor=12, result=399),
     Limits(operand=99, factor=30, result=999),
+    Limits(operand=499, factor=60, result=3999),
+    Limits(operand=999, factor=99, result=9999),
 )
 # Chance of 1, 2, ... 10 steps in training: long chains are costly, and short ones teach the facts.
-TRAINING_STEPS = (10, 14, 14, 13, 12, 10, 8, 7, 6, 6)
+TRAINING_STEPS = (8, 11, 13, 14, 13, 12, 10, 8, 6, 5)
+# Expressions take longer to learn to read than stories, and are read the same at any length.
+STORIES = 0.55
 
 
 def problems(tier: Tier, seed: int, held_out: bool) -> Iterator[Problem]:
@@ -104,9 +108,7 @@ def write_trace(rng: random.Random, expression: Expression) -> str:
     done: set[int] = set()
     while waiting:
         ready = [b for b in waiting if all(_known(side, done) for side in (b.left, b.right))]
-        branch = ready[0]
-        if len(ready) > 1 and rng.random() < DETOUR:
-            branch = rng.choice(ready[1:])
+        branch = ready[1] if len(ready) > 1 and rng.random() < DETOUR else ready[0]
         waiting = [b for b in waiting if b is not branch]
         done.add(id(branch))
         lines.append(
@@ -122,7 +124,7 @@ def _known(side: Expression, done: set[int]) -> bool:
 
 def _draw(rng: random.Random, tier: str, steps: int, limits: Limits, held_out: bool) -> Problem:
     while True:
-        if rng.random() < 0.5:
+        if rng.random() < STORIES:
             text, expression = tell(rng, steps, limits)
         else:
             expression = grow(rng, steps, limits)

@@ -110,7 +110,7 @@ def _grow(rng: random.Random, size: int, limits: Limits) -> Expression:
     if size == 1:
         return _pair(rng, limits)
     # Mostly chains with a few side branches, as people write them; balanced trees are rare.
-    side = 0 if rng.random() < 0.55 else rng.randint(1, max(1, (size - 1) // 2))
+    side = 0 if rng.random() < 0.7 else rng.randint(1, max(1, (size - 1) // 2))
     main = _grow(rng, size - 1 - side, limits)
     if side:
         return join(rng, main, _grow(rng, side, limits), limits)

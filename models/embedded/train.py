@@ -40,14 +40,19 @@ def main() -> None:
     length = parser.add_mutually_exclusive_group(required=True)
     length.add_argument("--minutes", type=float)
     length.add_argument("--steps", type=int)
+    parser.add_argument("--start", type=Path, help="a checkpoint to go on from")
     parser.add_argument("--save", type=float, default=10, help="minutes between checkpoints")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
-    sample = itertools.islice(training_problems(arguments.seed), TOKENIZER_PROBLEMS)
-    texts = (text for p in sample for text in (p.text, p.trace))
-    tokenizer = build_tokenizer(texts, VOCABULARY)
-    train(build_model(tokenizer), tokenizer, arguments)
+    if arguments.start:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(arguments.start)
+        model = LlamaForCausalLM.from_pretrained(arguments.start, attn_implementation="eager")
+    else:
+        sample = itertools.islice(training_problems(arguments.seed), TOKENIZER_PROBLEMS)
+        tokenizer = build_tokenizer((t for p in sample for t in (p.text, p.trace)), VOCABULARY)
+        model = build_model(tokenizer)
+    train(model, tokenizer, arguments)
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
