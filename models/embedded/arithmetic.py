@@ -58,7 +58,7 @@ TIERS = {
     tier.name: tier
     for tier in (
         Tier("easy", (2, 3), Limits(operand=99, factor=12, result=399)),
-        Tier("middle", (4, 6), Limits(operand=99, factor=12, result=399)),
+        Tier("middle", (5, 6), Limits(operand=99, factor=12, result=399)),
         Tier("hard", (5, 6), Limits(operand=499, factor=60, result=3999)),
     )
 }

@@ -191,8 +191,10 @@ def record(
     length = (
         f"--minutes {arguments.minutes:g}" if arguments.minutes else f"--steps {arguments.steps}"
     )
+    start = f"--start {arguments.start} " if arguments.start else ""
     return {
-        "command": f"python -m models.embedded.train --out DIR {length} --seed {arguments.seed}",
+        "command": f"python -m models.embedded.train --out DIR {start}{length} "
+        f"--seed {arguments.seed}",
         "seed": arguments.seed,
         "steps": steps,
         "problems": steps * BATCH,
