@@ -11,7 +11,6 @@ its step's text so far and the token: taken once, it is not taken again in anoth
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -40,20 +39,8 @@ class Frontier:
     taken: set[Way] = field(default_factory=set)
     branches: dict[Way, Branch] = field(default_factory=dict)
 
-    def learn(self, traces: Iterable[Trace]) -> None:
-        """Add the traces' own ways to those taken, and their alternatives to those open."""
-        for trace in traces:
-            self._add(trace)
-
-    def best(self) -> Branch | None:
-        """The most promising open way, which counts as taken from now on; None: there is none."""
-        if not self.branches:
-            return None
-        way = max(self.branches, key=lambda key: self.branches[key].score)
-        self.taken.add(way)
-        return self.branches.pop(way)
-
-    def _add(self, trace: Trace) -> None:
+    def learn(self, trace: Trace) -> None:
+        """Add the trace's own ways to those taken, and its alternatives to those open."""
         done: set[str] = set()
         before = 0.0
         after = math.fsum(_likeliest(place) for place in trace.places)
@@ -72,6 +59,14 @@ class Frontier:
                     self._open((state, begun, token), branch)
                 before += place.logprob
             done.add(step.body)
+
+    def best(self) -> Branch | None:
+        """The most promising open way, which counts as taken from now on; None: there is none."""
+        if not self.branches:
+            return None
+        way = max(self.branches, key=lambda key: self.branches[key].score)
+        self.taken.add(way)
+        return self.branches.pop(way)
 
     def _open(self, way: Way, branch: Branch) -> None:
         """Remember a way that none has taken, by its best branch."""

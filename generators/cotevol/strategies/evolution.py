@@ -76,8 +76,9 @@ class Evolution:
     async def _mutation(self, offspring: Trace | None, round_: int) -> Trace | None:
         settings, archive = self.workshop.settings, self.workshop.archive
         if settings.mutation == "alternatives":
-            self.frontier.learn(archive[self._learnt :])
-            self._learnt = len(archive)
+            while self._learnt < len(archive):
+                self.frontier.learn(archive[self._learnt])
+                self._learnt += 1
             return await branch_off(self.workshop, self.frontier, round_)
         if settings.mutation_target == "offspring" and offspring is not None:
             return await mutate(self.workshop, offspring, round_)

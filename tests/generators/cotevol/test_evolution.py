@@ -106,7 +106,8 @@ async def test_no_alternative_is_taken_twice() -> None:
 async def test_alternatives_come_likeliest_first() -> None:
     workshop, _, _ = await searched(problem(), rounds=0)
     frontier = Frontier()
-    frontier.learn(workshop.archive)
+    for trace in workshop.archive:
+        frontier.learn(trace)
     scores = []
     while (branch := frontier.best()) is not None:
         scores.append(branch.score)
