@@ -63,14 +63,14 @@ TIERS = {
     )
 }
 TRAINING_LIMITS = (
+    Limits(operand=20, factor=9, result=99),
     Limits(operand=60, factor=9, result=199),
     Limits(operand=99, factor=12, result=399),
     Limits(operand=99, factor=30, result=999),
-    Limits(operand=499, factor=60, result=3999),
     Limits(operand=999, factor=99, result=9999),
 )
 # Chance of 1, 2, ... 10 steps in training: long chains are costly, and short ones teach the facts.
-TRAINING_STEPS = (8, 11, 13, 14, 13, 12, 10, 8, 6, 5)
+TRAINING_STEPS = (7, 10, 12, 13, 13, 12, 11, 9, 7, 6)
 # Expressions take longer to learn to read than stories, and are read the same at any length.
 STORIES = 0.55
 
