@@ -32,6 +32,7 @@ T = TypeVar("T")
 MEMORY_MB = 4096
 # Ours: how often work is handed to a new set of workers after the old one broke down as a whole.
 ATTEMPTS = 3
+CLOSED = "worker pool closed"
 
 
 class WorkerError(Exception):
@@ -66,6 +67,7 @@ class WorkerPool:
         self._warm = pickle.dumps([found for found in warm if found.cost == "cpu"])
         self._pool: ProcessPool | None = None
         self._waiting: set[Future[bytes]] = set()
+        self._closed = False
 
     async def judge(self, found: Filter, candidate: Candidate) -> Verdict:
         """The filter's verdict, wherever it is cheapest to find: never raises.
@@ -107,20 +109,23 @@ class WorkerPool:
             try:
                 answer = await asyncio.wrap_future(self._schedule(pool, work, time_limit))
             except (BrokenProcessPool, RuntimeError):
+                if self._closed:
+                    raise WorkerDied(CLOSED) from None
                 # An idle worker was killed from outside, and with it the pool: start another.
                 self._discard(pool, BrokenProcessPool())
             except FutureTimeout:
                 raise TimeLimit(f"time limit of {time_limit:g} s") from None
             except ProcessExpired:
-                raise WorkerDied("worker died") from None
+                raise WorkerDied(CLOSED if self._closed else "worker died") from None
             else:
                 return self._unpack(answer)
         raise WorkerDied("worker died")
 
     def close(self) -> None:
-        """Kill the workers; who still waits for work gets `WorkerDied`."""
+        """Kill the workers, for good; who still waits for work gets `WorkerDied`."""
+        self._closed = True
         if self._pool is not None:
-            self._discard(self._pool, WorkerDied("worker pool closed"))
+            self._discard(self._pool, WorkerDied(CLOSED))
 
     async def __aenter__(self) -> "WorkerPool":
         return self

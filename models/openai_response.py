@@ -125,19 +125,24 @@ def _as_places(logprobs: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _fitted(places: list[dict[str, Any]], text: str) -> tuple[Token, ...]:
+    last = places[-1]["token"]
+    end_mark = None if text.endswith(last) else last
     tokens = [
         Token(
             token=place["token"],
             logprob=place["logprob"],
-            top=tuple(_alternatives(place.get("top_logprobs") or ())),
+            top=tuple(_alternatives(place.get("top_logprobs") or (), end_mark)),
         )
         for place in places
     ]
     return matched(tokens, [place.get("bytes") for place in places], text)
 
 
-def _alternatives(top: Iterable[dict[str, Any]]) -> Iterable[Alternative]:
-    return (Alternative(token=other["token"], logprob=other["logprob"]) for other in top)
+def _alternatives(top: Iterable[dict[str, Any]], end_mark: str | None) -> Iterable[Alternative]:
+    """The likeliest tokens of a place. The end of the answer is no text: it is the empty one."""
+    for other in top:
+        token = "" if other["token"] == end_mark else other["token"]
+        yield Alternative(token=token, logprob=other["logprob"])
 
 
 def _lengths(total: int | None, choices: list[dict[str, Any]]) -> list[int]:

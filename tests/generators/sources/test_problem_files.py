@@ -45,8 +45,8 @@ def bad(items: list[Problem | BadInput]) -> list[BadInput]:
 
 
 def test_every_source_is_found_by_its_file_name() -> None:
-    names = available(Source, ("generators.sources",))
-    assert names == ["csv", "datasets", "folder", "jsonl", "parquet", "reasoning_gym"]
+    names = set(available(Source, ("generators.sources",)))
+    assert {"csv", "datasets", "folder", "jsonl", "parquet", "reasoning_gym"} <= names
     assert load_plugin(Source, "jsonl", ("generators.sources",)) is JsonlSource
 
 
