@@ -14,7 +14,7 @@ demo: $(STAMP)
 # The environment of the vLLM tests is its own: its pins would bind the rest.
 test: $(STAMP)
 	sh tests/vllm_environment.sh $(BIN)/python
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

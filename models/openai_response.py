@@ -5,6 +5,7 @@ Answers are read as they come and checked by the types they become: whatever doe
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -21,6 +22,9 @@ FINISH: dict[str | None, FinishReason] = {
     "content_filter": "content_filter",
 }
 BROKEN_OFF = frozenset({"abort", "error"})
+
+# How nearly all tokenizers spell the marks that structure a conversation.
+MARK = re.compile(r"<\|[^<>]{1,40}\|>")
 
 
 def from_chat(body: bytes, n: int) -> list[Completion]:
@@ -139,10 +143,11 @@ def _fitted(places: list[dict[str, Any]], text: str) -> tuple[Token, ...]:
 
 
 def _alternatives(top: Iterable[dict[str, Any]], end_mark: str | None) -> Iterable[Alternative]:
-    """The likeliest tokens of a place. The end of the answer is no text: it is the empty one."""
+    """The likeliest tokens of a place; marks (of the end, of a turn) are no text, so empty."""
     for other in top:
-        token = "" if other["token"] == end_mark else other["token"]
-        yield Alternative(token=token, logprob=other["logprob"])
+        token = other["token"]
+        is_mark = token == end_mark or MARK.fullmatch(token)
+        yield Alternative(token="" if is_mark else token, logprob=other["logprob"])
 
 
 def _lengths(total: int | None, choices: list[dict[str, Any]]) -> list[int]:
