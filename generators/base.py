@@ -123,5 +123,5 @@ class Generator(ABC):
         return None
 
     def picture(self, row: Row, media: Path) -> bytes | None:
-        """A PNG that shows the row, or None; `media` is the folder that its media paths start at."""
+        """A PNG that shows the row, or None; its media paths start at the folder `media`."""
         return None
