@@ -48,6 +48,8 @@ def main() -> None:
     print(f"\n{report}\n{(time.monotonic() - started) / 60:.1f} minutes")
     command = f"python -m benchmarks.cotevol --problems {arguments.problems} "
     command += f"--seeds {arguments.seeds} --tiers {' '.join(arguments.tiers)}"
+    if arguments.methods != list(METHODS):
+        command += " --methods " + " ".join(f'"{name}"' for name in arguments.methods)
     (arguments.out / "RESULTS.md").write_text(f"Made by `{command}`.\n\n{report}")
     plot(results, lengths, arguments.out / "success.png")
 
