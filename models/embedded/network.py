@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ HIDDEN = -1e30
 # Attention runs over whole vectors of the processor only: the rest of a sum is added in another
 # order, which would let the length of one sequence reach the last bits of another.
 LANES = 32
+# Fewer sequences than this are not worth a thread of their own.
+LEAST_ROWS = 4
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,10 @@ class Network:
         self.layers: int = config["num_hidden_layers"]
         theta = config["rope_parameters"]["rope_theta"]
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or min(4, len(os.sched_getaffinity(0)))
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # The products are too small to be worth cutting up: the cores share the rows instead.
+        options.intra_op_num_threads = 1
+        self._threads = threads or min(4, len(os.sched_getaffinity(0)))
+        self._pool = ThreadPoolExecutor(self._threads, "embedded-network")
         options.log_severity_level = 3
         # The session reads these arrays in place: they must live as long as it does.
         self._weights = _weights(folder / "model.safetensors", self.context, self.head, theta)
@@ -78,8 +83,22 @@ class Network:
         feeds = {"tokens": tokens, "positions": positions, "mask": mask}
         for index, (keys, values) in enumerate(cache):
             feeds |= {f"keys.{index}": keys, f"values.{index}": values}
-        logits, *entries = self._session.run(None, feeds)
+        logits, *entries = self._outputs(feeds)
         return Output(logits, list(zip(entries[::2], entries[1::2], strict=True)))
+
+    def _outputs(self, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """The graph's outputs; every thread computes a portion of the rows."""
+        rows = len(feeds["tokens"])
+        portions = min(self._threads, max(1, rows // LEAST_ROWS))
+        edges = [rows * portion // portions for portion in range(portions + 1)]
+
+        def compute(first: int, last: int) -> list[np.ndarray]:
+            return self._session.run(None, {name: feeds[name][first:last] for name in feeds})
+
+        if portions == 1:
+            return compute(0, rows)
+        results = self._pool.map(compute, edges, edges[1:])
+        return [np.concatenate(parts) for parts in zip(*results, strict=True)]
 
     def prefill(self, rows: Sequence[Sequence[int]]) -> Output:
         """One pass over whole texts (lists of token ids), right-padded to the longest."""
