@@ -23,6 +23,9 @@ A = TypeVar("A")
 T = TypeVar("T")
 P = ParamSpec("P")
 
+# Ours: nothing that a generator hands over in one piece should take longer; a hang must end.
+WORKER_SECONDS = 300.0
+
 MediaWriter = Callable[[bytes, str, str, str | None], Media]
 
 
@@ -133,7 +136,8 @@ class TaskContext:
 
     async def in_worker(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `generators.base.Context.in_worker`."""
-        return await self._services.workers.call(partial(call, *args, **kwargs))
+        work = partial(call, *args, **kwargs)
+        return await self._services.workers.call(work, time_limit=WORKER_SECONDS)
 
     def book(self, candidate: Candidate) -> Candidate:
         """The candidate with what its task spent since the one before, and on which models."""
