@@ -166,17 +166,19 @@ async def _watching(engine: Engine, watch: Watch | None) -> AsyncIterator[None]:
                 await answer
 
     async def tell_often() -> None:
-        while True:
+        while not ended.is_set():
             await tell()
-            await asyncio.sleep(WATCH_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), WATCH_SECONDS)
 
+    ended = asyncio.Event()
     teller = asyncio.create_task(tell_often())
     try:
         yield
     finally:
-        teller.cancel()
-        with suppress(asyncio.CancelledError):
-            await teller
+        # Not cancelled: a watcher that is cut off while it writes does not know what it wrote.
+        ended.set()
+        await teller
         await tell()
 
 

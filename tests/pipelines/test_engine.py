@@ -1,9 +1,11 @@
 """The engine's promises: exact targets, the same rows at any concurrency, counts that add up."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from pipelines.progress import Progress
 from pipelines.run import preview, resume, start
 from schemas.report import RunReport
 from store.dataset import Dataset
@@ -100,3 +102,15 @@ async def test_a_preview_commits_nothing(home: Home) -> None:
     made, report = await preview(recipe(), home, rows=3)
     assert len(made) == 3 and report.accepted == 3
     assert home.dataset_names() == []
+
+
+async def test_a_slow_watcher_is_never_cut_off_and_sees_the_end(home: Home) -> None:
+    begun, ended = [], []
+
+    async def watch(progress: Progress) -> None:
+        begun.append(progress.accepted)
+        await asyncio.sleep(0.2)
+        ended.append(progress.accepted)
+
+    await start(recipe(target=4), home, watch=watch)
+    assert begun == ended and ended[-1] == 4
