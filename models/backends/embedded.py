@@ -106,15 +106,19 @@ class Embedded(Backend):
     async def _written(
         self, request: Request, task: Continuation, seed: int, alone: bool
     ) -> Completion:
-        """What the language model goes on writing, behind what the prompt's rule gave it."""
+        """What the language model goes on writing, behind what the prompt's rule gave it.
+
+        What the rule gave counts as written: a model without the rule has to write it.
+        """
         given = task.prefix.removeprefix(request.prefix)
+        given_tokens = self._language_model.count_tokens(given) if given else 0
         sampling = request.sampling
         job = Job(
             prompt=task.problem,
             prefix=request.prefix + given,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
-            max_tokens=sampling.max_tokens,
+            max_tokens=max(1, sampling.max_tokens - given_tokens),
             stop=sampling.stop,
             seed=seed,
             top_logprobs=sampling.top_logprobs,
@@ -128,7 +132,7 @@ class Embedded(Backend):
             finish_reason=written.finish_reason,
             tokens=_tokens(written) if sampling.top_logprobs else (),
             prompt_tokens=written.prompt_tokens if alone else 0,
-            completion_tokens=len(written.tokens),
+            completion_tokens=given_tokens + len(written.tokens),
         )
 
 
