@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
+import orjson
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from models.wire import Request
@@ -18,7 +20,6 @@ SCHEMA_TOLD = (
     "Answer with one JSON object and nothing else. It must be valid under this JSON schema:\n"
 )
 MEDIA_TYPES = frozenset({"text", "image_url", "video_url", "input_audio", "audio_url"})
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _ENVIRONMENT = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
 
 
@@ -32,7 +33,7 @@ def chat_body(
         body["logprobs"] = True
         body["top_logprobs"] = request.sampling.top_logprobs
     if request.tools is not None:
-        body["tools"] = json.loads(request.tools)
+        body["tools"] = _parsed(request.tools)
     if request.json_schema is not None:
         _ask_for_json(body, request.json_schema, schema_style)
     if request.prefix:
@@ -61,7 +62,13 @@ def encode(
     body.update(extra)
     for name in omit:
         body.pop(name, None)
-    return _ENCODER.encode(body).encode("utf-8", "replace")
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        # A model's tool calls may hold halves of surrogate pairs, a user's `extra_body` may have
+        # numbers for keys.
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
 
 
 def _sampling(request: Request) -> dict[str, Any]:
@@ -109,9 +116,15 @@ def _content(message: Message) -> Any:
     return content
 
 
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> Any:
+    """A JSON text that many requests share: a schema, a list of tools; read only."""
+    return json.loads(text)
+
+
 def _ask_for_json(body: dict[str, Any], schema: str, style: SchemaStyle) -> None:
     if style == "json_schema":
-        told = {"name": "answer", "schema": json.loads(schema)}
+        told = {"name": "answer", "schema": _parsed(schema)}
         body["response_format"] = {"type": "json_schema", "json_schema": told}
         return
     body["messages"].append({"role": "user", "content": SCHEMA_TOLD + schema})

@@ -9,8 +9,10 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import orjson
+
 from models.token_text import matched
-from models.transport import Trouble
+from models.trouble import Trouble
 from models.wire import Alternative, Completion, FinishReason, Token
 
 CHARS_A_TOKEN = 4  # where a server counts nothing, so that budgets do not run blind
@@ -47,15 +49,23 @@ def served_models(body: bytes) -> list[str]:
 
 
 def _read(body: bytes, meaning: Callable[[Any], Any]) -> Any:
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Trouble("not JSON") from error
+    answer = _parsed(body)
     try:
         return meaning(answer)
     # pydantic's ValidationError is a ValueError.
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise Trouble("not a completion") from error
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(body)  # takes more: NaN, halves of surrogate pairs
+    except (ValueError, RecursionError) as error:
+        raise Trouble("not JSON") from error
 
 
 def _completions(

@@ -3,81 +3,53 @@
 import asyncio
 import json
 import math
+import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-import aiohttp
+from models.address import Address
+from models.connection import Limits, Response
+from models.trouble import Limited, Rejected, Trouble
+from schemas.errors import InputError
 
 ERROR_CHARS = 300  # of a server's own words in a message
 RETRIED = frozenset({408, 409, 425})
-
-
-class Trouble(Exception):
-    """A failure that may pass; `kind` is a short stable phrase that reports count."""
-
-    def __init__(self, kind: str, *, absent: bool = False) -> None:
-        super().__init__(kind)
-        self.kind = kind
-        self.absent = absent
-
-
-class Limited(Trouble):
-    """The server asks for patience: `wait` seconds, or None where it does not say."""
-
-    def __init__(self, kind: str, wait: float | None) -> None:
-        super().__init__(kind)
-        self.wait = wait
-
-
-class Rejected(Exception):
-    """The server will not answer this: its HTTP `status`, and its words as the message."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of one exchange: seconds to connect, between pieces of the body, and in all; bytes."""
-
-    connect: float
-    stall: float
-    total: float
-    response_bytes: int
+# A body is read as it comes: unpacking would undo the bound on its size.
+HEADERS = {
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+    "User-Agent": "synthmill",
+}
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NO_HEADER_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Transport:
-    """A pool of connections to the servers of one back end.
+    """The way to the servers of one back end.
 
     `secret` is the key, if there is one: it is taken out of everything a server says.
+
+    Raises:
+        InputError: one of the headers cannot be sent.
     """
 
     def __init__(self, headers: Mapping[str, str], limits: Limits, *, secret: str | None) -> None:
         self._limits = limits
         self._secret = secret
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
-            # A body is read as it comes: unpacking would undo the bound on its size.
-            headers={
-                "Accept-Encoding": "identity",
-                "Content-Type": "application/json",
-                **headers,
-            },
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=limits.total, sock_connect=limits.connect),
-        )
+        self._addresses: dict[str, Address] = {}
+        self._headers = {**HEADERS, **_checked(headers)}
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._session.close()
+        for address in self._addresses.values():
+            address.close()
+        await asyncio.sleep(0)  # the event loop closes the sockets
 
     async def get(self, url: str) -> bytes:
         """The body of a GET; raises as `post` does."""
-        return await self._exchange("GET", url, None)
+        return self._body(url, await self._address(url).get())
 
     async def post(self, url: str, body: bytes) -> bytes:
         """The body of the answer to a JSON body.
@@ -87,51 +59,28 @@ class Transport:
             Trouble: any other failure that may pass.
             Rejected: one that will not.
         """
-        return await self._exchange("POST", url, body)
+        return self._body(url, await self._address(url).post(body))
 
-    async def _exchange(self, method: str, url: str, body: bytes | None) -> bytes:
-        try:
-            async with self._session.request(
-                method, url, data=body, allow_redirects=False
-            ) as response:
-                answer = await self._read(response)
-                if not response.ok or response.status >= 300:
-                    self._judge(response, answer)
-                return answer
-        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
-            raise Rejected(0, f"{url}: no trusted connection: {error}") from error
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise Trouble("no connection", absent=True) from error
-        except TimeoutError as error:
-            raise Trouble("timed out") from error
-        except aiohttp.ClientPayloadError as error:
-            raise Trouble("truncated answer") from error
-        except aiohttp.ClientResponseError as error:
-            raise Trouble("not HTTP") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Trouble("connection reset") from error
+    def _address(self, url: str) -> Address:
+        address = self._addresses.get(url)
+        if address is None:
+            address = self._addresses[url] = Address(url, self._headers, self._limits)
+        return address
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        # The first piece may take as long as the answer takes; after it, silence is a fault.
-        pieces = [await response.content.readany()]
-        size = len(pieces[0])
-        while size <= self._limits.response_bytes and not response.content.at_eof():
-            async with asyncio.timeout(self._limits.stall):
-                pieces.append(await response.content.readany())
-            size += len(pieces[-1])
-        if size > self._limits.response_bytes:
-            response.close()
-            raise Trouble("answer too large")
-        return b"".join(pieces)
+    def _body(self, url: str, response: Response) -> bytes:
+        if not 200 <= response.status < 300:
+            self._judge(url, response)
+        return response.body
 
-    def _judge(self, response: aiohttp.ClientResponse, body: bytes) -> None:
+    def _judge(self, url: str, response: Response) -> None:
         status = response.status
-        wait = retry_after(response.headers.get("Retry-After"))
+        told = response.headers.get(b"retry-after")
+        wait = retry_after(told.decode("latin-1")) if told else None
         if status == 429 or (status == 503 and wait is not None):
             raise Limited(f"HTTP {status}", wait)
         if status >= 500 or status in RETRIED:
             raise Trouble(f"HTTP {status}")
-        raise Rejected(status, f"{response.url} says HTTP {status}: {self._words(body)}")
+        raise Rejected(status, f"{url} says HTTP {status}: {self._words(response.body)}")
 
     def _words(self, body: bytes) -> str:
         """What a server says, safe to show: one bounded line without the key."""
@@ -142,6 +91,15 @@ class Transport:
         return text[:ERROR_CHARS] or "nothing"
 
 
+def _checked(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers that are safe to send, their names spelled as ours are, so that they replace them."""
+    for name, value in headers.items():
+        # The value may be the key, so the message does not repeat it.
+        if not _HEADER_NAME.fullmatch(name) or _NO_HEADER_VALUE.search(value):
+            raise InputError(f"header {name!r}: its name or value holds what no header may hold")
+    return {name.title(): value for name, value in headers.items()}
+
+
 def _message(body: bytes) -> str | None:
     """The message in an error of OpenAI's form."""
     try:
@@ -150,10 +108,8 @@ def _message(body: bytes) -> str | None:
         return None
 
 
-def retry_after(value: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for (a number or an HTTP date); None without one."""
-    if value is None:
-        return None
+def retry_after(value: str) -> float | None:
+    """Seconds that a Retry-After header asks for (a number or an HTTP date); None for neither."""
     try:
         seconds = float(value)
     except ValueError:

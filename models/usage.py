@@ -1,6 +1,6 @@
 """Counting what calls use: the tally of a task, and the ledger of a run."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -76,11 +76,11 @@ class Ledger:
     """Usage of a run by prompt name."""
 
     def __init__(self) -> None:
-        self._stages: dict[str, Stage] = {}
+        self._stages: defaultdict[str, Stage] = defaultdict(Stage)
 
     def stage(self, name: str) -> Stage:
         """The figures of one prompt name, to be added to."""
-        return self._stages.setdefault(name, Stage())
+        return self._stages[name]
 
     @property
     def spent(self) -> Spent:

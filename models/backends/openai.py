@@ -10,12 +10,14 @@ from typing import Any, ClassVar
 
 from models.backends.base import Backend, BackendSettings, Refused, Unavailable, WrongSetup
 from models.balancer import Balancer, Slot
+from models.connection import Limits
 from models.endpoint import Endpoint
 from models.openai_request import chat_body, encode, text_body
 from models.openai_response import from_chat, from_text, served_models
 from models.openai_settings import OpenAISettings, WireSettings, checked_address
 from models.prompt import Prompt
-from models.transport import Limited, Limits, Rejected, Transport, Trouble
+from models.transport import Transport
+from models.trouble import Limited, Rejected, Trouble
 from models.wire import Completion, Request
 from schemas.errors import InputError, nearest
 from schemas.identity import canonical_json
@@ -45,6 +47,7 @@ class OpenAI(Backend):
     def __init__(self, spec: ModelSpec, settings: WireSettings, *, patience: float = 300.0) -> None:
         super().__init__(spec, settings, patience=patience)
         self.settings: WireSettings = settings
+        self._shape = _shape(settings)
         self._key_name: str | None = None
         self._samples = settings.max_samples
         self._random = Random()  # jitter only: it spreads retries, and no row depends on it
@@ -54,9 +57,7 @@ class OpenAI(Backend):
     @property
     def shape(self) -> str:
         """The settings that change what is asked, not those of how the server is reached."""
-        shaping = set(SHAPING_SETTINGS)
-        kept = self.settings.model_dump(mode="json", include=shaping, exclude_defaults=True)
-        return canonical_json(kept) if kept else ""
+        return self._shape
 
     def samples_a_call(self, request: Request) -> int:
         """As many as the server gives; a greedy answer is asked for alone, as vLLM demands."""
@@ -214,3 +215,9 @@ class OpenAI(Backend):
         if 300 <= error.status < 400:
             return WrongSetup(f"{error}; give the address that answers itself")
         return Refused(f"{prompt}{error}")
+
+
+def _shape(settings: WireSettings) -> str:
+    shaping = set(SHAPING_SETTINGS)
+    kept = settings.model_dump(mode="json", include=shaping, exclude_defaults=True)
+    return canonical_json(kept) if kept else ""

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from models.backends.base import WrongSetup
+from models.openai_response import from_chat
 from models.pool import Models
+from models.trouble import Trouble
 from models.usage import Usage
 from models.wire import Sampling
 from schemas.errors import InputError
@@ -83,6 +85,33 @@ async def test_thinking_and_tools_are_kept_apart() -> None:
     assert (completion.text, completion.reasoning) == ("", "hm")
     assert completion.finish_reason == "tool_calls"
     assert json.loads(completion.tool_calls or "") == [call]
+
+
+class Recall(Say):
+    """Repeats a tool call of the model's that is broken Unicode."""
+
+    def messages(self) -> tuple[Message, ...]:
+        call = {"id": "1", "type": "function", "function": {"name": "\ud83d", "arguments": "{}"}}
+        return (Message(role="assistant", tool_calls=json.dumps([call])),)
+
+
+async def test_what_strict_json_cannot_hold_is_sent_all_the_same() -> None:
+    with ScriptedServer() as server:
+        spec = role(server.url, extra_body={"logit_bias": {50256: -100}})
+        async with Models({"default": spec}, cache=None) as models:
+            await models.client().ask(Recall(topic="x"), seed=1)
+    (body,) = server.bodies
+    assert body["messages"][0]["tool_calls"][0]["function"]["name"] == "?"
+    assert body["logit_bias"] == {"50256": -100}
+
+
+def test_what_strict_json_cannot_hold_is_read_all_the_same() -> None:
+    call = {"function": {"name": "\ud83d"}}
+    choice = {"message": {"content": "x", "tool_calls": [call]}, "score": float("nan")}
+    (completion,) = from_chat(json.dumps({"choices": [choice]}).encode(), 1)
+    assert json.loads(completion.tool_calls or "") == [call]
+    with pytest.raises(Trouble, match="not JSON"):
+        from_chat(b'{"choices"', 1)
 
 
 class Look(Say):
