@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from models.cache import ResponseCache
+from models.cache import ResponseCache, sample_keys
 from models.pool import Models
-from models.wire import Completion
+from models.wire import Completion, Request
 from schemas.errors import InputError
 from tests.models.prompts import Say
 from tests.models.roles import role
@@ -139,6 +139,14 @@ def test_several_processes_share_one_file(tmp_path: Path) -> None:
             assert child.returncode == 0
             assert len(said.split()) == 400
     assert rows(tmp_path / "cache") == 800
+
+
+def test_keys_stay_what_they_are() -> None:
+    """What users have paid for is stored under these."""
+    request = Request(model="m", messages=Say(topic="é").messages(), prefix="A", n=2, seed=7)
+    one, two = sample_keys('{"api":"completions"}', request)
+    assert one.hex() == "711b57316d632972f0f54d76d72e230c25d7fa3099f0e60b331e0283ab4a426c"
+    assert two.hex() == "2ecd9d1dc2f2880cbb56a350fea5dd73dedaa31430f447dcb52491f506677506"
 
 
 async def test_the_first_answer_stands(tmp_path: Path) -> None:
