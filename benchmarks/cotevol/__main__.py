@@ -16,7 +16,14 @@ from pathlib import Path
 from benchmarks.cotevol.figures import success
 from benchmarks.cotevol.methods import METHODS, PAPER_TEMPERATURE
 from benchmarks.cotevol.report import BUDGETS, plot, ratios, tables
-from benchmarks.cotevol.searches import Job, Search, Searcher, embedded_models
+from benchmarks.cotevol.searches import (
+    TEST_DRAW,
+    Job,
+    Search,
+    Searcher,
+    embedded_models,
+    held_out,
+)
 from filters.pool import WorkerPool
 from models.embedded.arithmetic import TIERS
 from models.embedded.jobs import Job as Generation
@@ -32,13 +39,14 @@ def main() -> None:
     """Parses the command line, runs and reports."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--problems", type=int, default=60, help="problems a tier")
+    parser.add_argument("--draw", type=int, default=TEST_DRAW, help="develop on another one")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tiers", nargs="+", choices=list(TIERS), default=["middle", "hard"])
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the report")
     arguments = parser.parse_args()
     started = time.monotonic()
-    lengths = {tier: trace_length(tier) for tier in arguments.tiers}
+    lengths = {tier: trace_length(tier, arguments.draw) for tier in arguments.tiers}
     results = asyncio.run(compare(arguments, lengths))
     report = tables(results, lengths)
     for tier, by_method in results.items():
@@ -48,18 +56,18 @@ def main() -> None:
     print(f"\n{report}\n{(time.monotonic() - started) / 60:.1f} minutes")
     command = f"python -m benchmarks.cotevol --problems {arguments.problems} "
     command += f"--seeds {arguments.seeds} --tiers {' '.join(arguments.tiers)}"
+    if arguments.draw != TEST_DRAW:
+        command += f" --draw {arguments.draw}"
     if arguments.methods != list(METHODS):
         command += " --methods " + " ".join(f'"{name}"' for name in arguments.methods)
     (arguments.out / "RESULTS.md").write_text(f"Made by `{command}`.\n\n{report}")
     plot(results, lengths, arguments.out / "success.png")
 
 
-def trace_length(tier: str) -> float:
+def trace_length(tier: str, draw: int) -> float:
     """Mean tokens of the model's greedy traces: the unit of the budgets."""
-    from benchmarks.cotevol.searches import held_out
-
     model = LanguageModel()
-    jobs = [Generation(p.text, temperature=0) for p in held_out(tier, MEASURED)]
+    jobs = [Generation(p.text, temperature=0) for p in held_out(tier, draw, MEASURED)]
     return sum(len(g.tokens) for g in model.generate(jobs)) / MEASURED
 
 
@@ -79,7 +87,9 @@ async def _tier(
     tokens = round(length * BUDGETS[-1])
 
     async def run(method: str, seed: int) -> list[Search]:
-        return await searcher.run(Job(method, tier, seed, arguments.problems, tokens))
+        return await searcher.run(
+            Job(method, tier, arguments.draw, seed, arguments.problems, tokens)
+        )
 
     first = {method: [await run(method, 1)] for method in arguments.methods}
     baselines = [name for name in first if name.startswith("best-of-n")]

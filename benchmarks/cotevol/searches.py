@@ -22,8 +22,9 @@ from schemas.identity import canonical_json, sha256_text
 from schemas.lineage import Media, Source
 from schemas.recipe import ModelSpec
 
-# Problems of the benchmark: held out from training, and another draw than the model card's.
-PROBLEM_SEED = 77
+# Draw of the benchmark's problems: held out from training, and nothing was developed on it (the
+# draws 77 to 80 served for that).
+TEST_DRAW = 2026
 AT_ONCE = 48
 CACHE = Path(__file__).parent / "cache"
 
@@ -52,6 +53,7 @@ class Job:
 
     method: str
     tier: str
+    draw: int
     seed: int
     count: int
     tokens: int
@@ -70,7 +72,7 @@ class Searcher:
         generator = Cotevol(settings_of(job.method, job.tokens))
         path = self._path(job, generator)
         known = _read(path)
-        drawn = held_out(job.tier, job.count)
+        drawn = held_out(job.tier, job.draw, job.count)
         missing = [problem for problem in drawn if problem.key not in known]
         gate, done = asyncio.Semaphore(AT_ONCE), itertools.count(len(known) + 1)
 
@@ -97,6 +99,7 @@ class Searcher:
                 generator.label,
                 generator.settings.model_dump(mode="json"),
                 job.tier,
+                job.draw,
                 job.seed,
             ]
         )
@@ -104,9 +107,9 @@ class Searcher:
         return CACHE / f"{job.tier}-{job.seed}-{sha256_text(decides)[:16]}.jsonl"
 
 
-def held_out(tier: str, count: int) -> list[Problem]:
-    """The first `count` problems of a tier that the model was not trained on."""
-    drawn = itertools.islice(problems(TIERS[tier], PROBLEM_SEED, held_out=True), count)
+def held_out(tier: str, draw: int, count: int) -> list[Problem]:
+    """The first `count` problems of a draw of a tier that the model was not trained on."""
+    drawn = itertools.islice(problems(TIERS[tier], draw, held_out=True), count)
     return [
         Problem(key=p.id, text=p.text, answer=p.answer, origin=Source(uri=f"tier:{tier}"))
         for p in drawn

@@ -24,6 +24,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "crossovers_per_round": 1,
         "cross_failures": True,
         "author": "rewrite",
+        "top_logprobs": 5,
         "init_temperature": 0.6,
         "init_attempts": 4,
         "rounds": 3,
@@ -106,6 +107,12 @@ class CotevolSettings(Settings):
     branch_temperature: float = Field(
         default=0.0, ge=0, le=2, description="of what follows an alternative; ours"
     )
+    trust: float = Field(
+        default=0.5,
+        ge=0,
+        description="exponent of an alternative's likelihood, which is weighed against the tokens "
+        "it takes: 1 believes the model, 0 takes what is cheapest; ours",
+    )
     mutation_target: Literal["parent", "offspring"] = Field(
         default="parent",
         description="what `resample` mutates: a parent, or as in the released code the offspring",
@@ -119,7 +126,13 @@ class CotevolSettings(Settings):
     max_temperature: float = Field(
         default=1.5, ge=0, le=2, description="bound of the mutation temperature; ours"
     )
-    top_logprobs: int = Field(default=5, ge=1, le=20, description="the released code's 5")
+    top_logprobs: int = Field(
+        default=10,
+        ge=1,
+        le=20,
+        description="likeliest tokens known of a place; the released code's 5 leave out half of "
+        "the digits",
+    )
     entropy_base: float = Field(
         default=2.0,
         gt=1,

@@ -15,6 +15,8 @@ from schemas.base import Record
 from schemas.messages import assistant
 from schemas.row import Candidate
 
+# Ours: a rarer token is a slip, and in long traces such ones would fill the memory.
+LEAST_LOGPROB = math.log(1e-3)
 MOST_STEPS = 200  # a runaway text has thousands of lines; what follows is one last step
 
 _FORMAT = Format()
@@ -33,7 +35,10 @@ class Step(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A generated token: where it stands in the text, its log-probability, its alternatives."""
+    """A generated token: where it stands in the text, its log-probability, the entropy there.
+
+    `top` holds the likeliest tokens of the place, as far as they are worth a try.
+    """
 
     start: int
     end: int
@@ -173,8 +178,9 @@ def _placed(
         if not text.startswith(token.token, place):
             return
         if token.token:
-            top = tuple((other.token, other.logprob) for other in token.top)
-            entropy = token_entropy([logprob for _, logprob in top], base, renormalise)
+            entropy = token_entropy([other.logprob for other in token.top], base, renormalise)
+            likely = (other for other in token.top if other.logprob >= LEAST_LOGPROB)
+            top = tuple((other.token, other.logprob) for other in likely)
             end = place + len(token.token)
             yield Place(offset + place, offset + end, token.logprob, entropy, top)
             place = end

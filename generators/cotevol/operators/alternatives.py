@@ -1,15 +1,16 @@
 """Mutation through untried alternatives: ours, in place of regenerating an uncertain step blindly.
 
 A token's top log-probabilities name the other ways on from its place. The frontier holds all that
-no trace has taken yet, and gives out the one whose whole trace would be the likeliest: what was
-known before the place, the alternative itself, and the best of what followed. So no way is taken
-twice, which sampling does most of the time where a model is sure of itself, and every new trace
-costs only what comes behind the place.
+no trace has taken yet, and gives out the most promising: the one whose whole trace would be likely
+(what was known before the place, the alternative itself, and the best of what followed) for the
+tokens that writing it takes. So no way is taken twice, which sampling does most of the time where a
+model is sure of itself, and every new trace costs only what comes behind the place.
 
 The order of independent steps changes nothing. So a way is known by the *set* of steps before it,
 its step's text so far and the token: taken once, it is not taken again in another order.
 """
 
+import heapq
 import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -20,12 +21,14 @@ from generators.cotevol.workshop import Start, Workshop
 
 Way = tuple[frozenset[str], str, str]
 BROKEN = "\ufffd"  # half of a character
+# Ours: more than a search can take, and little enough that long traces do not fill the memory.
+MOST_OPEN = 2000
 
 
 class Branch(NamedTuple):
-    """An alternative at a place of a trace; `score` is the expected log-probability."""
+    """An alternative at a place of a trace, and how promising it is."""
 
-    score: float
+    promise: float
     trace: Trace
     place: Place
     step: int
@@ -34,19 +37,25 @@ class Branch(NamedTuple):
 
 @dataclass
 class Frontier:
-    """All ways that traces show and none has taken."""
+    """All ways that traces show and none has taken, at most `MOST_OPEN` of them.
 
+    The promise of a way is the logarithm of likelihood ** `trust` / tokens: what it should bring
+    for what it costs. A model's likelihoods are surer than it is right; `trust` below 1 flattens
+    them.
+    """
+
+    trust: float
     taken: set[Way] = field(default_factory=set)
     branches: dict[Way, Branch] = field(default_factory=dict)
 
     def learn(self, trace: Trace) -> None:
         """Add the trace's own ways to those taken, and its alternatives to those open."""
         done: set[str] = set()
-        before = 0.0
-        after = math.fsum(_likeliest(place) for place in trace.places)
+        before, after = 0.0, math.fsum(_likeliest(place) for place in trace.places)
+        tokens = len(trace.places)
         for index, step in enumerate(trace.steps):
             state = frozenset(done)
-            for place in trace.places:
+            for number, place in enumerate(trace.places):
                 if not step.start <= place.start < step.end:
                     continue
                 after -= _likeliest(place)
@@ -55,18 +64,23 @@ class Frontier:
                 self.taken.add(own)
                 self.branches.pop(own, None)
                 for token, logprob in place.top:
-                    branch = Branch(before + logprob + after, trace, place, index, token)
+                    likelihood = before + logprob + after
+                    promise = self.trust * likelihood - math.log(tokens - number)
+                    branch = Branch(promise, trace, place, index, token)
                     self._open((state, begun, token), branch)
                 before += place.logprob
             done.add(step.body)
+        if len(self.branches) > MOST_OPEN:
+            self.branches = dict(heapq.nlargest(MOST_OPEN, self.branches.items(), key=_promise))
 
     def best(self) -> Branch | None:
         """The most promising open way, which counts as taken from now on; None: there is none."""
         if not self.branches:
             return None
-        way = max(self.branches, key=lambda key: self.branches[key].score)
+        way, branch = max(self.branches.items(), key=_promise)
         self.taken.add(way)
-        return self.branches.pop(way)
+        del self.branches[way]
+        return branch
 
     def _open(self, way: Way, branch: Branch) -> None:
         """Remember a way that none has taken, by its best branch."""
@@ -74,8 +88,12 @@ class Frontier:
         if way in self.taken or not branch.token or BROKEN in branch.token:
             return
         known = self.branches.get(way)
-        if known is None or known.score < branch.score:
+        if known is None or known.promise < branch.promise:
             self.branches[way] = branch
+
+
+def _promise(item: tuple[Way, Branch]) -> float:
+    return item[1].promise
 
 
 def _beginning(step: Step, place: Place) -> int:

@@ -27,8 +27,12 @@ class Evolution:
 
     workshop: Workshop
     population: list[Trace] = field(default_factory=list)
-    frontier: Frontier = field(default_factory=Frontier)
+    frontier: Frontier = field(init=False)
     _learnt: int = 0
+
+    def __post_init__(self) -> None:
+        """Open an empty frontier."""
+        self.frontier = Frontier(self.workshop.settings.trust)
 
     async def run(self) -> str:
         """All rounds; says why it ended."""

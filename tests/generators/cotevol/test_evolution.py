@@ -1,5 +1,6 @@
 """The search as a whole, on a small model of sums: lineage, budgets, seeds, hostile models."""
 
+import math
 from random import Random
 from typing import Any
 
@@ -7,13 +8,14 @@ import pytest
 
 from generators.base import Task
 from generators.cotevol.generator import Cotevol
+from generators.cotevol.operators import alternatives
 from generators.cotevol.operators.alternatives import Frontier
 from generators.cotevol.operators.mutation import choose_step
 from generators.cotevol.record import EvolutionRecord
 from generators.cotevol.settings import PRESETS, CotevolSettings
-from generators.cotevol.traces import Trace
+from generators.cotevol.traces import Lineage, Trace, places_of
 from models.prompt import Prompt
-from models.wire import Completion, Sampling
+from models.wire import Alternative, Completion, Sampling, Token
 from schemas.identity import content_id
 from schemas.row import Candidate
 from tests.generators.cotevol.scripted import ScriptedContext, Writer, problem, searched, sums
@@ -103,15 +105,45 @@ async def test_no_alternative_is_taken_twice() -> None:
     assert len(texts) == len(set(texts)) > 20
 
 
-async def test_alternatives_come_likeliest_first() -> None:
+async def test_alternatives_come_most_promising_first() -> None:
     workshop, _, _ = await searched(problem(), rounds=0)
-    frontier = Frontier()
+    frontier = Frontier(trust=0.5)
     for trace in workshop.archive:
         frontier.learn(trace)
-    scores = []
+    promises = []
     while (branch := frontier.best()) is not None:
-        scores.append(branch.score)
-    assert scores == sorted(scores, reverse=True) and scores
+        promises.append(branch.promise)
+    assert promises == sorted(promises, reverse=True) and promises
+
+
+def two_sums() -> Trace:
+    """Two results at .6 and .5; the other ways on are 4 at .3 and 7 at .5. Six tokens."""
+    told = [("Step 1: 1 + 2 = ", {}), ("3", {"4": 0.3}), ("\nStep 2: 3 + 3 = ", {})]
+    told += [("6", {"7": 0.5}), ("\nThe answer is ", {}), ("\\boxed{6}", {})]
+    tokens = []
+    for text, others in told:
+        odds = {text: {"3": 0.6, "6": 0.5}.get(text, 1.0), **others}
+        top = tuple(Alternative(token=t, logprob=math.log(p)) for t, p in odds.items())
+        tokens.append(Token(token=text, logprob=math.log(odds[text]), top=top))
+    completion = Completion(text="".join(t.token for t in tokens), tokens=tuple(tokens))
+    places = places_of(completion, 0, 2.0, renormalise=False)
+    return Trace("t", completion.text, Lineage(operator="first"), places)
+
+
+@pytest.mark.parametrize("trust", [0.0, 0.5, 1.0])
+def test_the_promise_weighs_likelihood_against_cost(trust: float) -> None:
+    """4 first and then 6 has .3 * .5 and takes 5 of the 6 tokens; 3 and then 7: .6 * .5 and 3."""
+    frontier = Frontier(trust)
+    frontier.learn(two_sums())
+    worth = {branch.token: math.exp(branch.promise) for branch in frontier.branches.values()}
+    assert worth == pytest.approx({"4": 0.15**trust / 5, "7": 0.3**trust / 3})
+
+
+def test_the_frontier_keeps_the_best_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alternatives, "MOST_OPEN", 1)
+    frontier = Frontier(trust=0.5)
+    frontier.learn(two_sums())
+    assert [branch.token for branch in frontier.branches.values()] == ["7"]
 
 
 def test_choice_of_a_step() -> None:

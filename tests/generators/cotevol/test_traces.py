@@ -97,6 +97,13 @@ def test_entropies_fall_on_their_steps() -> None:
     assert found.confidence == pytest.approx((0.5 * 0.5 * 0.25 * 0.25) ** (1 / 7))
 
 
+def test_rare_tokens_count_as_entropy_but_are_no_ways_on() -> None:
+    odds = [0.9995, 0.0005]
+    (place,) = trace("a", spelled(("a", odds))).places
+    assert [token for token, _ in place.top] == ["a0"]
+    assert place.entropy == pytest.approx(-sum(p * math.log2(p) for p in odds))
+
+
 def test_tokens_that_do_not_spell_the_text() -> None:
     cut = trace("Step 1: a", spelled(("Step 1: ", [1.0]), ("a", [1.0]), ("\nStop", [1.0])))
     assert [(p.start, p.end) for p in cut.places] == [(0, 8), (8, 9)]
