@@ -102,7 +102,8 @@ class CotevolSettings(Settings):
     mutation: Literal["alternatives", "resample"] = Field(
         default="alternatives",
         description="take an untried alternative of an uncertain token and go on from there "
-        "(ours), or regenerate from the step on at a higher temperature (the paper)",
+        "(ours), or regenerate from the step on at a higher temperature (the paper, and where a "
+        "model gives no log-probabilities)",
     )
     branch_temperature: float = Field(
         default=0.0, ge=0, le=2, description="of what follows an alternative; ours"

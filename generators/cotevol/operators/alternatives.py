@@ -105,15 +105,12 @@ def _likeliest(place: Place) -> float:
     return max((logprob for _, logprob in place.top), default=place.logprob)
 
 
-async def branch_off(workshop: Workshop, frontier: Frontier, round_: int) -> Trace | None:
-    """The trace behind the most promising untried alternative; None where none is left.
+async def branch_off(workshop: Workshop, branch: Branch, round_: int) -> Trace | None:
+    """The trace behind an alternative; None where the tokens ended on the way.
 
     Raises:
         Spent: the tokens of this problem are used up.
     """
-    branch = frontier.best()
-    if branch is None:
-        return None
     trace, place = branch.trace, branch.place
     known = Start.of(trace, place.start)
     logprob = dict(place.top)[branch.token]

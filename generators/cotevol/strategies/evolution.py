@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from generators.cotevol.operators.alternatives import Frontier, branch_off
+from generators.cotevol.operators.alternatives import Branch, Frontier, branch_off
 from generators.cotevol.operators.crossover import cross
 from generators.cotevol.operators.mutation import mutate
 from generators.cotevol.population import converged, distinct, fitnesses, survivors
@@ -78,16 +78,20 @@ class Evolution:
         return [child for child in children if child is not None]
 
     async def _mutation(self, offspring: Trace | None, round_: int) -> Trace | None:
-        settings, archive = self.workshop.settings, self.workshop.archive
-        if settings.mutation == "alternatives":
-            while self._learnt < len(archive):
-                self.frontier.learn(archive[self._learnt])
-                self._learnt += 1
-            return await branch_off(self.workshop, self.frontier, round_)
+        settings = self.workshop.settings
+        if settings.mutation == "alternatives" and (branch := self._alternative()) is not None:
+            return await branch_off(self.workshop, branch, round_)
         if settings.mutation_target == "offspring" and offspring is not None:
             return await mutate(self.workshop, offspring, round_)
         parents = self._parents(1)
         return await mutate(self.workshop, parents[0], round_) if parents else None
+
+    def _alternative(self) -> Branch | None:
+        """The most promising way on; None where none is left or log-probabilities are unknown."""
+        for trace in self.workshop.archive[self._learnt :]:
+            self.frontier.learn(trace)
+        self._learnt = len(self.workshop.archive)
+        return self.frontier.best()
 
     def _parents(self, count: int) -> list[Trace]:
         settings = self.workshop.settings

@@ -105,6 +105,15 @@ async def test_no_alternative_is_taken_twice() -> None:
     assert len(texts) == len(set(texts)) > 20
 
 
+async def test_without_log_probabilities_steps_are_written_anew() -> None:
+    def silent(prompt: Prompt[Any], prefix: str, sampling: Sampling, rng: Random) -> Completion:
+        return sums(prompt, prefix, sampling, rng).model_copy(update={"tokens": ()})
+
+    workshop, _, _ = await searched(problem(), silent, rounds=3, stop_when_converged=False)
+    operators = {trace.lineage.operator for trace in workshop.archive}
+    assert "local mutation" in operators and "alternative" not in operators
+
+
 async def test_alternatives_come_most_promising_first() -> None:
     workshop, _, _ = await searched(problem(), rounds=0)
     frontier = Frontier(trust=0.5)
