@@ -37,8 +37,8 @@ QUERIES = {
         count(DISTINCT id) AS rows, count(DISTINCT s.uri) AS sources
         FROM (SELECT id, unnest(sources) AS s FROM all_rows WHERE status = 'accepted')
         GROUP BY ALL ORDER BY rows DESC, licence""",
-    "sources": f"""SELECT s.uri, any_value(s.title) AS title, any_value(s.licence) AS licence,
-        count(DISTINCT id) AS rows
+    "sources": f"""SELECT s.uri, any_value(s.licence) AS licence, count(DISTINCT id) AS rows,
+        CASE WHEN count(DISTINCT s.title) = 1 THEN any_value(s.title) END AS title
         FROM (SELECT id, unnest(sources) AS s FROM all_rows WHERE status = 'accepted')
         GROUP BY s.uri ORDER BY rows DESC, s.uri LIMIT {SHOWN_SOURCES}""",
     "makers": """SELECT generator, coalesce(model, 'not stated') AS model,

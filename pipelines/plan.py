@@ -10,6 +10,7 @@ from schemas.errors import InputError
 from schemas.plugins import load_plugin
 from schemas.recipe import FilterSpec, Recipe
 from schemas.validation import validated
+from store.home import dataset_name
 
 GENERATORS = ("generators",)
 SOURCES = ("generators.sources",)
@@ -50,8 +51,10 @@ def make_plan(recipe: Recipe) -> Plan:
     """The plan of a recipe.
 
     Raises:
-        InputError: a plug-in is not there, a setting is wrong, or source and generator do not fit.
+        InputError: a plug-in is not there, a setting is wrong, source and generator do not fit, or
+            the dataset cannot have its name.
     """
+    dataset_name(recipe.output.dataset)
     # The loader wants a class to compare with; that it is abstract does not matter to it.
     name, origin = recipe.generator.name, recipe.source.type
     generator_class: type[Generator]

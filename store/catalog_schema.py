@@ -8,7 +8,7 @@ import pyarrow as pa
 from schemas.arrow import ROW_SCHEMA
 from store.sql import literal, quoted, scan, scan_files
 
-FORMAT = 1  # a catalog of another format is built anew, not carried on
+FORMAT = 2  # a catalog of another format is built anew, not carried on
 
 TABLES = f"""
 CREATE TABLE catalog_format AS SELECT {FORMAT} AS format;
@@ -122,7 +122,8 @@ SELECT dataset, id, kind, generator, status AS row_status, run_id, position,
 FROM (SELECT *, unnest(verdicts) AS verdict, generate_subscripts(verdicts, 1) AS position
       FROM ({rows}));
 CREATE VIEW sources AS
-SELECT dataset, source.uri, source.sha256, any_value(source.title) AS title,
+SELECT dataset, source.uri, source.sha256,
+       CASE WHEN count(DISTINCT source.title) = 1 THEN any_value(source.title) END AS title,
        any_value(source.licence) AS licence,
        count(DISTINCT id) FILTER (status = 'accepted') AS accepted,
        count(DISTINCT id) FILTER (status = 'rejected') AS rejected

@@ -5,20 +5,22 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import duckdb
 
 from schemas.arrow import ROW_SCHEMA, row_from_record
 from schemas.base import Record
-from schemas.errors import InputError
-from schemas.row import Row
+from schemas.errors import InputError, nearest
+from schemas.row import Kind, Row
 from store.dataset import Dataset
 from store.export_files import RECORD_FILES, SUMMARY, RecordFile, new_folder
 from store.exports.base import Exporter
 from store.reading import run_query
-from store.sql import quoted, scan_files
+from store.sql import complaint, quoted, scan_files
 from store.tags import resolve
+
+KINDS = get_args(Kind)
 
 
 class ExportSummary(Record):
@@ -59,9 +61,14 @@ def export(
         force: replace an earlier export at `out`.
 
     Raises:
-        InputError: no such version, a wrong condition, nothing to export, `out` is in the way.
+        InputError: no such version or kind, a wrong condition, nothing to export, `out` is in the
+            way.
     """
     number = resolve(dataset, version)
+    for kind in kinds or ():
+        if kind not in KINDS:
+            known = ", ".join(KINDS)
+            raise InputError(f"there is no kind {kind!r}{nearest(kind, KINDS)}; known: {known}")
     left_out: Counter[str] = Counter()
     counts: dict[str, dict[str, int]] = defaultdict(dict)
     with new_folder(out, force) as folder:
@@ -111,7 +118,7 @@ def _rows(dataset: Dataset, version: int, where: str | None) -> Iterator[Row]:
         for batch in run_query(query, ROW_SCHEMA):
             yield from map(row_from_record, batch.to_pylist())
     except duckdb.Error as error:
-        raise InputError(f"condition {where!r}: {str(error).splitlines()[0]}") from error
+        raise InputError(f"condition {where!r}: {complaint(error)}") from error
 
 
 def _unwanted(

@@ -96,8 +96,11 @@ class Home:
 
 # A dataset gives its name to views; these names are the catalog's own.
 RESERVED = frozenset(
-    {"datasets", "versions", "runs", "verdicts", "sources", "usage", "failures", "funnel", "files"}
-)
+    {
+        "catalog_format", "datasets", "failures", "files", "funnel", "runs", "sources", "tags",
+        "usage", "verdicts", "versions",
+    }
+)  # fmt: skip
 RESERVED_ENDINGS = ("_rejected", "_all", "_at")
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from schemas.errors import InputError
 from store.home import Home
-from store.sql import connect, literal
+from store.sql import complaint, connect, literal
 
 BATCH_ROWS = 1024
 
@@ -36,7 +36,7 @@ def query(home: Home, sql: str) -> pa.RecordBatchReader:
         reader = connection.sql(sql).to_arrow_reader(BATCH_ROWS)
     except duckdb.Error as error:
         connection.close()
-        raise InputError(f"SQL: {_first_line(error)}") from error
+        raise InputError(f"SQL: {complaint(error)}") from error
     return pa.RecordBatchReader.from_batches(reader.schema, _batches(connection, reader))
 
 
@@ -44,7 +44,7 @@ def _check_kind(sql: str) -> None:
     try:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error as error:
-        raise InputError(f"SQL: {_first_line(error)}") from error
+        raise InputError(f"SQL: {complaint(error)}") from error
     if len(statements) != 1:
         raise InputError(f"SQL: one statement at a time, these are {len(statements)}")
     if statements[0].type != duckdb.StatementType.SELECT:
@@ -74,9 +74,5 @@ def _batches(
     with connection:
         try:
             yield from reader
-        except (duckdb.Error, pa.ArrowException) as error:
-            raise InputError(f"SQL: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+        except (duckdb.Error, pa.ArrowException, OSError) as error:  # Arrow makes either of it
+            raise InputError(f"SQL: {complaint(error)}") from error

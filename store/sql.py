@@ -22,6 +22,12 @@ def connect(path: str = ":memory:") -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def complaint(error: Exception) -> str:
+    """What DuckDB says is wrong, and what it proposes, without its excerpt of the query."""
+    said = str(error).strip().partition("\n\n")[0].partition("\n\t")[0]
+    return " ".join(said.split())
+
+
 def quoted(name: str) -> str:
     """An identifier as SQL text."""
     return '"' + name.replace('"', '""') + '"'

@@ -3,12 +3,10 @@
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import ValidationError
-
 from schemas.base import Settings
-from schemas.errors import InputError, nearest
 from schemas.plugins import load_plugin
 from schemas.row import Kind, Row
+from schemas.validation import validated
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -57,10 +55,4 @@ def load_exporter(name: str, settings: dict[str, Any] | None = None) -> Exporter
         InputError: there is no such exporter, or a setting is wrong.
     """
     found = load_plugin(Exporter, name, PACKAGES)  # type: ignore[type-abstract]
-    try:
-        return found(found.Settings(**settings or {}))
-    except ValidationError as error:
-        first = error.errors()[0]
-        setting = str(first["loc"][0]) if first["loc"] else ""
-        hint = nearest(setting, found.Settings.model_fields)
-        raise InputError(f"exporter {name!r}, setting {setting!r}: {first['msg']}{hint}") from error
+    return found(validated(found.Settings, settings or {}, f"exporter {name!r}"))

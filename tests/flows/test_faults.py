@@ -57,13 +57,14 @@ def test_bad_recipe_text(synthmill: Synthmill, tmp_path: Path, text: str, said: 
         ("filters.0.name=minhas", "did you mean 'minhash'?"),
         ("models.default.backend=opnai", "did you mean 'openai'?"),
         ("output.dataset=datasets", "cannot name a dataset"),
+        ("output.dataset=tags", "cannot name a dataset"),
         ("output.splits.train=0.5", "add up to"),
         ("source.path=/nowhere.jsonl", "/nowhere.jsonl"),
         ("source.fields.problem=question", "question"),
     ],
 )
 def test_bad_change(synthmill: Synthmill, recipe: Path, home: Path, change: str, said: str) -> None:
-    command = "check" if "fields" in change else "run"
+    command = "check" if change.startswith(("source.fields", "output.dataset=")) else "run"
     result = synthmill(command, str(recipe), "--set", change)
     assert result.exit_code == 2, result.output
     assert said in (result.stderr or result.output)

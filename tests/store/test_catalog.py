@@ -8,7 +8,9 @@ import duckdb
 import pytest
 
 from schemas.errors import InputError
+from schemas.lineage import Source
 from schemas.report import FunnelStage, RunReport, StageUsage
+from schemas.row import Row
 from store.catalog import rebuild
 from store.compaction import compact
 from store.dataset import Dataset
@@ -16,7 +18,7 @@ from store.deletion import delete_source
 from store.home import Home
 from store.query import query
 from store.tags import set_tag
-from tests.store.building import commit, ids, make_rows, read_ids
+from tests.store.building import commit, ids, make_row, make_rows, read_ids
 from tests.store.committing import PROCESSES, rebuild_often, run_batches
 
 
@@ -289,6 +291,25 @@ def test_a_query_only_reads_and_only_the_home(home: Home, dataset: Dataset, sql:
 def test_other_reading_statements_work(home: Home, dataset: Dataset, sql: str) -> None:
     rebuild(home)
     assert query(home, sql).read_all().num_columns > 0
+
+
+def test_what_goes_wrong_is_said_with_what_duckdb_proposes(home: Home, dataset: Dataset) -> None:
+    rebuild(home)
+    with pytest.raises(InputError, match=r'^SQL: .* not exist! Did you mean "runs"\?$'):
+        query(home, "FROM run")
+    late = query(home, "SELECT CASE WHEN range > 99990 THEN error('late') END FROM range(100000)")
+    with pytest.raises(InputError, match=r"^SQL: Invalid Input Error: late$"):
+        late.read_all()
+
+
+def test_a_source_has_a_title_only_if_it_has_one_alone(home: Home, dataset: Dataset) -> None:
+    def row(number: int, uri: str) -> Row:
+        return make_row(number, sources=[Source(uri=uri, title=f"line {number}")])
+
+    commit(dataset, [row(1, "one"), row(2, "many"), row(4, "many")], 0)
+    rebuild(home)
+    titles = rows_of(home, "SELECT uri, title, accepted FROM sources ORDER BY uri")
+    assert titles == [("many", None, 2), ("one", "line 1", 1)]
 
 
 def test_queries_of_several_threads_do_not_meet(home: Home, dataset: Dataset) -> None:

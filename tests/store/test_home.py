@@ -3,8 +3,10 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import InputError
+from store.catalog import rebuild
 from store.dataset import Dataset
-from store.home import Home
+from store.home import RESERVED, Home
+from store.query import query
 
 
 def test_home_is_found_by_option_then_variable_then_folder(
@@ -18,11 +20,20 @@ def test_home_is_found_by_option_then_variable_then_folder(
     assert Home.find(tmp_path / "option").path == tmp_path / "option"
 
 
-@pytest.mark.parametrize("name", ["", "A", "../x", "a b", "x_all", "x_at", "runs", "-a", "a" * 65])
+@pytest.mark.parametrize("name", ["", "A", "../x", "a b", "x_all", "x_at", "-a", "a" * 65])
 def test_bad_dataset_names_are_refused(home: Home, name: str) -> None:
     with pytest.raises(InputError, match="cannot name a dataset"):
         Dataset.create(home, name)
     assert home.dataset_names() == []
+
+
+def test_no_dataset_takes_the_name_of_a_relation_of_the_catalog(home: Home) -> None:
+    rebuild(home.prepare())
+    relations = [name for (name,) in query(home, "SHOW TABLES").read_all().to_pandas().to_numpy()]
+    assert set(relations) == RESERVED
+    for name in relations:
+        with pytest.raises(InputError, match="the catalog keeps the names"):
+            Dataset.create(home, name)
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden"])
