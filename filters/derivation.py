@@ -20,6 +20,9 @@ _AFTER_VERB = re.compile(
 _CLAIM = re.compile(r"\banswer\b[^.\n=]{0,40}?(?:\bis\b|\bbe\b|\bequals?\b|=|:)\s*", re.I)
 _SENTENCE = re.compile(r"[^\n.!?;]+(?:\.(?=\d)[^\n.!?;]*)*")
 LEAST_WORDS = 3  # ours: a sentence of fewer words derives nothing
+# Ours: characters in which a sign or verb must stand before its result. Bounded, because a trace
+# that says one number ten thousand times would else be read ten thousand times.
+REACH = 80
 
 
 def first_result(trace: str, answer: str, question: str) -> int | None:
@@ -62,8 +65,8 @@ def _conclusion(trace: str) -> tuple[int, bool]:
         return len(trace), False
     start = sentence_start(trace, box.start)
     before = trace[start : box.start] + (box.content or "")
-    computed = any(_NUMBER.search(before[: sign.start()]) for sign in _EQUATION.finditer(before))
-    return start, computed
+    signs = [sign.start() for sign in _EQUATION.finditer(before)]
+    return start, bool(signs) and _NUMBER.search(before, 0, signs[-1]) is not None
 
 
 def _first_number(body: str, value: Number, given: bool) -> int | None:
@@ -75,10 +78,12 @@ def _first_number(body: str, value: Number, given: bool) -> int | None:
         for place, (start, _, read) in enumerate(found):
             if not _same(value, read):
                 continue
-            before = text[:start]
-            last_of_several = place > 0 and place == len(found) - 1
-            by_verb = not given and _AFTER_VERB.search(before)
-            if _AFTER_SIGN.search(before) or by_verb or last_of_several:
+            reach = max(0, start - REACH)
+            last_of_several = place == len(found) - 1 and any(
+                not _same(value, other) for _, _, other in found
+            )
+            by_verb = not given and _AFTER_VERB.search(text, reach, start)
+            if _AFTER_SIGN.search(text, reach, start) or by_verb or last_of_several:
                 return sentence.start() + start
     return None
 

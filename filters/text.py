@@ -44,7 +44,7 @@ class Response(NamedTuple):
 WITHOUT_RESPONSE = ("rlvr", "corpus")
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_HEADER = re.compile(r"^[ \t>*#_-]*step[ \t]*(\d+)\b[ \t*_]*[:.)\-–]?[ \t*_]*", re.I | re.M)
+_HEADER = re.compile(r"^[ \t>*#_-]*step[ \t]*(\d{1,9})\b[ \t*_]*[:.)\-–]?[ \t*_]*", re.I | re.M)
 _MARK = re.compile(r"(?:####|\banswer(?:[ \t]+is\b|[ \t]*:))[ \t*:]*(\S.*)", re.I)
 _SENTENCE_END = re.compile(r"[.!?;:][)\"'*]*\s+|\n+")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -57,7 +57,7 @@ def plain(message: Message) -> str:
         return content
     try:
         parts = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):  # thousands of open brackets
         return content
     if not all(isinstance(part, dict) and "type" in part for part in parts):
         return content

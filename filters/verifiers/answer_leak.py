@@ -48,11 +48,12 @@ _LEAK = re.compile("|".join(f"(?:{phrase})" for phrase in PHRASES), re.I)
 # Every phrase holds one of these, so that long traces are read closely only around them.
 _NOUN = re.compile(r"answer|solution|result|value", re.I)
 REACH = 80  # characters: longer than any phrase is on either side of its noun
-_STATED = re.compile(
+_STATES = re.compile(
     rf"\b{_KIND}(?:answer|solution)(?: key)?(?: to (?:this|the) \w+)?\s*"
-    r"(?:is|:|=|equals|should be|must be)\s*[:=]?\s*([^\n]*?)(?=[.;,]?\s*(?:\n|$)|[.;,]\s)",
+    r"(?:is|:|=|equals|should be|must be)\s*[:=]?\s*",
     re.I,
 )
+_STATED_UP_TO = re.compile(r"[.;,](?=\s|\Z)|\n|\Z")
 
 
 class AnswerLeakSettings(Settings):
@@ -131,9 +132,14 @@ def _first_leak(trace: str) -> int:
 
 def _states(asked: str, answer: str) -> str | None:
     """Where the question says what the answer is, or None."""
-    for found in _STATED.finditer(asked):
-        if equal_by_rule(answer, found.group(1)):
-            return found.group(0).strip()
+    read = 0
+    for found in _STATES.finditer(asked):
+        if found.start() < read:
+            continue  # within what is said to be the answer
+        end = _STATED_UP_TO.search(asked, found.end())
+        read = end.start() if end else len(asked)
+        if equal_by_rule(answer, asked[found.end() : read].strip()):
+            return asked[found.start() : read].strip()
     boxed = stated_answer(asked, boxed_only=True)
     if boxed is not None and equal_by_rule(answer, boxed):
         return f"\\boxed{{{boxed}}}"

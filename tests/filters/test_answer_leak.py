@@ -93,6 +93,7 @@ def test_honest_talk(judge: AnswerLeak, phrase: str) -> None:
         (r"$3 + 4 = \mathbf{7}$ or $3+4 = 7$. So \boxed{7}", None),
         ("Step 1: 14/2 = 7\nStep 2: check\n\\boxed{7}", None),
         ("10 / 3 = 3.3333\n\\boxed{3.33}", None),
+        ("I see 7 7 7 here\n\\boxed{7}", "answer without derivation"),
     ],
 )
 def test_derivation(judge: AnswerLeak, trace: str, reason: str | None) -> None:
@@ -104,6 +105,13 @@ def test_a_number_of_the_question_must_be_worked_for(judge: AnswerLeak) -> None:
     trace = "She has 7.\n\\boxed{7}"
     assert told(judge, sft(trace, question="How many?"))[0] == "pass"
     assert told(judge, sft(trace, question="She has 7 and 3. How many?"))[0] == "fail"
+
+
+@pytest.mark.parametrize("piece", ["7 ", "= x ", "answer is 8 "])
+def test_a_trace_that_never_ends_its_sentence_is_read_once(judge: AnswerLeak, piece: str) -> None:
+    """A model that falls into a loop writes such; read anew at each number it takes an hour."""
+    trace = 100_000 * piece + r"\boxed{7}"
+    assert told(judge, sft(trace)) == ("fail", "answer without derivation")
 
 
 def test_words_letters_and_formulas(judge: AnswerLeak) -> None:
@@ -132,6 +140,11 @@ def test_the_question_must_not_state_the_answer(
 ) -> None:
     expected = ("fail", "question states the answer") if stated else ("pass", None)
     assert told(judge, task(question, "7")) == expected
+
+
+def test_a_question_of_mere_spaces_is_read_once(judge: AnswerLeak) -> None:
+    asked = "The answer is a" + 500_000 * " " + "b"
+    assert told(judge, task(asked, "7")) == ("pass", None)
 
 
 def test_settings_and_pairs() -> None:

@@ -111,5 +111,12 @@ def test_content_parts_give_their_text() -> None:
     )
 
 
+def test_what_a_parser_refuses_is_plain_text() -> None:
+    nested = Message(role="user", content='[{"a":' + 100_000 * "[")
+    assert plain(nested) == nested.content
+    endless = f"Step {5000 * '1'}: add"
+    assert [(s.number, s.text) for s in steps(endless)] == [(None, endless)]
+
+
 def test_tokens_keep_operators() -> None:
     assert tokens("Ana's 3+4") == ["ana", "'", "s", "3", "+", "4"]
