@@ -24,7 +24,7 @@ class Call(Record):
         """Equal for calls that ask the same."""
         try:
             return f"{self.name} {json.dumps(json.loads(self.arguments), sort_keys=True)}"
-        except ValueError:
+        except (ValueError, RecursionError):
             return f"{self.name} {self.arguments}"
 
 

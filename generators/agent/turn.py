@@ -20,8 +20,12 @@ from schemas.messages import Message
 
 Protocol = Literal["native", "text"]
 
+# What comes of taking anything at all for a call; the second of thousands of open brackets.
+NOT_A_CALL = (ValueError, RecursionError, AttributeError, TypeError)
+
 _CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
-_THINK = re.compile(r"\A\s*(?:<think>)?(.*?)</think>", re.DOTALL)
+# Possessive: a text of many spaces and no thought is searched once, not once for each space.
+_THINK = re.compile(r"\A\s*+(?:<think>)?(.*?)</think>", re.DOTALL)
 
 
 class Turn(Record):
@@ -54,7 +58,7 @@ class AgentTurn(Prompt[Turn]):
         Raises:
             MalformedAnswer: a call is no JSON object with a name and arguments.
         """
-        reasoning, text = completion.reasoning or "", completion.text or ""
+        reasoning, text = _storable(completion.reasoning or ""), _storable(completion.text or "")
         thought = _THINK.match(text)
         if thought is not None:
             reasoning = reasoning or thought.group(1).strip()
@@ -81,6 +85,11 @@ def spoken(turn: Turn) -> Message:
     )
 
 
+def _storable(text: str) -> str:
+    """The text without halves of surrogate pairs, which servers send and no row can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _spelled(message: Message) -> Message:
     if message.role == "tool":
         text = f"<tool_response>\n{message.content or ''}\n</tool_response>"
@@ -100,7 +109,7 @@ def _spelled(message: Message) -> Message:
 def _native(text: str) -> list[tuple[str, str]]:
     try:
         return [_call(call.get("function", call)) for call in json.loads(text)]
-    except (ValueError, AttributeError, TypeError) as error:
+    except NOT_A_CALL as error:
         raise MalformedAnswer(f"a tool call is not valid: {error}") from error
 
 
@@ -109,7 +118,7 @@ def _tagged(text: str) -> list[tuple[str, str]]:
     for match in _CALL.finditer(text):
         try:
             found.append(_call(json.loads(match.group(1))))
-        except (ValueError, RecursionError, AttributeError, TypeError) as error:
+        except NOT_A_CALL as error:
             raise MalformedAnswer(
                 f'a tool call is not JSON of the form {{"name": ..., "arguments": {{}}}}: {error}'
             ) from error
@@ -120,13 +129,16 @@ def _call(call: Any) -> tuple[str, str]:
     """Name and arguments (JSON text of an object).
 
     Raises:
-        ValueError: it has none.
+        ValueError: it has none, or they hold what neither JSON nor a row can (NaN, half a
+            surrogate pair).
     """
     name, arguments = call.get("name"), call.get("arguments", {})
     value = json.loads(arguments or "{}") if isinstance(arguments, str) else arguments
     if not isinstance(name, str) or not name or not isinstance(value, dict):
         raise ValueError("a call has a name and arguments, which are a JSON object")
-    return name, json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    (name + text).encode("utf-8")  # raises a ValueError
+    return name, text
 
 
 def _numbered(calls: Sequence[tuple[str, str]], turn: int) -> list[Call]:

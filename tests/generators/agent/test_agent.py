@@ -110,6 +110,32 @@ async def test_limits_end_a_rollout() -> None:
     assert len(json.loads(rollout.conversation[0].tool_calls or "")) == 2
 
 
+NESTED = '{"number":' + 100_000 * "["
+
+
+@pytest.mark.parametrize("arguments", [NESTED, '{"number": NaN}', r'{"number": "\ud800"}', "[1]"])
+@pytest.mark.parametrize("native", [True, False])
+def test_arguments_that_nothing_can_hold_are_malformed(arguments: str, native: bool) -> None:
+    call = {"function": {"name": "double", "arguments": arguments}}
+    said = f'<tool_call>{{"name": "double", "arguments": {arguments}}}</tool_call>'
+    completion = (
+        Completion(text="", tool_calls=json.dumps([call])) if native else Completion(text=said)
+    )
+    with pytest.raises(MalformedAnswer):
+        Counting(conversation=()).parse(completion)
+
+
+def test_half_a_surrogate_pair_becomes_a_question_mark() -> None:
+    turn = Counting(conversation=()).parse(Completion(text="a\ud83d", reasoning="\ud83db"))
+    assert (turn.content, turn.reasoning) == ("a?", "?b")
+
+
+def test_a_turn_of_mere_spaces_is_read_once() -> None:
+    """Searched for a thought from each space on, it would take an hour."""
+    said = 1_000_000 * " " + "done"
+    assert Counting(conversation=()).parse(Completion(text=said)).content == "done"
+
+
 async def test_a_refused_turn_ends_the_rollout_and_a_dead_server_the_run() -> None:
     def raising(error: Exception) -> Desk:
         def answer(prompt: Any) -> str:
