@@ -4,6 +4,8 @@ Nothing heavy is imported here or at the top of a command's module, so that help
 """
 
 import importlib
+import sys
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -75,7 +77,9 @@ class Synthmill(click.Group):
                 formatter.write_dl([(n, c.get_short_help_str(80)) for n, c in commands if c])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command; signs that standard output cannot hold become escapes."""
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
         with translated(ctx):
             return super().invoke(ctx)
 

@@ -14,8 +14,9 @@ from flows.funnel import (
     stop_text,
     top,
 )
-from flows.terminal.console import duration, plain_table, text
+from flows.terminal.console import duration, text
 from flows.terminal.rejections import Rejections
+from flows.terminal.tables import print_table
 from schemas.report import FunnelStage, RunReport
 
 
@@ -40,7 +41,7 @@ def print_rejections(console: Console, found: Rejections) -> None:
     if found.reasons:
         headings = ("rows", "filter", "reason", "for example", "particulars")
         rows = [(r.rows, r.filter, r.reason, r.example, r.detail[:80]) for r in found.reasons]
-        console.print(plain_table(headings, rows))
+        print_table(console, headings, rows)
         console.print(f"see one with: synthmill show {found.reasons[0].example}", soft_wrap=True)
 
 
@@ -49,7 +50,7 @@ def print_funnel(
 ) -> None:
     """The table of filters, and the tasks that failed before they came to any."""
     if funnel:
-        console.print(plain_table(HEADINGS, funnel_rows(funnel)))
+        print_table(console, HEADINGS, funnel_rows(funnel))
     if failures:
         console.print(text(f"failed tasks: {top(failures)}"))
 

@@ -27,8 +27,9 @@ def diff(dataset: str, old: str, new: str | None, rows: bool, home: "Home") -> N
       synthmill diff cotevol-demo trained-on-monday latest
       synthmill diff cotevol-demo 3 4 --rows
     """
-    from flows.terminal.console import output, plain_table
+    from flows.terminal.console import output
     from flows.terminal.results import write_table
+    from flows.terminal.tables import print_table
     from store.dataset import Dataset
     from store.difference import Difference
     from store.tags import resolve
@@ -43,6 +44,6 @@ def diff(dataset: str, old: str, new: str | None, rows: bool, home: "Home") -> N
     if counts:
         headings = list(type(counts[0]).model_fields)
         cells = [tuple(count.model_dump().values()) for count in counts]
-        output().print(plain_table(headings, cells))
+        print_table(output(), headings, cells)
     else:
         click.echo("the same rows")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.terminal.options import home_option
+from flows.terminal.options import COUNT, home_option
 
 if TYPE_CHECKING:
     from store.home import Home
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("dataset")
-@click.option("-n", "most", default=20, show_default=True, metavar="N", help="Versions to show.")
+@click.option(
+    "-n", "most", type=COUNT, default=20, show_default=True, metavar="N", help="Versions to show."
+)
 @home_option
 def log(dataset: str, most: int, home: "Home") -> None:
     """Show the versions of a dataset, newest first.

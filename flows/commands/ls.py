@@ -34,12 +34,13 @@ def ls(runs: bool, home: "Home") -> None:
       synthmill ls
       synthmill ls --runs
     """
-    from flows.terminal.console import output, plain_table
+    from flows.terminal.console import output
     from flows.terminal.looking import ask, refreshed, tuples
+    from flows.terminal.tables import print_table
 
     found = ask(refreshed(home), RUNS if runs else DATASETS)
     if not len(found):
         click.echo(f"no {'runs' if runs else 'datasets'} in {home.path} yet")
         return
     kept = [n for n in found.column_names if n != "problem" or found[n].null_count < len(found)]
-    output().print(plain_table(kept, tuples(found.select(kept))))
+    print_table(output(), kept, tuples(found.select(kept)))

@@ -1,6 +1,11 @@
 """`synthmill generators`, `sources`, `filters`, `backends`, `exporters`: the plug-ins there are."""
 
+import re
+
 import click
+
+# An end of line within a paragraph of a docstring; lists and indented lines stay as they are.
+FOLD = re.compile(r"(?<=\S)\n(?=[^\s*-])")
 
 
 def _command(family: str, what: str, example: str) -> click.Command:
@@ -26,24 +31,26 @@ def _command(family: str, what: str, example: str) -> click.Command:
 
 
 def _print_list(family: str) -> None:
-    from flows.terminal.console import output, plain_table
+    from flows.terminal.console import output
     from flows.terminal.plugins import plugins
+    from flows.terminal.tables import print_table
 
     found = [(plugin.name, plugin.summary) for plugin in plugins(family)]
-    output().print(plain_table(("name", "what it is"), found))
+    print_table(output(), ("name", "what it is"), found)
 
 
 def _print_one(family: str, name: str) -> None:
     import inspect
 
-    from flows.terminal.console import output, plain_table
+    from flows.terminal.console import output
     from flows.terminal.plugins import plugin, settings_of
+    from flows.terminal.tables import print_table
 
     found = plugin(family, name)
     console = output()
-    console.print(inspect.getdoc(found) or "")
+    console.print(FOLD.sub(" ", inspect.getdoc(found) or ""))
     if settings := settings_of(found):
-        console.print(plain_table(("setting", "default", "meaning"), settings))
+        print_table(console, ("setting", "default", "meaning"), settings)
 
 
 generators = _command("generators", "methods that make rows", "cotevol")

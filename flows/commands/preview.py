@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.terminal.options import Chosen, home_option, recipe_options
+from flows.terminal.options import COUNT, Chosen, home_option, recipe_options
 
 if TYPE_CHECKING:
     from store.home import Home
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @recipe_options
-@click.option("--rows", default=3, show_default=True, metavar="N", help="Rows to make.")
+@click.option("--rows", type=COUNT, default=3, show_default=True, metavar="N", help="Rows to make.")
 @home_option
 def preview(recipe: Chosen, rows: int, home: "Home") -> None:
     """Make a few rows of a recipe and show them; nothing is committed.

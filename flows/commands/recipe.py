@@ -10,9 +10,10 @@ def recipe() -> None:
 
 @recipe.command()
 def schema() -> None:
-    """Print the JSON schema of recipes, with the settings of every built-in plug-in.
+    """Print the JSON schema of recipes.
 
-    Editors complete and check recipes with it: put the line
+    It holds the settings of every built-in plug-in, so editors complete and check recipes with
+    it: put the line
     `# yaml-language-server: $schema=recipe.schema.json` on top of a recipe.
 
     \b
@@ -35,6 +36,7 @@ def names() -> None:
       synthmill recipe names
     """
     from flows.recipes import shipped_recipes
-    from flows.terminal.console import output, plain_table
+    from flows.terminal.console import output
+    from flows.terminal.tables import print_table
 
-    output().print(plain_table(("recipe", "dataset", "generator"), shipped_recipes()))
+    print_table(output(), ("recipe", "dataset", "generator"), shipped_recipes())

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from flows.terminal.options import home_option, version_option
+from flows.terminal.options import COUNT, home_option, version_option
 
 if TYPE_CHECKING:
     from store.home import Home
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("target", metavar="DATASET|ROW")
-@click.option("--rows", default=3, show_default=True, metavar="N", help="Rows of a dataset.")
+@click.option(
+    "--rows", type=COUNT, default=3, show_default=True, metavar="N", help="Rows of a dataset."
+)
 @click.option(
     "--which",
     type=click.Choice(["accepted", "rejected", "all"]),

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from flows.terminal.options import home_option
+from flows.terminal.options import COUNT, home_option
 
 if TYPE_CHECKING:
     from store.home import Home
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 @click.option("--csv", "form", flag_value="csv", help="Comma-separated values, with a header.")
 @click.option("--json", "form", flag_value="json", help="One JSON object a line.")
 @click.option(
-    "--limit", default=1000, show_default=True, metavar="N", help="Rows of the table at most."
+    "--limit",
+    type=COUNT,
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="Rows of the table at most.",
 )
 @home_option
 def sql(query: str, form: Literal["csv", "json"] | None, limit: int, home: "Home") -> None:

@@ -32,6 +32,8 @@ def tag(dataset: str, name: str | None, version: str | None, delete: bool, home:
     from store.dataset import Dataset
     from store.tags import read_tags, remove_tag, resolve, set_tag
 
+    if name is None and delete:
+        raise click.UsageError("--delete needs the NAME of a tag")
     opened = Dataset.open(home, dataset)
     if name is None:
         for known, number in read_tags(opened.folder).items():

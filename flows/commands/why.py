@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.terminal.options import home_option
+from flows.terminal.options import COUNT, home_option
 
 if TYPE_CHECKING:
     from store.home import Home
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", metavar="DATASET|RUN")
-@click.option("-n", "most", default=10, show_default=True, metavar="N", help="Reasons to show.")
+@click.option(
+    "-n", "most", type=COUNT, default=10, show_default=True, metavar="N", help="Reasons to show."
+)
 @home_option
 def why(name: str, most: int, home: "Home") -> None:
     """Show why rows were rejected, with an example of each reason.

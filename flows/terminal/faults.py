@@ -45,6 +45,9 @@ def translated(ctx: click.Context) -> Iterator[None]:
         raise  # click ends quietly on both
     except Exception as error:
         log = write_log(error)
+        # Frames are kept with the error until the end of the program, and with them DuckDB's
+        # connections, whose binding would print a page about leaked types.
+        traceback.clear_frames(error.__traceback__)
         summary = traceback.format_exception_only(error)[-1]
         raise Fault(f"defect: {summary} (traceback in {log})", DEFECT) from error
 

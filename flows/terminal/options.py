@@ -33,6 +33,8 @@ home_option = click.option(
     help="Data folder.  [default: $SYNTHMILL_HOME, else ./factory]",
 )
 
+COUNT = click.IntRange(min=1)  # of things to show or make
+
 version_option = click.option(
     "--version", metavar="N|TAG", help="Version or tag of the dataset.  [default: the newest]"
 )

@@ -11,11 +11,10 @@ from typing import Any
 import click
 import pyarrow as pa
 
-from flows.terminal.console import cell_text, output, plain_table, text
+from flows.terminal.console import output, text
+from flows.terminal.tables import cell_text, fits, plain_table
 
 MOST_CHARACTERS = 300  # of a cell
-SHORT_CELL = 24  # what a folded cell needs at least
-GAP = 3  # between columns
 
 
 def write_csv(reader: pa.RecordBatchReader) -> None:
@@ -41,7 +40,7 @@ def write_table(reader: pa.RecordBatchReader, limit: int) -> None:
     records = _records(reader)
     shown = [[_short(value) for value in record] for record in itertools.islice(records, limit)]
     console = output()
-    if sum(_widths(reader.schema.names, shown)) <= console.width:
+    if fits(reader.schema.names, shown, console.width):
         console.print(plain_table(reader.schema.names, shown))
     else:
         for number, record in enumerate(shown, 1):
@@ -53,15 +52,6 @@ def write_table(reader: pa.RecordBatchReader, limit: int) -> None:
         click.echo(f"more than {limit:,} rows: --limit shows more, --csv and --json show all")
     else:
         click.echo(f"{len(shown):,} row{'' if len(shown) == 1 else 's'}")
-
-
-def _widths(names: list[str], records: list[list[Any]]) -> list[int]:
-    """What each column takes at least: its name, or a short cell and the space beside it."""
-    columns = zip(*records, strict=True) if records else [()] * len(names)
-    return [
-        GAP + max([len(name), *(min(SHORT_CELL, len(cell_text(cell))) for cell in column)])
-        for name, column in zip(names, columns, strict=True)
-    ]
 
 
 def _records(reader: pa.RecordBatchReader) -> Iterator[tuple[Any, ...]]:

@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Sequence
-from textwrap import indent
 
 from rich.console import Console
 from rich.rule import Rule
 
-from flows.terminal.console import cell_text, plain_table, text
+from flows.terminal.console import text
+from flows.terminal.conversation import print_messages
 from flows.terminal.family import family_tree
+from flows.terminal.tables import cell_text, print_table
 from generators.base import Generator
 from pipelines.plan import GENERATORS
 from schemas.errors import InputError
-from schemas.messages import Message
+from schemas.lineage import Media
 from schemas.plugins import load_plugin
 from schemas.recipe import PlugInSpec
 from schemas.row import Row
@@ -20,6 +21,7 @@ from schemas.validation import validated
 
 MOST_DETAIL = 4000  # characters of JSON that a screen can take
 TREE_KEYS = ("traces", "row_traces")
+MOST_MEDIA = 2  # files that are named
 SHORT_DETAIL = 200  # of a row among others
 
 
@@ -42,11 +44,11 @@ def print_row(console: Console, row: Row, spec: PlugInSpec | None, whole: bool =
     style = "green" if row.status == "accepted" else "red"
     console.print(Rule(text(f"{row.id}  {row.kind}, {row.status}", f"bold {style}")))
     console.print(text(_heading(row), "dim"), soft_wrap=True)
-    _print_messages(console, row.messages)
+    print_messages(console, row.messages)
     for name, messages in (("chosen", row.chosen), ("rejected", row.rejected)):
         if messages:
             console.print(text(f"-- {name}", "bold"))
-            _print_messages(console, messages)
+            print_messages(console, messages)
     _print_facts(console, row)
     _print_verdicts(console, row)
     _print_detail(console, row, generator_of(spec), whole)
@@ -59,20 +61,6 @@ def _heading(row: Row) -> str:
     return ", ".join(parts)
 
 
-def _print_messages(console: Console, messages: Sequence[Message]) -> None:
-    for message in messages:
-        masked = "" if message.train else " (not trained on)"
-        name = f" {message.name}" if message.name else ""
-        console.print(text(f"{message.role}{name}{masked}", "bold cyan"))
-        for label, said in (
-            ("thinking: ", message.reasoning),
-            ("", message.content),
-            ("calls: ", message.tool_calls),
-        ):
-            if said:
-                console.print(text(indent(label + said, "  ")), soft_wrap=True)
-
-
 def _print_facts(console: Console, row: Row) -> None:
     facts = {
         "answer": row.answer,
@@ -81,7 +69,7 @@ def _print_facts(console: Console, row: Row) -> None:
         "difficulty": row.difficulty,
         "scores": ", ".join(f"{s.name} {cell_text(s.value)}" for s in row.scores),
         "sources": ", ".join(_source(s.uri, s.title, s.licence) for s in row.sources),
-        "media": ", ".join(f"{m.path} ({m.mime})" for m in row.media),
+        "media": media_text(row.media),
         "parents": ", ".join(row.parents),
     }
     for name, value in facts.items():
@@ -93,11 +81,18 @@ def _source(uri: str, title: str | None, licence: str | None) -> str:
     return " ".join(filter(None, (uri, title, f"[{licence}]" if licence else None)))
 
 
+def media_text(media: Sequence[Media]) -> str:
+    """The first few files, and how many more there are: a video may be hundreds of frames."""
+    shown = ", ".join(f"{m.path} ({m.mime})" for m in media[:MOST_MEDIA])
+    more = len(media) - MOST_MEDIA
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
 def _print_verdicts(console: Console, row: Row) -> None:
     if row.verdicts:
         headings = ("filter", "verdict", "score", "reason", "particulars")
         rows = [(v.filter, v.status, v.score, v.reason, v.detail) for v in row.verdicts]
-        console.print(plain_table(headings, rows))
+        print_table(console, headings, rows)
 
 
 def _print_detail(console: Console, row: Row, generator: Generator | None, whole: bool) -> None:

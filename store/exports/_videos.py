@@ -34,7 +34,8 @@ def parts_of(message: Message) -> list[dict[str, Any]]:
     if content.startswith("[{"):
         try:
             parts = json.loads(content)
-        except json.JSONDecodeError:
+        # Thousands of open brackets, or a number of thousands of digits, are refused likewise.
+        except (ValueError, RecursionError):
             parts = None
         if isinstance(parts, list) and all(isinstance(p, dict) and "type" in p for p in parts):
             return parts

@@ -84,6 +84,33 @@ def test_unknown_names(synthmill: Synthmill, dataset: str) -> None:
     assert "would match every source" in one_line(synthmill, "delete-source", dataset, "*", "--yes")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("show", "letters", "--rows", "-1"),
+        ("preview", "letters", "--rows", "0"),
+        ("log", "letters", "-n", "-1"),
+        ("why", "letters", "-n", "0"),
+        ("sql", "from letters", "--limit", "-1"),
+        ("tag", "letters", "--delete"),
+    ],
+)
+def test_wrong_use_of_options(synthmill: Synthmill, arguments: tuple[str, ...]) -> None:
+    result = synthmill(*arguments)
+    assert result.exit_code == 2
+    assert "in the range x>=1" in result.stderr or "needs the NAME" in result.stderr
+
+
+def test_what_a_terminal_cannot_show_is_escaped(
+    environment: dict[str, str], dataset: str, synthmill: Synthmill
+) -> None:
+    ascii_only = {**environment, "PYTHONIOENCODING": "ascii"}
+    for form in ((), ("--csv",)):
+        done = process("sql", "select 'größer 算' as x", *form, environment=ascii_only)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert r"gr\xf6\xdfer \u7b97" in done.stdout
+
+
 def test_no_data_folder_is_not_made_by_looking(synthmill: Synthmill, home: Path) -> None:
     for command in (["ls"], ["sql", "select 1"], ["why", "x"], ["catalog", "rebuild"]):
         assert "there is no data folder" in one_line(synthmill, *command)

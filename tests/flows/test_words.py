@@ -10,8 +10,12 @@ from rich.console import Console
 from flows.funnel import top
 from flows.recipes import changed_recipe
 from flows.terminal.console import text
+from flows.terminal.conversation import print_messages
+from flows.terminal.row_view import media_text
 from flows.terminal.watching import PlainLines, display, one_line
 from pipelines.progress import Progress
+from schemas.lineage import Media
+from schemas.messages import user
 from schemas.recipe import Recipe
 from tests.flows.conftest import Synthmill
 
@@ -108,6 +112,29 @@ def test_lines_come_in_time_and_with_news() -> None:
     assert told(3, None)
     assert not told(7, None)
     assert told(8, None)
+
+
+def test_videos_are_told_in_a_few_words() -> None:
+    parts = [
+        {"type": "text", "text": "Clip 1: "},
+        {"type": "video", "media": [0, 1, 2], "fps": 7.6923},
+        {"type": "text", "text": "What is seen?"},
+    ]
+    console = Console(width=100, record=True, force_terminal=False, highlight=False)
+    print_messages(console, [user(json.dumps(parts)), user("[{ plain"), user("[{" * 10**5)])
+    assert console.export_text()[:500].splitlines()[:5] == [
+        "user (not trained on)",
+        "  Clip 1: [video, 3 frames, 7.692 a second]",
+        "  What is seen?",
+        "user (not trained on)",
+        "  [{ plain",
+    ]
+
+
+def test_of_many_files_a_few_are_named() -> None:
+    frames = [Media(kind="image", path=f"{n}.jpg", sha256="", mime="image/jpeg") for n in range(9)]
+    assert media_text(frames[:2]) == "0.jpg (image/jpeg), 1.jpg (image/jpeg)"
+    assert media_text(frames) == "0.jpg (image/jpeg), 1.jpg (image/jpeg) and 7 more"
 
 
 def test_text_of_models_cannot_steer_the_terminal() -> None:
