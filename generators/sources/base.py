@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from pydantic import field_validator
+
 from schemas.base import Record, Settings
 from schemas.lineage import Source as Origin
 
@@ -23,6 +25,12 @@ class Problem(Record):
     origin: Origin
 
 
+def storable(text: str) -> str:
+    r"""The text as rows can hold it: what is no Unicode in a file's name or a record's is spelled
+    out (`\udcff`)."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class BadInput(Record):
     """An item that could not be read; the engine makes a rejected row of it."""
 
@@ -31,6 +39,11 @@ class BadInput(Record):
     detail: str
     excerpt: str = ""
     origin: Origin
+
+    @field_validator("key", "reason", "detail", "excerpt")
+    @classmethod
+    def _storable(cls, text: str) -> str:
+        return storable(text)
 
 
 class Source(ABC):

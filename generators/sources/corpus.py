@@ -11,7 +11,7 @@ from generators.documents.base import DocumentSource
 from generators.documents.document import Document
 from generators.documents.readers import READERS, File, ReadSettings, Text, reader_of
 from generators.documents.readers.common import Unreadable
-from generators.sources.base import BadInput
+from generators.sources.base import BadInput, storable
 from schemas.errors import InputError
 from schemas.identity import canonical_json, sha256_text
 from schemas.lineage import Source as Origin
@@ -65,7 +65,8 @@ class CorpusSource(DocumentSource):
         """
         given = self.settings.path
         paths = given if isinstance(given, list) else [given]
-        found = [file for path in paths for file in self._found(path)]
+        named = (file for path in paths for file in self._found(path))
+        found = list({file.path.absolute(): file for file in named}.values())
         if len({file.name for file in found}) < len(found):  # folders that hold the same names
             found = [File(file.path, file.path.as_posix()) for file in found]
         return found
@@ -88,7 +89,7 @@ class CorpusSource(DocumentSource):
         inside = path.resolve()
         files = [
             File(found, found.relative_to(path).as_posix())
-            for found in sorted(path.glob(self.settings.include))
+            for found in sorted(self._matching(path))
             # Links are not followed out of the folder.
             if reader_of(found) and found.is_file() and found.resolve().is_relative_to(inside)
         ]
@@ -98,6 +99,12 @@ class CorpusSource(DocumentSource):
                 f" that matches {self.settings.include!r}"
             )
         return files
+
+    def _matching(self, folder: Path) -> Iterator[Path]:
+        try:
+            yield from folder.glob(self.settings.include)
+        except (ValueError, NotImplementedError) as error:
+            raise InputError(f"corpus: 'include' {self.settings.include!r}: {error}") from error
 
     def _documents(self, file: File) -> Iterator[Document | BadInput]:
         reader = reader_of(file.path)
@@ -132,4 +139,4 @@ class CorpusSource(DocumentSource):
 
 
 def _name(file: str, record: int | None) -> str:
-    return file if record is None else f"{file}#{record}"
+    return storable(file) if record is None else f"{storable(file)}#{record}"

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from generators.sources._lines import Line, bounded_lines
+from generators.sources._lines import Line, lines_of
 from generators.sources._problems import ProblemSettings, ProblemSource, RawRow
 from schemas.errors import InputError
 
@@ -34,7 +34,7 @@ class CsvSource(ProblemSource):
     def rows(self) -> Iterator[RawRow]:
         """The records as rows."""
         uri, faults = self.settings.path.as_posix(), list[Line]()
-        lines = _readable(bounded_lines(self.settings.path, self.settings.max_line_bytes), faults)
+        lines = _readable(lines_of(self.settings.path, self.settings.max_line_bytes), faults)
         numbered = _Numbered(lines)
         reader = csv.reader(numbered, delimiter=self.settings.delimiter, strict=True)
         header: list[str] | None = None

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from generators.sources._lines import Line, bounded_lines
+from generators.sources._lines import Line, lines_of
 from generators.sources._problems import ProblemSettings, ProblemSource, RawRow
 
 
@@ -27,7 +27,7 @@ class JsonlSource(ProblemSource):
 
     def rows(self) -> Iterator[RawRow]:
         """The lines as rows."""
-        for line in bounded_lines(self.settings.path, self.settings.max_line_bytes):
+        for line in lines_of(self.settings.path, self.settings.max_line_bytes):
             if line.fault is not None or line.text.strip():
                 yield _row(self.settings.path.as_posix(), line)
 

@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,8 +52,21 @@ class ReadSettings(Settings):
     title_field: str = Field(default="title", description="field of the title in records")
     licence_field: str = Field(default="licence", description="field of the licence in records")
     pdf_seconds: float = Field(default=60.0, gt=0, description="time limit of one PDF")
-    pdf_memory_mb: int = Field(default=1024, gt=0, description="memory limit of the PDF process")
+    pdf_memory_mb: int = Field(
+        default=1024, gt=0, description="memory limit of the process that reads PDF and HTML"
+    )
     pdf_pages: int = Field(default=5000, gt=0, description="pages read of one PDF")
+
+
+# What opening and reading a file raises, packed or not.
+BROKEN = (OSError, EOFError, zlib.error)
+
+
+def opened(file: File) -> BufferedIOBase:
+    """The file to read from, unpacked where its name ends in .gz."""
+    if file.name.lower().endswith(".gz"):
+        return gzip.open(file.path, "rb")
+    return file.path.open("rb")
 
 
 def read_bytes(file: File, most: int) -> bytes:
@@ -61,15 +75,14 @@ def read_bytes(file: File, most: int) -> bytes:
     Raises:
         Unreadable: it cannot be read, or is larger than `most` bytes.
     """
-    opener = gzip.open if file.name.lower().endswith(".gz") else open
     try:
-        with opener(file.path, "rb") as opened:
-            data = opened.read(most + 1)
-    except (OSError, EOFError, zlib.error) as error:
+        with opened(file) as source:
+            data = source.read(most + 1)
+    except BROKEN as error:
         raise Unreadable("unreadable file", str(error)) from error
     if len(data) > most:
         raise Unreadable("file too large", f"more than {most:,} bytes")
-    return bytes(data)
+    return data
 
 
 def decoded(data: bytes) -> str:

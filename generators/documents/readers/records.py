@@ -1,41 +1,45 @@
 """Records with a text field: JSON Lines and Parquet."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from generators.documents.readers.common import (
+    BROKEN,
     File,
     ReadSettings,
     Text,
     Unreadable,
     clean,
     first_line,
+    opened,
     stem,
 )
-from generators.sources._lines import bounded_lines
+from generators.sources._lines import Line, bounded_lines
 
 TEXT_FIELDS = ("contents", "text", "content")  # the names of the released code's corpus come first
 ROWS_AT_ONCE = 256
 
 
 def read_jsonl(file: File, settings: ReadSettings) -> Iterator[Text]:
-    """One document a line; blank lines are passed over."""
-    for line in bounded_lines(file.path, settings.max_record_bytes):
-        if line.fault is not None:
-            yield Text("", "", line.number, Unreadable("unreadable line", line.fault))
-        elif line.text.strip():
-            try:
-                record = json.loads(line.text)
-            except (ValueError, RecursionError) as error:
-                fault = Unreadable("unreadable line", f"broken JSON: {error}")
-                yield Text("", "", line.number, fault)
-            else:
-                yield _text(file, line.number, record, settings)
+    """One document a line; blank lines are passed over.
+
+    Raises:
+        Unreadable: the file cannot be opened or unpacked.
+    """
+    try:
+        with opened(file) as source:
+            for line in bounded_lines(source, settings.max_record_bytes):
+                if line.fault is not None:
+                    yield Text("", "", line.number, Unreadable("unreadable line", line.fault))
+                elif line.text.strip():
+                    yield _line(file, line, settings)
+    except BROKEN as error:
+        raise Unreadable("unreadable file", str(error)) from error
 
 
 def read_parquet(file: File, settings: ReadSettings) -> Iterator[Text]:
-    """One document a row.
+    """One document a row; columns that hold neither text, title nor licence are not read.
 
     Raises:
         Unreadable: the file cannot be decoded.
@@ -46,7 +50,8 @@ def read_parquet(file: File, settings: ReadSettings) -> Iterator[Text]:
     number = 0
     try:
         with pq.ParquetFile(file.path) as parquet:
-            for batch in parquet.iter_batches(ROWS_AT_ONCE, use_threads=False):
+            columns = _columns(parquet.schema_arrow.names, settings)
+            for batch in parquet.iter_batches(ROWS_AT_ONCE, columns=columns, use_threads=False):
                 for record in batch.to_pylist():
                     number += 1
                     yield _text(file, number, record, settings)
@@ -54,6 +59,21 @@ def read_parquet(file: File, settings: ReadSettings) -> Iterator[Text]:
         raise Unreadable(
             "unreadable file", f"after row {number}: {error}".split("\n")[0]
         ) from error
+
+
+def _columns(names: Sequence[str], settings: ReadSettings) -> list[str] | None:
+    """The columns to read, or None for all, where a fault shall name those that there are."""
+    texts = {settings.text_field} if settings.text_field else set(TEXT_FIELDS)
+    wanted = texts | {settings.title_field, settings.licence_field}
+    return [name for name in names if name in wanted] if texts & set(names) else None
+
+
+def _line(file: File, line: Line, settings: ReadSettings) -> Text:
+    try:
+        record = json.loads(line.text)
+    except (ValueError, RecursionError) as error:
+        return Text("", "", line.number, Unreadable("unreadable line", f"broken JSON: {error}"))
+    return _text(file, line.number, record, settings)
 
 
 def _text(file: File, number: int, record: Any, settings: ReadSettings) -> Text:
@@ -67,7 +87,7 @@ def _text(file: File, number: int, record: Any, settings: ReadSettings) -> Text:
             title=clean(title) if isinstance(title, str) else first_line(text, stem(file)),
             text=text,
             record=number,
-            licence=licence if isinstance(licence, str) else None,
+            licence=clean(licence) if isinstance(licence, str) else None,
         )
     except Unreadable as fault:
         return Text("", "", number, fault)

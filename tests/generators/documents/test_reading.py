@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,55 @@ def test_html_gives_its_main_part(tmp_path: Path) -> None:
     ((document,), _) = read(tmp_path)
     assert document.title == "Rivers & towns" and "The Osk is long." in document.text
     assert "evil" not in document.text and "Home" not in document.text
+
+
+def test_html_that_nests_without_end_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parser takes minutes for the first, and an hour for the titles that never end."""
+    pytest.importorskip("resiliparse")
+    monkeypatch.setattr("generators.documents.readers.html.SECONDS", 2.0)
+    (tmp_path / "a.html").write_text("<div>" * 200_000 + "deep", encoding="utf-8")
+    (tmp_path / "b.html").write_text("<title>Fine</title><main>words</main>", encoding="utf-8")
+    good, bad = read(tmp_path)
+    assert [b.reason for b in bad] == ["HTML took too long"]
+    assert [d.title for d in good] == ["Fine"]
+
+
+def test_packed_records_are_unpacked(tmp_path: Path) -> None:
+    lines = b'{"text": "one"}\n{"text": "two"}\n'
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines))
+    (tmp_path / "b.jsonl.gz").write_bytes(b"no gzip")
+    good, bad = read(tmp_path)
+    assert [d.key for d in good] == ["a.jsonl.gz#1", "a.jsonl.gz#2"]
+    assert [b.reason for b in bad] == ["unreadable file"]
+
+
+def test_only_the_columns_that_count_are_read(tmp_path: Path) -> None:
+    columns = {"text": ["words"], "vector": [[0.5] * 4], "licence": ["MIT"], "title": [None]}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"body": ["words"]}), tmp_path / "b.parquet")
+    ((document,), (bad,)) = read(tmp_path)
+    assert (document.title, document.licence) == ("words", "MIT")
+    assert bad.reason == "no text field" and "there are: body" in bad.detail
+
+
+def test_what_is_no_unicode_stops_no_corpus(tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.txt")).write_text("coffee", encoding="utf-8")
+    halves = r'{"text": "words", "title": "\ud800", "licence": "\ud800"}' + "\n" + r'{"\ud800": 1}'
+    (folder / "a.jsonl").write_text(halves, encoding="utf-8")
+    corpus = open_corpus(CorpusSource(CorpusSettings(path=folder)), Chunking(), tmp_path / "cache")
+    assert [corpus[at].licence for at in range(2)] == ["\ufffd", None]
+    assert corpus[1].document == r"caf\udce9.txt"
+    assert r"\ud800" in corpus.facts.faults[0].detail
+
+
+def test_a_file_named_twice_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("words", encoding="utf-8")
+    settings = CorpusSettings(path=[tmp_path, tmp_path / "a.txt"])
+    assert [file.name for file in CorpusSource(settings).files()] == ["a.txt"]
 
 
 def test_records_have_numbers_and_their_own_licences(tmp_path: Path) -> None:
@@ -149,6 +199,12 @@ def test_a_source_that_cannot_be_read_says_what_is_wrong(tmp_path: Path, name: s
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=str(tmp_path / name)):
         read(tmp_path / name)
+
+
+@pytest.mark.parametrize("include", ["", "/etc/*"])
+def test_a_pattern_that_is_none_is_named(tmp_path: Path, include: str) -> None:
+    with pytest.raises(InputError, match="include"):
+        read(tmp_path, include=include)
 
 
 def test_a_corpus_is_built_once_per_version(tmp_path: Path) -> None:

@@ -84,6 +84,7 @@ def test_answer_after_a_mark(tmp_path: Path) -> None:
         (b'{"problem": null}', "no problem", "empty"),
         (b'{"problem": "  "}', "no problem", "empty"),
         (b'{"probem": "x"}', "no problem", "did you mean"),
+        (rb'{"\ud800": "x"}', "no problem", r"has \ud800"),
         (b"[" * 100_000, "unreadable row", "broken JSON"),
         (b'{"problem": ' + b"9" * 10_000 + b"}", "unreadable row", "broken JSON"),
         (b'{"problem": "x", "answer": 1e400}', "wrong type", "number"),
