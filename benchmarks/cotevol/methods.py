@@ -22,21 +22,24 @@ PAPER_MUTATION = {
     "mutation_target": "parent",
 }
 
-METHODS: dict[str, dict[str, Any]] = {
+COMPARED: dict[str, dict[str, Any]] = {
     **{
         f"best-of-n, {temperature}": {"strategy": "best_of_n", "init_temperature": temperature}
         for temperature in TEMPERATURES
     },
     "self-refine": {"strategy": "self_refine"},
     "CoTEvol, paper": {"preset": "paper"},
-    "CoTEvol, mutation of the paper": PAPER_MUTATION,
-    "CoTEvol, step in proportion": {
-        **PAPER_MUTATION,
-        "step_choice": "proportional",
-    },
-    "CoTEvol, failures crossed": {"cross_failures": True},
     "CoTEvol": {},
 }
+# Parts of the methods, on request.
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "CoTEvol, mutation of the paper": PAPER_MUTATION,
+    "CoTEvol, step in proportion": {**PAPER_MUTATION, "step_choice": "proportional"},
+    "CoTEvol, failures crossed": {"cross_failures": True},
+    "CoTEvol, likelihood alone": {"trust": 100.0},  # beside which the cost counts for nothing
+    "CoTEvol, five alternatives": {"top_logprobs": 5},
+}
+METHODS = COMPARED | ABLATIONS
 
 
 def settings_of(method: str, tokens: int) -> CotevolSettings:

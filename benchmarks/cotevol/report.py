@@ -1,4 +1,4 @@
-"""The results as Markdown tables and one plot."""
+"""The results of a tier as a page of Markdown and a plot."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,24 +10,76 @@ from benchmarks.cotevol.searches import Search
 BUDGETS = (4, 8, 16, 32)  # in mean traces of the tier
 POINTS = tuple(range(1, 33))
 
-# By tier and method: the searches of each seed.
-Results = Mapping[str, Mapping[str, Sequence[Sequence[Search]]]]
+# By method: the searches of each seed.
+ByMethod = Mapping[str, Sequence[Sequence[Search]]]
 
 
-def tables(results: Results, lengths: Mapping[str, float]) -> str:
-    """Success and diversity of every tier; `lengths` are the tokens of a mean trace."""
-    parts = []
-    for tier, by_method in results.items():
-        count = len(next(iter(by_method.values()))[0])
-        parts.append(
-            f"### {tier.capitalize()} tier\n\n{count} problems, "
-            f"{lengths[tier]:.0f} tokens a trace; mean and standard deviation over seeds.\n"
-        )
-        parts += [_success(by_method, lengths[tier]), _diversity(by_method, lengths[tier])]
-    return "\n".join(parts)
+def page(tier: str, by_method: ByMethod, length: float, command: str) -> str:
+    """Success and diversity of every method; `length` is the tokens of a mean trace."""
+    count = len(next(iter(by_method.values()))[0])
+    parts = [
+        f"# CoTEvol at equal tokens: {tier} tier\n",
+        f"Made by `{command}`: {count} problems, {length:.0f} tokens a trace; mean and standard "
+        "deviation over seeds. [How to read it](../../../docs/generators/cotevol.md#benchmark).\n",
+        "Share of problems solved:\n",
+        _success(by_method, length),
+        "Diversity of the right traces, within 16 and 32 traces:\n",
+        _diversity(by_method, length),
+    ]
+    if {"CoTEvol", PAPER_TEMPERATURE} <= set(by_method):
+        parts += ["CoTEvol over best-of-n:\n", _ratios(by_method, length)]
+    return "\n".join([*parts, f"![share of problems solved]({tier}.png)\n"])
 
 
-def ratios(by_method: Mapping[str, Sequence[Sequence[Search]]], length: float) -> str:
+def plot(tier: str, by_method: ByMethod, length: float, path: Path) -> None:
+    """Success against generated tokens."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panel = pyplot.subplots(figsize=(6, 4))
+    for name in METHODS:
+        if name not in by_method:
+            continue
+        runs = by_method[name]
+        curve = [Spread.of([success(run, k * length) for run in runs]).mean for k in POINTS]
+        style = "--" if name.startswith(("best", "self")) else "-"
+        panel.plot(POINTS, curve, style, label=name, linewidth=1.4)
+    panel.set(title=f"{tier} tier", xlabel="generated tokens, in traces", ylim=(0, 1))
+    panel.set_ylabel("share of problems solved")
+    panel.grid(alpha=0.3)
+    panel.legend(fontsize=7, loc="lower right")
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+
+
+def _success(by_method: ByMethod, length: float) -> str:
+    rows = ["| method | seeds |" + "".join(f" {b} traces |" for b in BUDGETS)]
+    rows.append("|---|---|" + "---|" * len(BUDGETS))
+    for name, runs in by_method.items():
+        cells = [Spread.of([success(run, b * length) for run in runs]) for b in BUDGETS]
+        rows.append(f"| {name} | {len(runs)} | " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def _diversity(by_method: ByMethod, length: float) -> str:
+    rows = [
+        "| method | mean ROUGE-L, 16 | 32 | programs a solved problem, 16 | 32 |",
+        "|---|---|---|---|---|",
+    ]
+    for name, runs in by_method.items():
+        cells = []
+        for measure in (likeness, programs):
+            for budget in BUDGETS[-2:]:
+                values = [measure(run, budget * length) for run in runs]
+                cells.append(Spread.of([value for value in values if value is not None]))
+        rows.append(f"| {name} | " + " | ".join(f"{cell.mean:.2f}" for cell in cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def _ratios(by_method: ByMethod, length: float) -> str:
     """How CoTEvol compares with best-of-n, at the paper's temperature and at its best one."""
     rows = [
         "| budget in traces | over best-of-n at 0.6 | over best-of-n at its best |",
@@ -45,57 +97,6 @@ def ratios(by_method: Mapping[str, Sequence[Sequence[Search]]], length: float) -
             f"| {budget} | {_ratio(ours, means[PAPER_TEMPERATURE])} "
             f"| {_ratio(ours, means[best])} ({best.split(', ')[1]}) |"
         )
-    return "\n".join(rows) + "\n"
-
-
-def plot(results: Results, lengths: Mapping[str, float], path: Path) -> None:
-    """Success against generated tokens, one panel a tier."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, panels = pyplot.subplots(1, len(results), figsize=(5 * len(results), 4), squeeze=False)
-    for panel, (tier, by_method) in zip(panels[0], results.items(), strict=True):
-        for name in METHODS:
-            if name not in by_method:
-                continue
-            curve = [
-                Spread.of([success(run, k * lengths[tier]) for run in by_method[name]]).mean
-                for k in POINTS
-            ]
-            style = "--" if name.startswith(("best", "self")) else "-"
-            panel.plot(POINTS, curve, style, label=name, linewidth=1.4)
-        panel.set(title=f"{tier} tier", xlabel="generated tokens, in traces", ylim=(0, 1))
-        panel.grid(alpha=0.3)
-    panels[0][0].set_ylabel("share of problems solved")
-    panels[0][-1].legend(fontsize=7, loc="lower right")
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    pyplot.close(figure)
-
-
-def _success(by_method: Mapping[str, Sequence[Sequence[Search]]], length: float) -> str:
-    rows = ["| method | seeds |" + "".join(f" {b} traces |" for b in BUDGETS)]
-    rows.append("|---|---|" + "---|" * len(BUDGETS))
-    for name, runs in by_method.items():
-        cells = [Spread.of([success(run, b * length) for run in runs]) for b in BUDGETS]
-        rows.append(f"| {name} | {len(runs)} | " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(rows) + "\n"
-
-
-def _diversity(by_method: Mapping[str, Sequence[Sequence[Search]]], length: float) -> str:
-    rows = [
-        "| method | ROUGE-L of right traces, 16 | 32 | programs a solved problem, 16 | 32 |",
-        "|---|---|---|---|---|",
-    ]
-    for name, runs in by_method.items():
-        cells = []
-        for measure in (likeness, programs):
-            for budget in BUDGETS[-2:]:
-                values = [measure(run, budget * length) for run in runs]
-                cells.append(Spread.of([value for value in values if value is not None]))
-        rows.append(f"| {name} | " + " | ".join(f"{cell.mean:.2f}" for cell in cells) + " |")
     return "\n".join(rows) + "\n"
 
 

@@ -2,7 +2,7 @@
 
 from benchmarks.cotevol.figures import Spread, likeness, programs, success
 from benchmarks.cotevol.methods import METHODS, settings_of
-from benchmarks.cotevol.report import ratios, tables
+from benchmarks.cotevol.report import page
 from benchmarks.cotevol.searches import Found, Search
 
 ONE = "Step 1: 1 + 2 = 3\nStep 2: 2 * 2 = 4\nThe answer is \\boxed{4}."
@@ -45,7 +45,7 @@ def test_no_method_sees_the_truth_and_all_have_the_same_budget() -> None:
 
 def test_report() -> None:
     runs = [[search((ONE, True, 10)), search((ONE, False, 10))]]
-    by_method = dict.fromkeys(METHODS, runs)
-    told = tables({"hard": by_method}, {"hard": 40.0})
+    told = page("hard", dict.fromkeys(METHODS, runs), 40.0, "the command")
+    assert "Made by `the command`: 2 problems, 40 tokens a trace" in told
     assert "| CoTEvol | 1 | 0.500 ± 0.000 |" in told
-    assert "| 16 | 1.00 | 1.00 (0.6) |" in ratios(by_method, 40.0)
+    assert "| 16 | 1.00 | 1.00 (0.6) |" in told
