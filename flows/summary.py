@@ -9,7 +9,6 @@ from flows.funnel import (
     balance,
     cost,
     funnel_rows,
-    next_commands,
     outcome,
     stop_text,
     top,
@@ -20,16 +19,14 @@ from flows.terminal.tables import print_table
 from schemas.report import FunnelStage, RunReport
 
 
-def print_summary(
-    console: Console, report: RunReport, next_steps: Sequence[str] | None = None
-) -> None:
+def print_summary(console: Console, report: RunReport, next_steps: Sequence[str]) -> None:
     """The outcome, the funnel, the cost and where to go next."""
     style = "bold green" if report.stop == "target met" else "bold yellow"
     console.print(text(outcome(report), style))
     print_funnel(console, report.funnel, report.failures)
     console.print(f"run {report.run_id}, {_length(report)}{cost(report)}", soft_wrap=True)
     console.print(f"dataset {report.dataset}, {_versions(report)}", soft_wrap=True)
-    for command in next_commands(report) if next_steps is None else next_steps:
+    for command in next_steps:
         console.print(text(f"  {command}", "cyan"), soft_wrap=True)
 
 
@@ -91,5 +88,8 @@ def _length(report: RunReport) -> str:
 def _versions(report: RunReport) -> str:
     if not report.versions:
         return "no version committed"
-    first, last = report.versions[0], report.versions[-1]
-    return f"version {last}" if first == last else f"versions {first} to {last}"
+    first, last, count = report.versions[0], report.versions[-1], len(report.versions)
+    if first == last:
+        return f"version {last}"
+    # Another run may have written to the dataset meanwhile.
+    return f"{'' if count == last - first + 1 else f'{count} of the '}versions {first} to {last}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from filters.base import Filter
 from models.pool import Models
-from pipelines.plan import Plan, make_plan
+from pipelines.plan import Plan, check_source, make_plan
 from schemas.errors import InputError
 from schemas.recipe import Recipe
 from store.dataset import Dataset
@@ -37,7 +37,7 @@ async def check(recipe: Recipe, home: Home) -> AsyncIterator[Finding]:
         return
     yield Finding("recipe", True, f"{recipe.name}: {plan.generator.label}, hash {recipe.hash}")
     looks: dict[str, Callable[[], Awaitable[str]]] = {
-        "source": lambda: asyncio.to_thread(plan.source.check),
+        "source": lambda: asyncio.to_thread(check_source, plan.source),
         "models": lambda: _models(recipe),
         "filters": lambda: asyncio.to_thread(_filters, plan),
         "disk": lambda: asyncio.to_thread(_disk, recipe, home),

@@ -11,6 +11,7 @@ from schemas.recipe import Recipe
 from schemas.validation import Location, validated
 
 SHIPPED = Path(__file__).parent / "recipes"
+ROOT = SHIPPED.parents[1]
 MAX_BYTES = 1_000_000  # a recipe is a page of text; more is a mistake or an attack
 
 
@@ -21,10 +22,15 @@ def read_recipe(where: str | Path) -> Recipe:
         InputError: there is no such recipe, it is not YAML, or a key or value is wrong.
     """
     path = _find(Path(where))
-    text = path.read_bytes()[: MAX_BYTES + 1]
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     if len(text) > MAX_BYTES:
         raise InputError(f"{path}: a recipe is at most {MAX_BYTES:,} bytes")
-    return parse_recipe(text.decode("utf-8", "replace"), str(path))
+    recipe = parse_recipe(text.decode("utf-8", "replace"), str(path))
+    return _with_shipped_source(recipe) if path.parent == SHIPPED else recipe
 
 
 def parse_recipe(text: str, name: str) -> Recipe:
@@ -39,7 +45,8 @@ def parse_recipe(text: str, name: str) -> Recipe:
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "nested too deeply"
+        # A scanner names a problem, a reader a reason, and Python's limit of recursion neither.
+        problem = getattr(error, "problem", None) or getattr(error, "reason", "nested too deeply")
         raise InputError(f"{name}{line}: not valid YAML: {problem}") from error
     if not isinstance(data, dict):
         raise InputError(f"{name}: a recipe is a mapping of keys; `synthmill init` writes one")
@@ -57,6 +64,15 @@ def _find(path: Path) -> Path:
         f"{path}: no such recipe file{nearest(str(path), names)}; shipped recipes: "
         + ", ".join(names)
     )
+
+
+def _with_shipped_source(recipe: Recipe) -> Recipe:
+    """The recipe with a source that comes with Synthmill, from whatever folder it is run."""
+    path = Path(recipe.source.settings.get("path", ""))
+    if path.exists() or not (ROOT / path).exists():
+        return recipe
+    source = recipe.source.model_copy(update={"path": str(ROOT / path)})
+    return recipe.model_copy(update={"source": source})
 
 
 def _line(node: yaml.Node | None, location: Location) -> int | None:

@@ -1,6 +1,7 @@
 """From a recipe to the parts that run it, every setting checked before anything is spent."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from filters.base import DiversityFilter, Filter
 from filters.load import load_filters
@@ -45,6 +46,21 @@ class Plan:
     source: Source
     verifiers: tuple[Stage, ...]
     diversity: tuple[DiversityStage, ...]
+
+
+def check_source(source: Source) -> str:
+    """What the source says of itself, once it is known to be readable.
+
+    Raises:
+        InputError: it is not; where a relative path leads nowhere, it says where it began.
+    """
+    try:
+        return source.check()
+    except InputError as error:
+        path = getattr(source.settings, "path", None)
+        if not isinstance(path, Path) or path.is_absolute() or path.exists():
+            raise
+        raise InputError(f"{error} (relative paths begin here: {Path.cwd()})") from error
 
 
 def make_plan(recipe: Recipe) -> Plan:

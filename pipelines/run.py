@@ -21,7 +21,7 @@ from pipelines.context import MediaWriter, Services
 from pipelines.engine import Engine
 from pipelines.journal import Journal, save_recipe, saved_recipe
 from pipelines.memory import Memory
-from pipelines.plan import Plan, make_plan
+from pipelines.plan import Plan, check_source, make_plan
 from pipelines.progress import Progress
 from schemas.errors import InputError
 from schemas.lineage import Media
@@ -47,7 +47,7 @@ async def start(
         InputError: the recipe, its source, its models or the disk will not do.
     """
     plan = make_plan(recipe)
-    await asyncio.to_thread(plan.source.check)  # before anything is written
+    await asyncio.to_thread(check_source, plan.source)  # before anything is written
     run_id = run_id or new_run_id(recipe)
     save_recipe(home.prepare(), run_id, recipe)
     return await _execute(plan, home, run_id, home.responses, watch)
@@ -71,8 +71,11 @@ async def resume(
     changes = {name: value for name, value in changes.items() if value is not None}
     if changes:
         recipe = recipe.model_copy(update=changes)
+    plan = make_plan(recipe)
+    await asyncio.to_thread(check_source, plan.source)
+    if changes:
         save_recipe(home, run_id, recipe)
-    return await _execute(make_plan(recipe), home, run_id, home.responses, watch)
+    return await _execute(plan, home, run_id, home.responses, watch)
 
 
 async def preview(

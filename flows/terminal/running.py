@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from flows.exit import hush_at_exit
+from flows.funnel import next_commands
 from flows.recipes import changed_recipe
 from flows.reports import report_path
 from flows.summary import print_summary
@@ -84,7 +85,7 @@ def show(
         begun = report_path(home, run_id).is_file()
         then = f"; then: synthmill resume {run_id}" if begun else ""
         raise InputError(f"{error}{then}") from error
-    print_summary(console, report)
+    print_summary(console, report, next_commands(report, home))
     if report.stop not in ("target met", "source exhausted", "budget spent"):
         stopped(run_id)
 

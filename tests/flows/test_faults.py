@@ -32,12 +32,18 @@ def one_line(synthmill: Synthmill, *arguments: str) -> str:
         ("name: &a x\nseed: *a", "aliases are not allowed"),
         ("a: " + "[" * 5000, "not valid YAML"),
         ("x" * 1_000_001, "at most 1,000,000 bytes"),
+        ("name: \x01", "not valid YAML: special characters are not allowed"),
     ],
 )
 def test_bad_recipe_text(synthmill: Synthmill, tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(text, encoding="utf-8")
     assert said in one_line(synthmill, "run", str(path))
+
+
+def test_a_recipe_that_cannot_be_read(synthmill: Synthmill) -> None:
+    # A file, but for root too one that cannot be read.
+    assert "/proc/self/mem: cannot be read: " in one_line(synthmill, "run", "/proc/self/mem")
 
 
 @pytest.mark.parametrize(

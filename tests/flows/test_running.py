@@ -62,6 +62,29 @@ def test_check_names_what_is_to_be_mended(synthmill: Synthmill, recipe: Path) ->
     assert re.search(r"^ok   disk: ", result.output, re.M)
 
 
+def test_relative_paths_begin_at_the_current_folder(
+    synthmill: Synthmill, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = synthmill("run", str(recipe), "--source", "problems.jsonl", "--target", "2").output
+    run = re.search(r"run (\S+),", first)
+    assert run
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    for command in (("run", str(recipe), "--source", "problems.jsonl"), ("resume", run[1])):
+        result = synthmill(*command)
+        assert result.exit_code == 2
+        assert f"(relative paths begin here: {elsewhere})" in result.stderr
+
+
+def test_the_demo_finds_its_problems_from_anywhere(
+    synthmill: Synthmill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "ok   source: jsonl: readable" in synthmill("check", "cotevol-demo").output
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_resumable(
     environment: dict[str, str], recipe: Path, number: signal.Signals

@@ -2,13 +2,15 @@
 
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from flows.funnel import top
+from flows.funnel import next_commands, top
 from flows.recipes import changed_recipe
+from flows.summary import print_summary
 from flows.terminal.console import text
 from flows.terminal.conversation import print_messages
 from flows.terminal.row_view import media_text
@@ -17,6 +19,8 @@ from pipelines.progress import Progress
 from schemas.lineage import Media
 from schemas.messages import user
 from schemas.recipe import Recipe
+from schemas.report import RunReport
+from store.home import Home
 from tests.flows.conftest import Synthmill
 
 PROGRESS = Progress(
@@ -74,6 +78,39 @@ def test_changes(recipe: Path) -> None:
 
 def test_reasons_beyond_the_top_are_summed() -> None:
     assert top({"a": 1, "b": 5, "c": 2, "d": 4, "e": 1}) == "b (5), d (4), c (2), others (2)"
+
+
+def test_the_next_step_is_an_exporter_that_takes_the_rows(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    report = RunReport(
+        run_id="r", recipe="r", recipe_hash="1-a", dataset="clips", generator="g@1", seed=0,
+        started_at=datetime(2026, 1, 1, tzinfo=UTC), accepted=1, by_kind={"rlvr": 1},
+    )  # fmt: skip
+    assert next_commands(report, home)[-1] == "synthmill export clips --to trl -o clips-trl"
+    (home.dataset("clips") / "media").mkdir(parents=True)
+    assert next_commands(report, home)[-1] == "synthmill export clips --to verl -o clips-verl"
+    both = report.model_copy(update={"by_kind": {"rlvr": 1, "sft": 1}})
+    assert "--to ms_swift" in next_commands(both, home)[-1]
+    assert next_commands(report.model_copy(update={"accepted": 0}), home) == ["synthmill why r"]
+
+
+@pytest.mark.parametrize(
+    ("versions", "said"),
+    [
+        ([], "no version committed"),
+        ([4], "dataset clips, version 4"),
+        ([4, 5, 6], "dataset clips, versions 4 to 6"),
+        ([4, 6], "dataset clips, 2 of the versions 4 to 6"),
+    ],
+)
+def test_a_run_names_its_versions(versions: list[int], said: str) -> None:
+    report = RunReport(
+        run_id="r", recipe="r", recipe_hash="1-a", dataset="clips", generator="g@1", seed=0,
+        started_at=datetime(2026, 1, 1, tzinfo=UTC), versions=versions,
+    )  # fmt: skip
+    console = Console(width=100, record=True, quiet=False)
+    print_summary(console, report, ["synthmill ls"])
+    assert said in console.export_text()
 
 
 def test_display_says_everything_once() -> None:
