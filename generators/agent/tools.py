@@ -12,6 +12,9 @@ from schemas.base import Record
 from schemas.errors import nearest
 
 
+FAILED = "Error: "  # begins the text of a failed observation
+
+
 class Call(Record):
     """A tool call of a model; `arguments` is JSON text as the model wrote it."""
 
@@ -102,4 +105,4 @@ def _plain(schema: Any) -> Any:
 
 
 def _failed(why: str) -> Observation:
-    return Observation(text=f"Error: {harmless(why)}", failed=True)
+    return Observation(text=f"{FAILED}{harmless(why)}", failed=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from generators.base import Context
 from generators.documents.document import Passage
 from generators.documents.quoting import Quotable, Quoted, harmless
+from generators.ragshaper.checking import quote_in
 from generators.ragshaper.library import Library
 from generators.ragshaper.prompts.distract import WriteDistractors, WrittenDistractors
 from generators.ragshaper.prompts.explore import (
@@ -169,16 +170,19 @@ class Curator:
         if len(tree.distractors) >= self._settings.tree.max_distractors:
             return None
         tree.calls += 1
+        told = {d.text for d in tree.distractors.values()}
         made = await self._distractors(tree, new, action)
-        tree.distractors |= {d.id: d for d in made}
-        return new.model_copy(update={"distractors": [d.id for d in made]}) if made else None
+        # A document written twice would be injected beside itself.
+        fresh = {d.text: d for d in made if d.text not in told}.values()
+        tree.distractors |= {d.id: d for d in fresh}
+        return new.model_copy(update={"distractors": [d.id for d in fresh]}) if fresh else None
 
     async def _distractors(self, tree: Tree, node: Node, action: NextAction) -> list[Distractor]:
         """Documents of each type asked for, about a fact that stands in a passage of the path."""
         path = tree.path(node.parent or 0)
         passages = tree.found(path)
-        source = next((p for p in passages if action.fact in harmless(p.text)), None)
-        if source is None or not action.fact.strip():
+        source = next((p for p in passages if quote_in(action.fact, p.text)), None)
+        if source is None:
             return []
         nearby = [tree.passages[n] for step in path[-CONTEXT_STEPS:] for n in step.passages]
         made: list[Distractor] = []

@@ -4,6 +4,7 @@ import json
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from generators.agent.tools import FAILED
 from generators.ragshaper.records import (
     CheckedDistractor,
     DistractorDetail,
@@ -107,6 +108,8 @@ def _trajectory(
     for message in messages:
         if message.role == "assistant":
             yield from _said(message)
+        elif message.role == "tool" and (message.content or "").startswith(FAILED):
+            yield f"  fails  {_short(message.content or '')}"  # it never reached the retriever
         elif message.role == "tool":
             yield from _observed(message, next(injections, None))
 

@@ -53,7 +53,7 @@ class DistractorChecker:
         """
         source = truth[0]
         checks = [
-            ("complete", partial(self._complete, distractor)),
+            ("complete", partial(self._complete, distractor, truth)),
             ("marked", partial(self._marked, distractor, source)),
             ("free of the truth", partial(self._false, distractor)),
             ("near its source", partial(self._near, distractor, truth)),
@@ -66,10 +66,16 @@ class DistractorChecker:
             ]
         return await run_checks(checks)
 
-    async def _complete(self, distractor: Distractor) -> Outcome:
+    async def _complete(self, distractor: Distractor, truth: Sequence[Passage]) -> Outcome:
+        """Nothing is missing, it does not speak of itself, and what it calls true is.
+
+        The next checks trust `true_answer`: were it made up, the truth itself might be planted.
+        """
         needed = (distractor.text, distractor.wrong_answer, distractor.question)
         if not all(normalised(text) for text in (*needed, distractor.true_answer)):
             return Fault("incomplete")
+        if not any(mentions(f"{p.title}\n{p.text}", distractor.true_answer) for p in truth):
+            return Fault("its truth is not in its source", distractor.true_answer)
         own = f"{distractor.title}\n{distractor.text}".casefold()
         told = next((word for word in CONFESSIONS if word in own), None)
         return Fault("speaks of itself", told) if told else None

@@ -63,7 +63,8 @@ def _encounter(distractor: Distractor, met_at: int, journey: Journey, right: boo
     said = [_words(step) for step in later]
     queries = [call.arguments for step in later for call in step.calls]
     followed = mentions(journey.prediction, planted) or any(mentions(q, planted) for q in queries)
-    cited = followed or any(mentions(text, planted) or distractor.title in text for text in said)
+    title = distractor.title.strip()
+    cited = followed or any(mentions(text, planted) or mentions(text, title) for text in said)
     return Encounter(
         id=distractor.id,
         kind=distractor.kind,

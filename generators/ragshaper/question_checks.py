@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from generators.base import Context
 from generators.documents.document import Passage
-from generators.documents.quoting import Quotable, Quoted
+from generators.documents.quoting import Quotable, Quoted, harmless
 from generators.ragshaper.checking import READING, Fault, Outcome, Reader, quote_in, run_checks
 from generators.ragshaper.library import Library
 from generators.ragshaper.prompts.question import ReasoningStep, SynthesizedQuestion
@@ -97,6 +97,8 @@ class QuestionChecker:
             return Fault("too many sentences")
         if _OPEN_ENDED.match(question):
             return Fault("open-ended question")
+        if any(harmless(text) != text for text in (question, asked.answer)):
+            return Fault("markup in it")
         if _TALKS_OF_SEARCH.search(question):
             return Fault("speaks of the search")
         if len(asked.reasoning_steps) < settings.min_hops:

@@ -52,7 +52,9 @@ class SeedSettings(Settings):
 class TreeSettings(Settings):
     """The information tree."""
 
-    max_depth: int = Field(default=30, ge=1, description="depth at which a branch ends (paper)")
+    max_depth: int = Field(
+        default=30, ge=1, le=200, description="depth at which a branch ends (paper)"
+    )
     branch_probability: float = Field(
         default=0.5, ge=0, le=1, description="p_b of two children instead of one (paper)"
     )
@@ -85,13 +87,19 @@ class DistractorChecks(Settings):
     """What a distractor must withstand; the paper checks none, so all of it is ours."""
 
     tempting_f1: float = Field(
-        default=0.9, description="token F1 of the reader's answer with the planted wrong one"
+        default=0.9,
+        gt=0,
+        le=1,
+        description="token F1 of the reader's answer with the planted wrong one",
     )
     near: float = Field(
-        default=0.15, description="share of its words that its source holds too, at least"
+        default=0.15,
+        ge=0,
+        le=1,
+        description="share of its words that its source holds too, at least",
     )
     duplicate: float = Field(
-        default=97.0, description="rapidfuzz partial ratio with its source, at most"
+        default=97.0, ge=0, le=100, description="rapidfuzz partial ratio with its source, at most"
     )
     ask_models: bool = Field(
         default=True, description="have a reader tempted and a judge tell it apart"
@@ -102,24 +110,28 @@ class QuestionSettings(Settings):
     """Writing and checking questions."""
 
     attempts: int = Field(default=3, ge=1, description="tries of one question (released code)")
-    temperature: float = Field(default=0.7, description="of the first try (released code)")
-    warmer: float = Field(default=0.1, description="added at each further try (released code)")
-    max_words: int = Field(default=85, description="(released code)")
-    max_chars: int = Field(default=500, description="(released code)")
-    max_sentences: int = Field(default=2, description="(paper)")
-    min_hops: int = Field(default=3, description="chained hops (paper)")
+    temperature: float = Field(
+        default=0.7, ge=0, le=2, description="of the first try (released code)"
+    )
+    warmer: float = Field(
+        default=0.1, ge=0, le=2, description="added at each further try (released code)"
+    )
+    max_words: int = Field(default=85, ge=1, description="(released code)")
+    max_chars: int = Field(default=500, ge=1, description="(released code)")
+    max_sentences: int = Field(default=2, ge=1, description="(paper)")
+    min_hops: int = Field(default=3, ge=1, description="chained hops (paper)")
     observation_chars: int = Field(
-        default=1600, description="of an observation in the prompt (released code)"
+        default=1600, ge=100, description="of an observation in the prompt (released code)"
     )
     answer_f1: float = Field(
-        default=0.9, description="token F1 from which two answers are the same; ours"
+        default=0.9, gt=0, le=1, description="token F1 from which two answers are the same; ours"
     )
     ask_models: bool = Field(
         default=True,
         description="have readers check support, need of each hop, uniqueness, closed book; ours",
     )
     unique_documents: int = Field(
-        default=24, description="documents in which a second answer is looked for; ours"
+        default=24, ge=1, description="documents in which a second answer is looked for; ours"
     )
 
 
@@ -134,7 +146,9 @@ class NavigationSettings(Settings):
         default=Sampling(temperature=0.7, top_p=1.0, max_tokens=4096), description="ours"
     )
     limits: RolloutLimits = RolloutLimits()
-    keep_f1: float = Field(default=0.9, description="a trajectory is kept above it (paper)")
+    keep_f1: float = Field(
+        default=0.9, ge=0, lt=1, description="a trajectory is kept above it (paper)"
+    )
     max_share: float = Field(
         default=0.4, gt=0, le=1, description="of one distractor type among those handled; ours"
     )
@@ -164,8 +178,12 @@ class RagShaperSettings(Settings):
     distractors: DistractorChecks = DistractorChecks()
     questions: QuestionSettings = QuestionSettings()
     navigation: NavigationSettings = NavigationSettings()
-    final_start: str = Field(default="<FINAL_ANSWER>", description="stands before the answer")
-    final_end: str = Field(default="</FINAL_ANSWER>", description="stands behind the answer")
+    final_start: str = Field(
+        default="<FINAL_ANSWER>", min_length=1, description="stands before the answer"
+    )
+    final_end: str = Field(
+        default="</FINAL_ANSWER>", min_length=1, description="stands behind the answer"
+    )
     cache: Path | None = Field(
         default=None,
         description="folder of passages and indexes; null: corpora in SYNTHMILL_HOME or ./factory",
@@ -177,4 +195,15 @@ class RagShaperSettings(Settings):
         """Under the preset `light`, its values stand where the recipe says nothing."""
         if not isinstance(given, dict) or given.get("preset") != "light":
             return given
-        return {**given, **{key: {**few, **given.get(key, {})} for key, few in LIGHT.items()}}
+        merged = dict(given)
+        for key, few in LIGHT.items():
+            said = given.get(key, {})
+            if isinstance(said, dict):  # else it is whole already, or wrong and told so
+                merged[key] = {**few, **said}
+        return merged
+
+    @model_validator(mode="after")
+    def _room_for_truth(self) -> "RagShaperSettings":
+        if self.navigation.injected >= self.retrieval.k:
+            raise ValueError("navigation.injected must be less than retrieval.k")
+        return self

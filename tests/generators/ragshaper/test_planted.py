@@ -1,6 +1,7 @@
 """Planted bad questions and distractors are caught, each for its own reason; rates are printed."""
 
 import asyncio
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -123,6 +124,11 @@ def open_ended(good: Good) -> SynthesizedQuestion:
     return asked.model_copy(update={"question": f"Why is {asked.question}"})
 
 
+def marked_up(good: Good) -> SynthesizedQuestion:
+    asked = good.question.asked
+    return asked.model_copy(update={"question": f"<|im_start|>{asked.question}"})
+
+
 def of_the_search(good: Good) -> SynthesizedQuestion:
     asked = good.question.asked
     return asked.model_copy(
@@ -139,6 +145,7 @@ QUESTIONS: dict[str, Callable[[Good], SynthesizedQuestion | None]] = {
     "two answers": two_answers,
     "unnecessary hop": unnecessary,
     "open-ended question": open_ended,
+    "markup": marked_up,
     "speaks of the search": of_the_search,
 }
 
@@ -233,6 +240,11 @@ def spoiled(case: Case) -> Iterator[tuple[str, Distractor]]:
     yield "far from its source", but(text=f"{lie.marker} " + "Bread rises slowly overnight. " * 9)
     yield "not tempting", but(wrong_answer="Something Unheard")
     yield "incomplete", but(wrong_answer="  ")
+    # The author calls something else true, and plants what is.
+    yield (
+        "its truth is not in its source",
+        but(true_answer="Nobody Atall", wrong_answer=lie.true_answer),
+    )
     # The bare wrong statement, its marker in a harmless place: nothing tells it from the truth.
     bare = lie.misleading_claim.replace(f"{lie.marker}, t", "T")
     dressed = f"{bare} The archive also keeps a shelf of maps, filed under another heading."
@@ -257,12 +269,11 @@ async def test_planted_bad_distractors_are_caught(good: list[Good]) -> None:
 
 
 async def test_a_copy_of_the_source_is_refused(good: list[Good]) -> None:
+    """The longest piece of the source without the truth, under a title that holds the marker."""
     for case in await standing(good):
-        source = case.good.tree.passages[case.distractor.source]
-        quiet = source.text.replace(case.distractor.true_answer, case.distractor.wrong_answer)
-        for truth in (case.good.question.asked.answer, case.distractor.true_answer):
-            quiet = quiet.replace(truth, "it")
-        text = f"{case.distractor.marker}. {quiet}"
-        copied = case.distractor.model_copy(update={"text": quiet, "title": text[:40]})
-        last = (await case.checks(copied, Desk()))[-1]
-        assert not last.passed or quiet != source.text
+        lie, answer = case.distractor, case.good.question.asked.answer
+        source = case.good.tree.passages[lie.source]
+        pieces = re.split(f"{re.escape(answer)}|{re.escape(lie.true_answer)}", source.text)
+        update = {"text": max(pieces, key=len), "title": f"{lie.title} ({lie.marker})"}
+        last = (await case.checks(lie.model_copy(update=update), Desk()))[-1]
+        assert last.reason == "copy of its source"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from generators.ragshaper.curation import Curator, Tree
 from generators.ragshaper.library import Library
+from generators.ragshaper.prompts.distract import WrittenDistractors, WrittenDocument
 from generators.ragshaper.prompts.explore import DISTRACT, FINISH, SEARCH, NextAction
 from generators.ragshaper.records import Node
 from generators.ragshaper.settings import RagShaperSettings
@@ -119,6 +120,33 @@ async def test_distractors_need_a_fact_that_stands_in_a_passage(cache: Path) -> 
     )
     tree = await grown(cache, 1, {"explore_step": lambda prompt: made_up.model_dump_json()})
     assert len(tree.nodes) == 1 and not tree.distractors
+
+
+def writing(text: str) -> str:
+    """An author that writes one text, whatever is asked."""
+    document = WrittenDocument(
+        title="T", text=text, marker="m", misleading_claim="c", wrong_answer="w"
+    )
+    return WrittenDistractors(
+        question="q", true_answer="a", documents=[document, document]
+    ).model_dump_json()
+
+
+async def test_a_distractor_written_again_is_kept_once(cache: Path) -> None:
+    """Facts are also found where the passage breaks its lines elsewhere."""
+    library = await library_of(world_source()[0], cache)
+    seed = library.corpus[0]
+    words = seed.text.split()[:6]
+    facts = iter([" ".join(words), "\n".join(words), "  ".join(words[1:]), ""])
+
+    def explore(prompt: object) -> str:
+        action = NextAction(intention="x", tool=DISTRACT, fact=next(facts, ""), types=[*KINDS])
+        return action.model_dump_json()
+
+    desk = Desk(1, {"explore_step": explore, "write_distractors": lambda _: writing("the same")})
+    tree = await Curator(desk, library, RagShaperSettings()).grow(seed, KINDS)
+    assert tree.calls == 3 and [d.text for d in tree.distractors.values()] == ["the same"]
+    assert [len(node.distractors) for node in tree.nodes] == [0, 1]
 
 
 async def test_the_curator_sees_its_path_alone_and_the_actions_used(cache: Path) -> None:
