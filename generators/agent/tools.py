@@ -11,7 +11,6 @@ from generators.documents.quoting import harmless
 from schemas.base import Record
 from schemas.errors import nearest
 
-
 FAILED = "Error: "  # begins the text of a failed observation
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from generators.sources.base import BadInput, Source
+from generators.sources.base import BadInput, Source, storable
 from generators.video.container import MAX_PIXELS, Unusable
 from generators.video.killable import ordered_map
 from generators.video.probe import Probed, VideoInfo, probe
@@ -175,22 +175,33 @@ def find_entries(settings: VideosSettings) -> list[Entry]:
 
 def _manifest(path: Path) -> list[Entry]:
     """Entries of a manifest; relative paths are relative to it."""
-    entries = []
+    entries: dict[str, Entry] = {}
     for number, fields in _records(path):
         if not isinstance(fields, dict) or not isinstance(fields.get("path"), str):
             raise InputError(f"{path}:{number}: no `path`, a string, is given")
         texts = {key: fields[key] for key in ("title", "licence") if fields.get(key)}
-        entries.append(Entry(path=str(path.parent / fields["path"]), **texts))
+        if not all(isinstance(text, str) for text in texts.values()):
+            raise InputError(f"{path}:{number}: `title` and `licence` are strings")
+        found = str(path.parent / fields["path"])
+        if found in entries:  # keys of tasks follow from bytes and path: they would be the same
+            raise InputError(f"{path}:{number}: {fields['path']!r} is named for the second time")
+        entries[found] = Entry(path=found, **texts)
     if not entries:
         raise InputError(f"{path}: the manifest names no videos")
-    return entries
+    return list(entries.values())
 
 
 def _records(path: Path) -> Iterator[tuple[int, Any]]:
     """Line numbers and records of a manifest."""
-    lines = path.read_text("utf-8").splitlines()
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 from byte {error.start + 1} on") from error
     if path.suffix.lower() == ".csv":
-        yield from enumerate(csv.DictReader(lines), start=2)
+        try:
+            yield from enumerate(csv.DictReader(lines), start=2)
+        except csv.Error as error:
+            raise InputError(f"{path}: broken CSV: {error}") from error
         return
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -200,8 +211,8 @@ def _records(path: Path) -> Iterator[tuple[int, Any]]:
             continue
         try:
             yield number, json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}:{number}: not JSON: {error.msg}") from error
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}:{number}: not JSON: {error}") from error
 
 
 def _bad(entry: Entry, reason: str, detail: str) -> BadInput:
@@ -217,8 +228,8 @@ def _bad(entry: Entry, reason: str, detail: str) -> BadInput:
 
 def _origin(entry: Entry, licence: str | None = None, sha256: str | None = None) -> Origin:
     return Origin(
-        uri=entry.path,
+        uri=storable(entry.path),
         sha256=sha256,
-        title=entry.title or Path(entry.path).stem,
+        title=storable(entry.title or Path(entry.path).stem),
         licence=licence or entry.licence,
     )

@@ -51,8 +51,8 @@ def _settled(item: T, future: ProcessFuture, seconds: float) -> "tuple[T, R | Un
         return item, Unusable("reader died", f"exit code {error.exitcode}")
     except MemoryError:
         return item, Unusable("memory limit", "more memory than a reader may have")
-    except OSError as error:
-        return item, Unusable("not readable", str(error)[:200])
+    except Exception as error:  # whatever foreign code raises for a hostile file
+        return item, Unusable("not readable", f"{type(error).__name__}: {error}"[:200])
 
 
 def _limit_memory(megabytes: int) -> None:

@@ -25,7 +25,7 @@ ENCODERS: dict[Codec, tuple[str, dict[str, str]]] = {
         {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "7", "threads": "1"},
     ),
 }
-SMALLEST_SIDE = 64  # SVT-AV1 refuses less
+SMALLEST_SIDE = 4  # the SVT-AV1 of PyAV 18 refuses less
 
 
 def image_bytes(pixels: Pixels, form: ImageFormat = "jpeg", quality: int = 95) -> bytes:

@@ -3,15 +3,16 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
 from generators.base import Outcome, Task
-from generators.sources.base import BadInput, Source
+from generators.sources.base import Source
 from generators.videossr.generator import Clue, Videossr
-from generators.videossr.mixes import VIUBENCH, parse_sub_type
+from generators.videossr.mixes import VIUBENCH, SubType, parse_sub_type
 from generators.videossr.settings import Sampling, VideossrSettings
 from schemas.base import Record
 
@@ -33,9 +34,12 @@ class ViubenchSettings(VideossrSettings):
     @field_validator("counts")
     @classmethod
     def _sub_types(cls, counts: dict[str, int]) -> dict[str, int]:
-        for name in counts:
-            parse_sub_type(name)
-        return counts
+        return {str(parse_sub_type(name)): count for name, count in counts.items()}
+
+    @property
+    def weights(self) -> dict[SubType, float]:
+        """The sub-types counted, by their counts; the mix has no say here."""
+        return {parse_sub_type(name): float(count) for name, count in self.counts.items()}
 
 
 class Progress(Record):
@@ -61,15 +65,14 @@ class Viubench(Videossr):
         progress = _progress(state)
         short = self._short(progress)
         wanted_videos = min(ROUND, max(short.values(), default=0))
-        items = islice(source.items(), progress.used, None)
+        tasks = islice(super().tasks(source, state), progress.used, None)
         place = 0
-        while place < wanted_videos and (item := next(items, None)) is not None:
-            if isinstance(item, BadInput):
-                yield Task(key=item.key, item=item)
-                continue
-            wanted = tuple(name for name, missing in short.items() if missing > place)
-            yield Task(key=item.key, item=Clue(video=item, wanted=wanted))
-            place += 1
+        while place < wanted_videos and (task := next(tasks, None)) is not None:
+            if isinstance(task.item, Clue):
+                wanted = tuple(name for name, missing in short.items() if missing > place)
+                task = replace(task, item=task.item.model_copy(update={"wanted": wanted}))
+                place += 1
+            yield task
 
     def observe(self, outcomes: Iterable[Outcome], state: str | None) -> str | None:
         """Count what was accepted."""

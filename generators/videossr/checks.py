@@ -1,5 +1,6 @@
 """Judgements on a whole video; thresholds are ours, since the paper filters no videos."""
 
+from generators.sources.base import storable
 from generators.video.container import Unusable
 from generators.video.probe import VideoInfo
 from generators.video.survey import black_share, frozen_share, moving_share
@@ -37,7 +38,8 @@ def of_frames(footage: Footage, checks: Checks) -> list[Verdict]:
 def unusable(error: Unusable, which: str = "") -> Verdict:
     """The verdict on a video that does not decode; `which` names it where it is another one."""
     reason = f"{which} video: {error.reason}" if which else error.reason
-    return Verdict(filter="videossr.decode", status="fail", reason=reason, detail=error.detail)
+    detail = storable(error.detail)  # it may name the file
+    return Verdict(filter="videossr.decode", status="fail", reason=reason, detail=detail)
 
 
 def _at_least(name: str, reason: str, value: float, bound: float) -> Verdict:

@@ -3,8 +3,9 @@
 import hashlib
 from dataclasses import dataclass
 
+from generators.video.container import Unusable
 from generators.video.reading import Pixels
-from generators.video.writing import clip_bytes, image_bytes
+from generators.video.writing import SMALLEST_SIDE, clip_bytes, image_bytes
 from generators.videossr.records import Clip, Sample
 from generators.videossr.settings import Form
 
@@ -24,9 +25,16 @@ class MediaFile:
 
 
 class Encoder:
-    """Encodes the questions of one video; `base` are the sampled frames that most of them show."""
+    """Encodes the questions of one video; `base` are the sampled frames that most of them show.
+
+    Raises:
+        Unusable: the frames are too narrow for the encoders of clips.
+    """
 
     def __init__(self, form: Form, base: Pixels) -> None:
+        height, width = base.shape[1:3]
+        if form.media == "clip" and min(width, height) < SMALLEST_SIDE:
+            raise Unusable("too narrow", f"frames of {width}x{height}, clips need {SMALLEST_SIDE}")
         self.files: dict[str, bytes] = {}
         self._form = form
         self._base = base

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generators.sources.videos import Video
+from generators.video.container import Unusable
 from generators.video.reading import Pixels, Seen, fitted_size, frames_at
 from generators.video.survey import Matrix, differences, repeated_share, thumbnails
 from generators.videossr.timeline import Timeline
 
 APART = 6  # ours: a frame that comes again sooner is slow movement, not a repeat
+MOST_COVER = 16  # ours: times a frame's size to which a video may be enlarged to cover it
 
 
 class Footage:
@@ -44,7 +46,7 @@ class Footage:
         return self.sampled if moments == self.line.moments() else self._at(moments)
 
     def _at(self, moments: Sequence[int]) -> Seen:
-        if len(moments) == len(self._moments):
+        if list(moments) == self._moments:
             return self._seen
         places = np.searchsorted(self._moments, moments)
         times = tuple(self._seen.times[place] for place in places)
@@ -75,13 +77,16 @@ def borrowed(
     border gives it away.
 
     Raises:
-        Unusable: see `frames_at`.
+        Unusable: see `frames_at`; or it is so narrow that it would have to be enlarged beyond
+            measure.
     """
     scale = max(size[0] / video.info.width, size[1] / video.info.height)
     cover = (
         max(size[0], round(video.info.width * scale)),
         max(size[1], round(video.info.height * scale)),
     )
+    if cover[0] * cover[1] > MOST_COVER * size[0] * size[1]:
+        raise Unusable("too narrow", f"{video.info.width}x{video.info.height} pixels")
     seen = frames_at(Path(video.path), line.moments(list(places)), cover, seconds=seconds)
     left, top = (cover[0] - size[0]) // 2, (cover[1] - size[1]) // 2
     pixels: Pixels = seen.pixels[:, top : top + size[1], left : left + size[0]]

@@ -14,7 +14,6 @@ from generators.sources.base import BadInput, Source
 from generators.sources.videos import Video
 from generators.video.container import Unusable
 from generators.videossr import checks, work
-from generators.videossr.chance import chance
 from generators.videossr.messages import media_of, messages
 from generators.videossr.mixes import TASKS, SubType, parse_sub_type
 from generators.videossr.records import Detail
@@ -82,10 +81,6 @@ class Videossr(Generator):
             media = await asyncio.gather(*(self._store(made.files[sha], context) for sha in new))
             stored.update(zip(new, media, strict=True))
             yield self._candidate(clue.video, question, stored)
-
-    def chances(self) -> dict[str, float]:
-        """The expected reward of guessing, for each sub-type of the mix."""
-        return {str(name): chance(name, self.settings) for name in self.settings.weights}
 
     def _job(self, clue: Clue, context: Context) -> work.Job:
         if clue.wanted is None:

@@ -1,5 +1,6 @@
 """Sub-types of the three tasks, and the mixes of the paper."""
 
+from math import inf
 from typing import NamedTuple
 
 from generators.videossr.perturb.registry import PERTURBATIONS
@@ -61,8 +62,8 @@ def check_mix(mix: str | dict[str, float]) -> dict[SubType, float]:
             raise ValueError(f"there is no mix {mix!r}{nearest(mix, MIXES)}; known: {list(MIXES)}")
         mix = MIXES[mix]
     weights = {parse_sub_type(name): weight for name, weight in mix.items()}
-    if not weights or min(weights.values()) < 0 or sum(weights.values()) <= 0:
-        raise ValueError("a mix needs weights of 0 or more, and one above 0")
+    if not all(0 <= weight < inf for weight in weights.values()) or not any(weights.values()):
+        raise ValueError("a mix needs finite weights of 0 or more, and one above 0")
     return weights
 
 

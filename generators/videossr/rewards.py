@@ -89,7 +89,9 @@ STRICT = {
 
 
 def shifted(reward: float, shift: float) -> float:
-    """The reward over guessing: 0 at `shift` (below 1) and below it, 1 at 1."""
+    """The reward over guessing: 0 at `shift` and below it, 1 at 1."""
+    if shift >= 1:  # guessing cannot fail: nothing lies between
+        return float(reward >= 1)
     return max(0.0, (reward - shift) / (1 - shift))
 
 

@@ -1,13 +1,17 @@
 """Typed settings. Defaults are the paper's (arXiv 2511.06281) or its code's; ours say so."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from generators.video.writing import Codec, ImageFormat
 from generators.videossr.mixes import MIXES, SubType, check_mix
-from generators.videossr.perturb.base import Parameters
+from generators.videossr.perturb.base import Parameters, Rising
 from schemas.base import Settings
+
+SpanFrames = Annotated[int, Field(ge=2)]  # a single frame has no order, no pace and no two edges
+Share = Annotated[float, Field(gt=0, le=1)]
+Channel = Annotated[int, Field(ge=0, le=255)]
 
 
 class Sampling(Settings):
@@ -56,7 +60,9 @@ class Checks(Settings):
 class Grounding(Settings):
     """Anomaly grounding (section 3.2; parameters from the released generator)."""
 
-    length: tuple[int, int] = Field(default=(8, 16), description="frames of the perturbed span")
+    length: Annotated[tuple[SpanFrames, SpanFrames], Rising] = Field(
+        default=(8, 16), description="frames of the perturbed span"
+    )
     parameters: Parameters = Parameters()
     decimals: int = Field(default=1, ge=0, le=3, description="digits of seconds in the answer")
     visible_step: int = Field(
@@ -82,8 +88,12 @@ class Counting(Settings):
 
     easy: Level = Level(frames=3, shapes=3)
     hard: Level = Level(frames=4, shapes=4)
-    size: tuple[float, float] = Field(default=(0.2, 0.4), description="share of the shorter side")
-    colour: tuple[int, int] = Field(default=(50, 255), description="range of each colour channel")
+    size: Annotated[tuple[Share, Share], Rising] = Field(
+        default=(0.2, 0.4), description="share of the shorter side"
+    )
+    colour: Annotated[tuple[Channel, Channel], Rising] = Field(
+        default=(50, 255), description="range of each colour channel"
+    )
     apart: int = Field(
         default=8, ge=0, description="frames with the same shape lie further apart than this"
     )
@@ -96,6 +106,12 @@ class Counting(Settings):
         description="difference of some channel from nearly every covered pixel; ours",
     )
     gap: int = Field(default=6, ge=1, description="pixels between two shapes at least; ours")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Counting":
+        if self.size[1] * self.margin > 0.5:
+            raise ValueError("a shape and its margin must fit into the frame: size * margin <= 0.5")
+        return self
 
 
 class Jigsaw(Settings):
@@ -141,6 +157,16 @@ class VideossrSettings(Settings):
     def _known(cls, mix: str | dict[str, float]) -> str | dict[str, float]:
         check_mix(mix)
         return mix
+
+    @model_validator(mode="after")
+    def _frames_suffice(self) -> "VideossrSettings":
+        frames, tasks = self.sampling.frames, {name.task for name in self.weights}
+        if "grounding" in tasks and self.grounding.length[1] > frames:
+            raise ValueError(f"grounding.length is more than the {frames} frames sampled")
+        clips = [int(name.variant) for name in self.weights if name.task == "jigsaw"]
+        if max(clips, default=0) > frames:
+            raise ValueError(f"{max(clips)} clips cannot be cut of {frames} frames")
+        return self
 
     @property
     def weights(self) -> dict[SubType, float]:

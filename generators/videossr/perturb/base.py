@@ -2,27 +2,43 @@
 
 from abc import ABC, abstractmethod
 from random import Random
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from generators.video.reading import Pixels
 from schemas.base import Record, Settings
 
-Range = tuple[float, float]
+
+def _rising(span: tuple[float, float]) -> tuple[float, float]:
+    if span[0] > span[1]:
+        raise ValueError(f"the first of {span} is above the second")
+    return span
+
+
+Sigma = Annotated[float, Field(ge=0, le=255)]
+Zoom = Annotated[float, Field(ge=1, le=8)]
+Holds = Annotated[int, Field(ge=1)]
+Rising = AfterValidator(_rising)
 
 
 class Parameters(Settings):
     """Strengths of the perturbations. Defaults are the released code's; slow and fast are ours."""
 
-    noise_sigma: Range = Field(
+    noise_sigma: Annotated[tuple[Sigma, Sigma], Rising] = Field(
         default=(35.0, 70.0), description="Gaussian noise, drawn for each frame, of 255"
     )
-    zoom_in: Range = Field(default=(1.3, 1.5), description="enlargement, drawn for each frame")
-    zoom_out: Range = Field(default=(1.2, 1.4), description="reduction, drawn for each frame")
+    zoom_in: Annotated[tuple[Zoom, Zoom], Rising] = Field(
+        default=(1.3, 1.5), description="enlargement, drawn for each frame"
+    )
+    zoom_out: Annotated[tuple[Zoom, Zoom], Rising] = Field(
+        default=(1.2, 1.4), description="reduction, drawn for each frame"
+    )
     blur_radius: float = Field(default=2.0, gt=0, description="Gaussian blur, in pixels")
     saturation: float = Field(default=2.0, gt=0, description="factor of colour saturation")
-    stutter_holds: tuple[int, int] = Field(default=(2, 5), description="frames that are held")
+    stutter_holds: Annotated[tuple[Holds, Holds], Rising] = Field(
+        default=(2, 5), description="frames that are held"
+    )
     slow: float = Field(default=2.0, gt=1, description="how many times slower; undisclosed, ours")
     fast: float = Field(default=2.0, gt=1, description="how many times faster; undisclosed, ours")
 

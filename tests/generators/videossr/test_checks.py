@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from generators.sources.videos import Video
+from generators.video.container import Unusable
+from generators.video.writing import SMALLEST_SIDE, clip_bytes
 from generators.videossr.duplicates import NearDuplicateVideo
+from generators.videossr.encode import Encoder
 from generators.videossr.generator import _rejected
+from generators.videossr.settings import Form
 from schemas.row import Candidate
 from tests.generators.videossr.footage import clip_of, made, moving, scene_clip
 
@@ -37,6 +41,23 @@ def clips(tmp_path_factory):
         "brief": frames[:60],
     }
     return {name: clip_of(folder / f"{name}.mp4", made_of) for name, made_of in sets.items()}
+
+
+@pytest.mark.parametrize("codec", ["av1", "vp9"])
+def test_frames_too_narrow_for_a_clip_are_rejected(codec):
+    """A video may say that its pixels are a thousand times as wide as they are high."""
+    narrow = np.zeros((8, SMALLEST_SIDE - 2, 256, 3), np.uint8)
+    with pytest.raises(Unusable, match="too narrow"):
+        Encoder(Form(media="clip", codec=codec), narrow)
+    assert clip_bytes(np.zeros((8, SMALLEST_SIDE, 256, 3), np.uint8), 100, codec)
+    assert Encoder(Form(), narrow).files == {}
+
+
+def test_a_narrow_video_is_not_blown_up_to_be_swapped_in(tmp_path):
+    path = clip_of(tmp_path / "a.mp4", moving(144))
+    thin = clip_of(tmp_path / "b.mp4", (frame[:2] for frame in moving(144, seed=3)))
+    [question] = made(path, {"grounding/swap": 1}, other=thin).questions
+    assert question.verdicts[-1].reason == "other video: too narrow"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Broken, odd and malicious files: each a clear reason, none a hang."""
 
+import os
+import re
 import shutil
 import signal
 import time
@@ -13,7 +15,7 @@ import pytest
 from filters.pool import WorkerDied, WorkerPool
 from generators.base import Task
 from generators.sources.base import BadInput
-from generators.sources.videos import Video, VideosSettings, VideosSource
+from generators.sources.videos import Video, VideosSettings, VideosSource, find_entries
 from generators.video.container import Unusable
 from generators.video.deadline import killed_after
 from generators.video.killable import ordered_map
@@ -146,7 +148,7 @@ def test_cover_art_is_no_video(tmp_path):
 
 
 def test_a_reader_that_hangs_is_killed_and_the_next_file_is_read(tmp_path):
-    items = [Path("hang"), Path("good"), Path("die"), Path("good")]
+    items = [Path("hang"), Path("good"), Path("die"), Path("good"), Path("odd")]
     started = time.monotonic()
     found = [result for _, result in ordered_map(_act, items, seconds=3, memory_mb=1024)]
     assert [str(r) if isinstance(r, str) else r.reason for r in found] == [
@@ -154,6 +156,7 @@ def test_a_reader_that_hangs_is_killed_and_the_next_file_is_read(tmp_path):
         "read good",
         "reader died",
         "read good",
+        "not readable",
     ]
     assert time.monotonic() - started < 20
 
@@ -167,9 +170,9 @@ def _act(path: Path) -> str:
     """A reader that does what the path says."""
     if path.name == "hang":
         time.sleep(600)
+    if path.name == "odd":
+        raise ZeroDivisionError("nobody thought of it")
     if path.name == "die":
-        import os
-
         os._exit(3)
     if path.name == "eat":
         return str(len(bytearray(2**30)))
@@ -216,6 +219,41 @@ def test_folders_globs_and_manifests(tmp_path):
     (tmp_path / "bad.jsonl").write_text('{"file": 1}\n')
     with pytest.raises(InputError, match=r"bad\.jsonl:1: no `path`"):
         items(tmp_path / "bad.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("m.jsonl", b'{"path": "a.mp4", "title": 5}', "1: `title` and `licence` are strings"),
+        ("m.jsonl", b"[" * 100_000, "1: not JSON"),
+        ("m.jsonl", b"9" * 10_000, "1: not JSON"),
+        ("m.txt", b"a.mp4\ncaf\xe9.mp4", "not UTF-8 from byte 10 on"),
+        ("m.csv", b'path\n"' + b"a" * 200_000 + b'"', "broken CSV"),
+        ("m.txt", b"a.mp4\n./a.mp4", "2: './a.mp4' is named for the second time"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read_says_where(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=re.escape(message)):
+        find_entries(VideosSettings(path=str(tmp_path / name)))
+
+
+def test_a_manifest_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "m.csv").write_bytes(b"\xef\xbb\xbfpath\na.mp4\n")
+    [entry] = find_entries(VideosSettings(path=str(tmp_path / "m.csv")))
+    assert Path(entry.path) == tmp_path / "a.mp4"
+
+
+def test_names_that_are_no_unicode_are_spelled_out(tmp_path):
+    good = footage.clip_of(tmp_path / "a.mp4", footage.moving(48))
+    folder = os.fsencode(tmp_path)
+    shutil.copy(good, folder + b"/caf\xe9.mp4")
+    Path(os.fsdecode(folder + b"/\xff.mp4")).write_bytes(b"broken")
+    good.unlink()
+    video, broken = VideosSource(VideosSettings(path=str(tmp_path))).items()
+    assert video.origin.title == r"caf\udce9" and Path(video.path).is_file()
+    assert broken.reason == "corrupt" and broken.excerpt == r"\udcff.mp4"
+    assert all(text.isprintable() for text in (broken.detail, broken.origin.uri, video.origin.uri))
 
 
 def test_the_parts_of_a_source_share_no_video(tmp_path):

@@ -128,6 +128,11 @@ def test_a_shift_makes_guessing_worthless_and_keeps_right_right():
     assert rewards.shifted(0.676, 0.352) == pytest.approx(0.5)
 
 
+def test_a_guess_that_cannot_fail_is_no_division_by_zero():
+    assert rewards.compute_score("counting", "1,1,1", "1,1,1", {"shift": 1.0}) == 1.0
+    assert rewards.compute_score("counting", "1,1,2", "1,1,1", {"shift": 1.0}) == 0.0
+
+
 def test_unknown_tasks_are_refused():
     with pytest.raises(ValueError, match="no reward for data source 'maths'"):
         rewards.compute_score("maths", "1", "1")

@@ -121,7 +121,7 @@ def bare(found):
 
 
 def test_the_benchmark_makes_exact_counts(clips, tmp_path):
-    counts = {"grounding/mirror": 3, "counting/hard": 2, "jigsaw/8": 4, "grounding/shuffle": 1}
+    counts = {"grounding/mirror": 3, "counting/hard": 2, "jigsaw/8": 4, "grounding/swap": 1}
     wanted = recipe(clips, name="generators.videossr.benchmark:Viubench", counts=counts)
     home = made(tmp_path, wanted)
     accepted = rows(home, "accepted")
