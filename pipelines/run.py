@@ -18,6 +18,7 @@ from models.backends.base import Refused, Unavailable
 from models.pool import Models
 from pipelines.bounds import Stop
 from pipelines.context import MediaWriter, Services
+from pipelines.deleted import without_deleted
 from pipelines.engine import Engine
 from pipelines.journal import Journal, save_recipe, saved_recipe
 from pipelines.memory import Memory
@@ -112,6 +113,7 @@ async def _execute(
 ) -> RunReport:
     recipe = plan.recipe
     dataset = Dataset.create(home, recipe.output.dataset)
+    plan = without_deleted(plan, dataset.denied())
     memory = Memory(dataset, [stage.filter for stage in plan.diversity])
     patience = 60 * recipe.engine.patience_minutes
     judges = [stage.filter for stage in plan.verifiers]

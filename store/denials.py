@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from schemas.errors import InputError
+from schemas.lineage import Source
 from store.table import DENIED_PROPERTY
 
 
@@ -42,7 +43,7 @@ def matches(rows: pa.Table | pa.RecordBatch, patterns: Sequence[str]) -> pa.Bool
     lists = table.column("sources").combine_chunks()
     sources = pc.list_flatten(lists)
     parents = pc.list_parent_indices(lists)
-    regex = "^(?s:" + "|".join(_regex(pattern) for pattern in patterns) + ")$"
+    regex = f"^(?s:{_any(patterns)})$"
     hit = pc.or_(
         _found(pc.struct_field(sources, "uri"), regex),
         _found(pc.struct_field(sources, "sha256"), regex),
@@ -51,8 +52,15 @@ def matches(rows: pa.Table | pa.RecordBatch, patterns: Sequence[str]) -> pa.Bool
     return pc.is_in(pa.array(range(len(table)), parents.type), value_set=rows_hit)
 
 
-def _regex(pattern: str) -> str:
-    return ".*".join(re.escape(part) for part in pattern.split("*"))
+def denies(patterns: Sequence[str], source: Source) -> bool:
+    """Whether a source is on the deny-list."""
+    listed = re.compile(_any(patterns), re.DOTALL)
+    return any(listed.fullmatch(text) for text in (source.uri, source.sha256) if text)
+
+
+def _any(patterns: Sequence[str]) -> str:
+    """A regular expression for the texts that any of the patterns stands for."""
+    return "|".join(".*".join(map(re.escape, pattern.split("*"))) for pattern in patterns)
 
 
 def _found(texts: pa.Array, regex: str) -> pa.Array:

@@ -44,10 +44,12 @@ def log(dataset: str, most: int, home: "Home") -> None:
 def _headline(version: "Version", tags: list[str]) -> str:
     gone = {status: -count for status, count in version.rows_removed.items()}
     changes = [*version.rows_added.items(), *gone.items()]
+    denied = version.commit.denied if version.commit else 0
     parts = [
         f"version {version.version}, {version.committed_at:%Y-%m-%d %H:%M:%S} UTC: "
         f"{version.operation} {version.pattern or ''}".rstrip(),
         *(f"{count:+,} {status}" for status, count in changes),
+        *([f"{denied:,} of deleted sources dropped"] if denied else []),
         *(f"tag {tag}" for tag in tags),
     ]
     return ", ".join(parts)

@@ -43,6 +43,9 @@ def translated(ctx: click.Context) -> Iterator[None]:
         raise
     except (BrokenPipeError, KeyboardInterrupt):
         raise  # click ends quietly on both
+    except PermissionError as error:
+        place = error.filename or "a file or folder"
+        raise Fault(f"{place}: no permission there; use another, or --home", MENDABLE) from error
     except Exception as error:
         log = write_log(error)
         # Frames are kept with the error until the end of the program, and with them DuckDB's

@@ -160,6 +160,16 @@ def test_no_permission(environment: dict[str, str], recipe: Path) -> None:
     assert done.stderr.count("\n") == 1 and home in done.stderr
 
 
+def test_permission_that_lacks_anywhere_is_the_user_s_to_mend(
+    synthmill: Synthmill, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "/somewhere")
+
+    monkeypatch.setattr("store.dataset.Dataset.history", refused)
+    assert "/somewhere: no permission there" in one_line(synthmill, "log", dataset)
+
+
 def test_a_defect_is_told_with_its_log(
     synthmill: Synthmill, dataset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

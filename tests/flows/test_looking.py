@@ -99,6 +99,7 @@ def test_delete_source_takes_rows_out_of_the_new_version_only(synthmill: Synthmi
     done = synthmill("delete-source", "letters", "*/problems.jsonl", "--yes").output
     assert "deleted 7 accepted, 2 rejected" in done
     assert ids(synthmill, "letters_all") == []
+    assert "delete */problems.jsonl, -7 accepted, -2 rejected" in synthmill("log", "letters").output
     assert row in synthmill("show", f"letters/{row}", "--version", "1").output
 
 

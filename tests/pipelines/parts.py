@@ -67,6 +67,7 @@ class Squares(Generator):
                     assistant(f"{number * number} {draw}"),
                 ],
                 answer=str(number * number),
+                sources=[Origin(uri=f"numbers:{number}")],
             )
 
 

@@ -1,0 +1,41 @@
+"""Rows of deleted sources are rejected, so that a run counts none of them as made."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from filters.base import Verifier
+from pipelines.plan import Plan, Stage
+from schemas.recipe import FilterSpec
+from schemas.row import Candidate
+from schemas.verdict import Verdict
+from store.denials import denies
+
+
+class DeletedSource(Verifier):
+    """Rejects a candidate with a source that was deleted from the dataset.
+
+    The commit drops such rows whatever their status; without this verifier a run would count
+    them towards its target, and its report would speak of rows that are nowhere.
+    """
+
+    name: ClassVar[str] = "deleted_source"
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        super().__init__()
+        self._patterns = patterns
+
+    def judge(self, candidate: Candidate) -> Verdict:
+        """The verdict."""
+        for source in candidate.sources:
+            if denies(self._patterns, source):
+                return self.verdict("fail", "source was deleted", detail=source.uri)
+        return self.verdict("pass")
+
+
+def without_deleted(plan: Plan, patterns: Sequence[str]) -> Plan:
+    """The plan, with a look at the dataset's deny-list before all filters if it has one."""
+    if not patterns:
+        return plan
+    stage = Stage(DeletedSource(patterns), FilterSpec(name=DeletedSource.name))
+    return replace(plan, verifiers=(stage, *plan.verifiers))
