@@ -31,7 +31,12 @@ SECTIONS: dict[str, dict[str, str]] = {
         "sql": "sql",
     },
     "Hand them on": {"export": "export", "card": "card", "exporters": "plugins"},
-    "Look after them": {"tag": "tag", "delete-source": "delete_source", "catalog": "catalog"},
+    "Look after them": {
+        "tag": "tag",
+        "delete-source": "delete_source",
+        "maintain": "maintain",
+        "catalog": "catalog",
+    },
     "Write recipes": {
         "recipe": "recipe",
         "generators": "plugins",

@@ -8,10 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.exit import hush_at_exit
-from flows.upkeep import tend
-from schemas.errors import InputError
-from store import catalog
-from store.dataset import Dataset
+from flows.upkeep import tend_all
 from store.home import Home
 
 
@@ -25,13 +22,7 @@ def maintain(home: str = "factory", keep_days: int | None = None) -> State[None]
             tag; by default all versions stay.
     """
     hush_at_exit()
-    place, done, problems = Home(Path(home)), [], []
-    for name in place.dataset_names():
-        try:
-            done.append(tend(Dataset.open(place, name), keep_days))
-        except InputError as error:
-            problems.append(str(error))
-    problems += catalog.rebuild(place) if place.path.is_dir() else []
+    done, problems = tend_all(Home(Path(home)), keep_days)
     create_table_artifact(
         [upkeep._asdict() for upkeep in done], key="maintenance", description=f"Upkeep of {home}"
     )

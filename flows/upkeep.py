@@ -4,8 +4,11 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from schemas.errors import InputError
+from store import catalog
 from store.compaction import compact
 from store.dataset import Dataset
+from store.home import Home
 from store.tags import read_tags
 
 # Younger files may belong to a commit that is being made; ours: no batch takes a day to write.
@@ -20,6 +23,22 @@ class Upkeep(NamedTuple):
     files_before: int
     files: int
     files_deleted: int
+
+
+def tend_all(home: Home, keep_days: int | None) -> tuple[list[Upkeep], list[str]]:
+    """Tend every dataset of a home, and bring its catalog up to date.
+
+    Returns:
+        What was done, and a line for each thing that could not be done: a dataset that cannot be
+        tended does not keep the others from it.
+    """
+    done, problems = [], []
+    for name in home.dataset_names():
+        try:
+            done.append(tend(Dataset.open(home, name), keep_days))
+        except InputError as error:
+            problems.append(str(error))
+    return done, problems + (catalog.rebuild(home) if home.path.is_dir() else [])
 
 
 def tend(dataset: Dataset, keep_days: int | None) -> Upkeep:

@@ -28,12 +28,10 @@ def rebuild(home: "Home") -> None:
     Example:
       synthmill catalog rebuild
     """
-    from schemas.errors import InputError
+    from flows.terminal.looking import require_folder
     from store.catalog import rebuild
 
-    if not home.path.is_dir():
-        raise InputError(f"there is no data folder {home.path}; give --home")
-    problems = rebuild(home)
+    problems = rebuild(require_folder(home))
     for problem in problems:
         click.echo(f"left out: {problem}", err=True)
     click.echo(f"{home.catalog} holds {len(home.dataset_names())} datasets")

@@ -19,12 +19,22 @@ def refreshed(home: Home) -> Home:
     Raises:
         InputError: there is no such folder.
     """
+    require_folder(home)
+    with suppress(InputError):  # somebody else's folder is read as it is
+        catalog.rebuild(home)
+    return home
+
+
+def require_folder(home: Home) -> Home:
+    """The home, once it is known to be there.
+
+    Raises:
+        InputError: it is not.
+    """
     if not home.path.is_dir():
         raise InputError(
             f"there is no data folder {home.path}: `synthmill run` makes it, or give --home"
         )
-    with suppress(InputError):  # somebody else's folder is read as it is
-        catalog.rebuild(home)
     return home
 
 

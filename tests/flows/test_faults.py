@@ -118,7 +118,13 @@ def test_what_a_terminal_cannot_show_is_escaped(
 
 
 def test_no_data_folder_is_not_made_by_looking(synthmill: Synthmill, home: Path) -> None:
-    for command in (["ls"], ["sql", "select 1"], ["why", "x"], ["catalog", "rebuild"]):
+    for command in (
+        ["ls"],
+        ["sql", "select 1"],
+        ["why", "x"],
+        ["catalog", "rebuild"],
+        ["maintain"],
+    ):
         assert "there is no data folder" in one_line(synthmill, *command)
     assert not home.exists()
 

@@ -103,6 +103,21 @@ def test_delete_source_takes_rows_out_of_the_new_version_only(synthmill: Synthmi
     assert row in synthmill("show", f"letters/{row}", "--version", "1").output
 
 
+def test_maintain_compacts_and_names_what_it_cannot_tend(synthmill: Synthmill, home: Path) -> None:
+    assert synthmill("delete-source", "letters", "nothing like it", "--yes").exit_code == 0
+    before = ids(synthmill, "letters_all")
+    done = synthmill("maintain", "--keep-days", "0")
+    assert done.exit_code == 0, done.output
+    assert re.search(r"^letters +\d+ +2 +2 +0$", done.output, re.M)
+    assert ids(synthmill, "letters_all") == before
+    broken = home / "datasets" / "broken" / "rows" / "_delta_log" / f"{0:020}.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("{", encoding="utf-8")
+    done = synthmill("maintain")
+    assert done.exit_code == 2
+    assert "letters " in done.stdout and "dataset 'broken'" in done.stderr
+
+
 def test_commits_of_a_killed_run_are_seen_without_a_rebuild(
     synthmill: Synthmill, home: Path
 ) -> None:
