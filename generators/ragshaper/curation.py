@@ -27,6 +27,7 @@ from generators.ragshaper.tree import path_to
 from schemas.identity import sha256_text
 
 CONTEXT_STEPS = 3  # observations that a distractor's author sees beside the source; ours
+MOST_DOCUMENTS = 4  # kept of one answer, which is asked for one or two; ours
 
 
 @dataclass
@@ -238,5 +239,5 @@ def _named(
             support=list(dict.fromkeys(passage.id for passage in support)),
             node=node,
         )
-        for number, document in enumerate(written.documents)
+        for number, document in enumerate(written.documents[:MOST_DOCUMENTS])
     ]

@@ -84,7 +84,8 @@ class LazyLibrary:
 async def _retriever(corpus: Corpus, settings: RagShaperSettings) -> Retriever:
     retrieval = settings.retrieval
     if retrieval.encoder is None or retrieval.method == "bm25":
-        return Bm25Retriever(corpus, retrieval.bm25)
+        # In a thread: an index of a large corpus takes a while to build, and the engine goes on.
+        return await asyncio.to_thread(Bm25Retriever, corpus, retrieval.bm25)
     from generators.retrieval.dense import open_dense
     from generators.retrieval.encoders import make_encoder
     from generators.retrieval.vectors import CachedEncoder

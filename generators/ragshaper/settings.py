@@ -72,7 +72,9 @@ class TreeSettings(Settings):
     )
     min_distractor_calls: int = Field(default=3, ge=0, description="asked of the curator (paper)")
     min_distractors: int = Field(default=5, ge=0, description="asked of the curator (paper)")
-    max_distractors: int = Field(default=12, ge=0, description="written for one tree; ours")
+    max_distractors: int = Field(
+        default=12, ge=0, description="written for one tree, up to the last call's; ours"
+    )
     paths: int = Field(default=2, ge=1, description="m, paths kept of a tree (paper)")
     max_jaccard: float = Field(
         default=0.7, ge=0, le=1, description="node overlap of two kept paths (released code)"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from generators.documents.corpus import Corpus, built_once
 from generators.retrieval.base import Hit, Retriever, best
@@ -33,8 +34,8 @@ _WORD = re.compile(r"\d+(?:[.,]\d+)*|\w+")
 class Bm25Settings(Settings):
     """Parameters of BM25."""
 
-    k1: float = K1
-    b: float = B
+    k1: float = Field(default=K1, ge=0)
+    b: float = Field(default=B, ge=0, le=1)
 
 
 class Bm25Retriever(Retriever):
@@ -121,8 +122,10 @@ def _build(texts: Iterable[str], settings: Bm25Settings, folder: Path) -> None:
     passages = [
         [vocabulary.setdefault(word, len(vocabulary)) for word in words(text)] for text in texts
     ]
+    if not vocabulary:
+        raise InputError("the corpus holds no word that could be searched for")
+    mean = sum(map(len, passages)) / len(passages)
     index = _bm25s().BM25(k1=settings.k1, b=settings.b, method="lucene")
     index.index((passages, vocabulary), create_empty_token=False, show_progress=False)
     index.save(str(folder), show_progress=False)
-    mean = sum(map(len, passages)) / max(1, len(passages))
     (folder / "mean_length").write_text(repr(mean))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generators.ragshaper.curation import Curator, Tree
+from generators.ragshaper.curation import MOST_DOCUMENTS, Curator, Tree
 from generators.ragshaper.library import Library
 from generators.ragshaper.prompts.distract import WrittenDistractors, WrittenDocument
 from generators.ragshaper.prompts.explore import DISTRACT, FINISH, SEARCH, NextAction
@@ -122,14 +122,14 @@ async def test_distractors_need_a_fact_that_stands_in_a_passage(cache: Path) -> 
     assert len(tree.nodes) == 1 and not tree.distractors
 
 
-def writing(text: str) -> str:
-    """An author that writes one text, whatever is asked."""
-    document = WrittenDocument(
-        title="T", text=text, marker="m", misleading_claim="c", wrong_answer="w"
-    )
-    return WrittenDistractors(
-        question="q", true_answer="a", documents=[document, document]
-    ).model_dump_json()
+def writing(*texts: str) -> str:
+    """An author that writes these texts, whatever is asked."""
+    documents = [
+        WrittenDocument(title="T", text=text, marker="m", misleading_claim="c", wrong_answer="w")
+        for text in texts
+    ]
+    written = WrittenDistractors(question="q", true_answer="a", documents=documents)
+    return written.model_dump_json()
 
 
 async def test_a_distractor_written_again_is_kept_once(cache: Path) -> None:
@@ -143,10 +143,24 @@ async def test_a_distractor_written_again_is_kept_once(cache: Path) -> None:
         action = NextAction(intention="x", tool=DISTRACT, fact=next(facts, ""), types=[*KINDS])
         return action.model_dump_json()
 
-    desk = Desk(1, {"explore_step": explore, "write_distractors": lambda _: writing("the same")})
+    desk = Desk(
+        1, {"explore_step": explore, "write_distractors": lambda _: writing("the same", "the same")}
+    )
     tree = await Curator(desk, library, RagShaperSettings()).grow(seed, KINDS)
     assert tree.calls == 3 and [d.text for d in tree.distractors.values()] == ["the same"]
     assert [len(node.distractors) for node in tree.nodes] == [0, 1]
+
+
+async def test_an_author_that_never_stops_is_cut_short(cache: Path) -> None:
+    library = await library_of(world_source()[0], cache)
+    seed = library.corpus[0]
+    action = NextAction(intention="x", tool=DISTRACT, fact=seed.text[:40], types=["doppelganger"])
+    say = {
+        "explore_step": lambda _: action.model_dump_json(),
+        "write_distractors": lambda _: writing(*map(str, range(100))),
+    }
+    tree = await Curator(Desk(1, say), library, RagShaperSettings()).grow(seed, KINDS)
+    assert len(tree.distractors) == MOST_DOCUMENTS
 
 
 async def test_the_curator_sees_its_path_alone_and_the_actions_used(cache: Path) -> None:

@@ -17,6 +17,7 @@ from generators.retrieval.base import best
 from generators.retrieval.bm25 import K1, B, Bm25Retriever, words
 from generators.retrieval.calibration import CalibrationSettings, calibrate
 from generators.sources.world import WorldSettings, WorldSource
+from schemas.errors import InputError
 
 
 class Texts(DocumentSource):
@@ -112,3 +113,13 @@ async def test_the_threshold_is_calibrated_recorded_and_found_again(tmp_path: Pa
     assert higher.tau > found.tau
     fixed = await calibrate(corpus, retriever, CalibrationSettings(tau=0.8))
     assert fixed.tau == 0.8 and fixed.quantile is None
+
+
+@pytest.mark.parametrize("text", ["the of a", "... !!!"])
+def test_a_corpus_without_a_word_is_refused(tmp_path: Path, text: str) -> None:
+    class Untitled(Texts):
+        def items(self):  # type: ignore[no-untyped-def]
+            yield Document(key="a", uri="u", title="", text=text)
+
+    with pytest.raises(InputError, match="no word"):
+        Bm25Retriever(open_corpus(Untitled([text]), Chunking(), tmp_path))
