@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from schemas.report import FunnelStage, RunReport
-from store.home import Home
-from store.media import FOLDER as MEDIA
 
 TOP_REASONS = 3
 
@@ -80,24 +78,3 @@ def cost(report: RunReport) -> str:
     if tokens > paid:
         line += f" ({tokens - paid:,} from the response cache)"
     return line + (f", ${dollars:,.4f}" if dollars else "")
-
-
-def next_commands(report: RunReport, home: Home) -> list[str]:
-    """Where to go from here."""
-    name = report.dataset
-    if not report.accepted:
-        return [f"synthmill why {report.run_id}"]
-    exporter = _exporter(report, home)
-    return [
-        f"synthmill show {name}",
-        f"synthmill why {name}",
-        f"synthmill sql 'select kind, count(*) from \"{name}\" group by kind'",
-        f"synthmill export {name} --to {exporter} -o {name}-{exporter}",
-    ]
-
-
-def _exporter(report: RunReport, home: Home) -> str:
-    """The exporter that takes most of what the run made."""
-    if not (home.dataset(report.dataset) / MEDIA).is_dir():
-        return "trl"
-    return "verl" if set(report.by_kind) == {"rlvr"} else "ms_swift"

@@ -18,6 +18,7 @@ from prefect.states import Cancelled
 
 from flows.artifacts import ProgressArtifact, artifact_key, log_funnel
 from flows.exit import hush_at_exit
+from flows.hints import hint
 from flows.recipes import changed_recipe
 from flows.summary import markdown
 from flows.terminal.watching import Watcher
@@ -69,9 +70,9 @@ async def generate(
     report = await _start_or_resume(made, place, run_id)
     await _publish_artifacts(report, place)
     if report.stop == "failed":
-        raise RunStopped(f"{report.stop_detail}; resume with: synthmill resume {run_id}")
+        raise RunStopped(f"{report.stop_detail}; resume with: {hint(place, 'resume', run_id)}")
     if report.stop == "interrupted":
-        return Cancelled(message=f"interrupted; resume with: synthmill resume {run_id}")
+        return Cancelled(message=f"interrupted; resume with: {hint(place, 'resume', run_id)}")
     # Not a state of our own: Prefect would raise what a first attempt raised after a good retry.
     return report.model_dump(mode="json")
 

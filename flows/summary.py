@@ -13,24 +13,31 @@ from flows.funnel import (
     stop_text,
     top,
 )
+from flows.hints import hint
 from flows.terminal.console import duration, text
 from flows.terminal.rejections import Rejections
 from flows.terminal.tables import print_table
 from schemas.report import FunnelStage, RunReport
+from store.home import Home
 
 
 def print_summary(console: Console, report: RunReport, next_steps: Sequence[str]) -> None:
     """The outcome, the funnel, the cost and where to go next."""
-    style = "bold green" if report.stop == "target met" else "bold yellow"
-    console.print(text(outcome(report), style))
-    print_funnel(console, report.funnel, report.failures)
+    print_outcome(console, report)
     console.print(f"run {report.run_id}, {_length(report)}{cost(report)}", soft_wrap=True)
     console.print(f"dataset {report.dataset}, {_versions(report)}", soft_wrap=True)
     for command in next_steps:
         console.print(text(f"  {command}", "cyan"), soft_wrap=True)
 
 
-def print_rejections(console: Console, found: Rejections) -> None:
+def print_outcome(console: Console, report: RunReport) -> None:
+    """Why a run ended, the counts, and the funnel."""
+    style = "bold green" if report.stop == "target met" else "bold yellow"
+    console.print(text(outcome(report), style))
+    print_funnel(console, report.funnel, report.failures)
+
+
+def print_rejections(console: Console, found: Rejections, home: Home) -> None:
     """The funnel of a dataset or run, and its reasons with an example of each."""
     counts = balance(found.accepted, found.rejected, found.failed)
     console.print(text(f"{found.name}: {counts}", "bold"))
@@ -39,7 +46,8 @@ def print_rejections(console: Console, found: Rejections) -> None:
         headings = ("rows", "filter", "reason", "for example", "particulars")
         rows = [(r.rows, r.filter, r.reason, r.example, r.detail[:80]) for r in found.reasons]
         print_table(console, headings, rows)
-        console.print(f"see one with: synthmill show {found.reasons[0].example}", soft_wrap=True)
+        see = hint(home, "show", found.reasons[0].example)
+        console.print(text(f"see one with: {see}"), soft_wrap=True)
 
 
 def print_funnel(

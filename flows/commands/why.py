@@ -30,4 +30,4 @@ def why(name: str, most: int, home: "Home") -> None:
     from flows.terminal.console import output
     from flows.terminal.rejections import rejections
 
-    print_rejections(output(), rejections(home, name, most))
+    print_rejections(output(), rejections(home, name, most), home)

@@ -23,8 +23,11 @@ def output() -> Console:
 
 
 def text(content: str, style: str = "") -> Text:
-    """Text of any origin for the terminal: never markup, never control sequences."""
-    return Text(content.translate(CONTROLS), style)
+    """Text of any origin for the terminal: never markup, never control sequences.
+
+    The style is that of these letters alone, also when other text is added.
+    """
+    return Text.assemble((content.translate(CONTROLS), style))
 
 
 def duration(seconds: float) -> str:

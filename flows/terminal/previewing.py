@@ -1,12 +1,15 @@
 """Looking before a run: its parts checked, a few of its rows made."""
 
 import asyncio
+import itertools
 from collections import Counter
 
 import click
 
+from flows.funnel import cost
+from flows.hints import hint
 from flows.recipes import changed_recipe
-from flows.summary import print_summary
+from flows.summary import print_outcome
 from flows.terminal.console import output, text
 from flows.terminal.faults import MENDABLE
 from flows.terminal.options import Chosen
@@ -54,7 +57,9 @@ def preview_recipe(chosen: Chosen, home: Home, rows: int) -> None:
     accepted_first = sorted(made, key=lambda row: row.status)
     for row in accepted_first[:rows]:
         print_row(console, row, recipe.generator)
-    print_summary(console, report, next_steps=[f"synthmill run {chosen.where}"])
+    print_outcome(console, report)
     kinds = Counter(f"{row.status} {row.kind}" for row in made)
     counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    console.print(f"made {counts or 'no rows'}; nothing is committed")
+    console.print(f"{cost(report)}; made {counts or 'no rows'}; nothing is committed")
+    changes = itertools.chain.from_iterable(("--set", change) for change in chosen.changes)
+    console.print(text(f"  {hint(home, 'run', chosen.where, *changes)}", "cyan"), soft_wrap=True)

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from flows.exit import hush_at_exit
-from flows.funnel import next_commands
+from flows.hints import hint, next_commands
 from flows.recipes import changed_recipe
 from flows.reports import report_path
 from flows.summary import print_summary
@@ -80,19 +80,19 @@ def show(
         if not (home.run(run_id) / RECIPE_FILE).is_file():
             raise click.Abort from None  # there is nothing to resume yet
         click.echo("stopped at once", err=True)
-        stopped(run_id)
+        stopped(run_id, home)
     except InputError as error:
         begun = report_path(home, run_id).is_file()
-        then = f"; then: synthmill resume {run_id}" if begun else ""
+        then = f"; then: {hint(home, 'resume', run_id)}" if begun else ""
         raise InputError(f"{error}{then}") from error
     print_summary(console, report, next_commands(report, home))
     if report.stop not in ("target met", "source exhausted", "budget spent"):
-        stopped(run_id)
+        stopped(run_id, home)
 
 
-def stopped(run_id: str) -> NoReturn:
+def stopped(run_id: str, home: Home) -> NoReturn:
     """Say how to go on with a run that did not come to its end."""
-    click.echo(f"resume with: synthmill resume {run_id}", err=True)
+    click.echo(f"resume with: {hint(home, 'resume', run_id)}", err=True)
     raise click.exceptions.Exit(RESUMABLE)
 
 

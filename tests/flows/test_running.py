@@ -47,10 +47,11 @@ def test_resume_with_a_larger_budget(synthmill: Synthmill, recipe: Path) -> None
 
 
 def test_preview_commits_nothing(synthmill: Synthmill, recipe: Path, home: Path) -> None:
-    result = synthmill("preview", str(recipe), "--rows", "2")
+    result = synthmill("preview", str(recipe), "--rows", "2", "--seed", "3")
     assert result.exit_code == 0, result.output
     assert result.output.count("sft, accepted") == 2
     assert "made 2 accepted sft; nothing is committed" in result.output
+    assert f"synthmill run {recipe} --set seed=3\n" in result.output
     assert not (home / "datasets").exists() and not (home / "runs").exists()
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flows.funnel import next_commands, top
+from flows.funnel import top
+from flows.hints import hint, next_commands
 from flows.recipes import changed_recipe
 from flows.summary import print_summary
 from flows.terminal.console import text
@@ -80,7 +81,17 @@ def test_reasons_beyond_the_top_are_summed() -> None:
     assert top({"a": 1, "b": 5, "c": 2, "d": 4, "e": 1}) == "b (5), d (4), c (2), others (2)"
 
 
-def test_the_next_step_is_an_exporter_that_takes_the_rows(tmp_path: Path) -> None:
+def test_hints_can_be_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNTHMILL_HOME", str(tmp_path / "mine"))
+    assert hint(Home(tmp_path / "mine"), "show", "a") == "synthmill show a"
+    query = hint(Home("/data/my factory"), "sql", 'from "a"')
+    assert query == "synthmill sql 'from \"a\"' --home '/data/my factory'"
+
+
+def test_the_next_step_is_an_exporter_that_takes_the_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNTHMILL_HOME", str(tmp_path))
     home = Home(tmp_path)
     report = RunReport(
         run_id="r", recipe="r", recipe_hash="1-a", dataset="clips", generator="g@1", seed=0,
@@ -177,5 +188,7 @@ def test_of_many_files_a_few_are_named() -> None:
 def test_text_of_models_cannot_steer_the_terminal() -> None:
     console = Console(width=60, record=True, force_terminal=True)
     console.print(text("a\x1b]0;title\x07[bold]b\x9b2J", "red"))
+    both = text("a", "red") + text("b")
+    assert [(span.start, span.end) for span in both.spans] == [(0, 1)], "b has no style"
     shown = console.export_text(styles=False)
     assert shown == "a\u241b]0;title\u2407[bold]b\ufffd2J\n"
