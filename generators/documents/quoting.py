@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from schemas.base import Record
 
-# `<|im_end|>` and its like, `[INST]`, and the tags that tool-call parsers and agents look for.
+# `<|im_end|>` and its like (DeepSeek's bar is a wide one), `[INST]`, `<<SYS>>`, and the tags that
+# tool-call parsers and agents look for.
 _SPECIAL = re.compile(
-    r"<(?=\||/?s>|/?(?:tool_call|tool_response|tools|think|function|final_answer|rag_final_answer|"
+    r"<(?=[|｜]|/?s>|</?SYS>>|/?(?:tool_call|tool_response|tools|think|function|final_answer|rag_final_answer|"
     r"start_of_turn|end_of_turn|bos|eos|pad)\b)"
-    r"|\[(?=/?(?:INST|SYS|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS)\])",
+    r"|\[(?=/?(?:INST|SYS|SYSTEM_PROMPT|TOOL_CALLS|TOOL_CONTENT|TOOL_RESULTS|AVAILABLE_TOOLS)\])",
     re.IGNORECASE,
 )
 _HARMLESS = {"<": "‹", "[": "⁅"}

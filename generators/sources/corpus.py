@@ -17,6 +17,9 @@ from schemas.identity import canonical_json, sha256_text
 from schemas.lineage import Source as Origin
 
 READING_VERSION = 1  # raise it when the same file would give other text
+# Ours: characters kept of a title or licence. Every passage carries both, so a title of a megabyte
+# would make a terabyte of passages.
+MOST_TITLE = 500
 
 
 class CorpusSettings(ReadSettings):
@@ -123,9 +126,9 @@ class CorpusSource(DocumentSource):
         return Document(
             key=_name(file.name, text.record),
             uri=_name(file.path.as_posix(), text.record),
-            title=text.title,
+            title=text.title[:MOST_TITLE],
             text=text.text,
-            licence=text.licence or self.settings.licence,
+            licence=(text.licence or "")[:MOST_TITLE] or self.settings.licence,
         )
 
     def _bad(self, file: File, record: int | None, fault: Unreadable) -> BadInput:

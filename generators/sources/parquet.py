@@ -52,9 +52,8 @@ class ParquetSource(ProblemSource):
         fields = self.settings.fields
         wanted = {fields.problem, fields.answer, fields.id, *self.settings.where} - {None}
         roots = {str(name).split(".")[0] for name in wanted} | wanted
-        return [name for name in file.schema_arrow.names if name in roots] or [
-            file.schema_arrow.names[0]
-        ]
+        names = file.schema_arrow.names
+        return [name for name in names if name in roots] or names[:1]
 
 
 def _opened(path: Path) -> "ParquetFile":

@@ -13,7 +13,7 @@ from generators.documents.readers.common import (
     stem,
 )
 
-_HEADING = re.compile(r"^#{1,2}[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
+_HEADING = re.compile(r"^#{1,2}[ \t]+(\S.*)$", re.MULTILINE)
 
 
 def read_plain(file: File, settings: ReadSettings) -> Iterator[Text]:
@@ -34,4 +34,5 @@ def read_markdown(file: File, settings: ReadSettings) -> Iterator[Text]:
     """
     text = decoded(read_bytes(file, settings.max_bytes))
     heading = _HEADING.search(text)
-    yield Text(heading.group(1) if heading else first_line(text, stem(file)), text)
+    title = heading.group(1).rstrip().rstrip("#").rstrip() if heading else ""
+    yield Text(title or first_line(text, stem(file)), text)

@@ -15,7 +15,7 @@ from generators.documents.chunking import Chunking
 from generators.documents.corpus import open_corpus
 from generators.documents.document import Document
 from generators.sources.base import BadInput
-from generators.sources.corpus import CorpusSettings, CorpusSource
+from generators.sources.corpus import MOST_TITLE, CorpusSettings, CorpusSource
 from schemas.errors import InputError
 
 
@@ -106,6 +106,17 @@ def test_only_the_columns_that_count_are_read(tmp_path: Path) -> None:
     ((document,), (bad,)) = read(tmp_path)
     assert (document.title, document.licence) == ("words", "MIT")
     assert bad.reason == "no text field" and "there are: body" in bad.detail
+
+
+def test_titles_stay_short_and_are_read_once(tmp_path: Path) -> None:
+    """A heading of a megabyte would stand in every passage; one of spaces be read for hours."""
+    (tmp_path / "a.md").write_text(f"# T{1_000_000 * ' '}x\n\nwords", encoding="utf-8")
+    (tmp_path / "b.md").write_text("# Named #C# ##\n\nwords", encoding="utf-8")
+    record = {"text": "words", "title": "t" * 10_000, "licence": "l" * 10_000}
+    (tmp_path / "c.jsonl").write_text(json.dumps(record), encoding="utf-8")
+    good, _ = read(tmp_path)
+    assert [len(d.title) for d in good] == [MOST_TITLE, len("Named #C#"), MOST_TITLE]
+    assert good[1].title == "Named #C#" and len(good[2].licence or "") == MOST_TITLE
 
 
 def test_what_is_no_unicode_stops_no_corpus(tmp_path: Path) -> None:

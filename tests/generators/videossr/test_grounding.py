@@ -56,6 +56,7 @@ def test_the_span_is_where_the_frames_differ_from_the_original(travel, splashes,
 def test_a_stutter_begins_with_the_frame_that_freezes(travel, splashes, seed):
     for path in (travel, splashes):
         found = questions(path, None, ["stutter_hold"], seed)
+        assert found
         for question, shown in found.values():
             source = original(path, question.detail.step_ms, len(shown))
             places = changed(shown, source)
@@ -70,7 +71,9 @@ def test_the_span_of_slow_and_fast_is_where_time_runs_differently(travel, seed):
     frames = all_frames(travel)
     seconds = np.array([second for second, _ in frames])
     small = np.stack([pixels[::4, ::4] for _, pixels in frames]).astype(np.int16)
-    for name, (question, shown) in questions(travel, None, SPEEDS, seed).items():
+    found = questions(travel, None, SPEEDS, seed)
+    assert set(found) == set(SPEEDS)
+    for name, (question, shown) in found.items():
         step, count = question.detail.step_ms / 1000, len(shown)
         nearest = [np.abs(frame[::4, ::4] - small).mean(axis=(1, 2, 3)).argmin() for frame in shown]
         source_times = seconds[np.array(nearest)]
