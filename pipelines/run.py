@@ -29,6 +29,7 @@ from schemas.lineage import Media
 from schemas.recipe import Budget, Recipe
 from schemas.report import RunReport
 from schemas.row import Row
+from schemas.validation import validated
 from store import catalog
 from store.dataset import Dataset
 from store.home import Home
@@ -65,13 +66,16 @@ async def resume(
     """Go on with a run from its last commit; with a new target or budget if they are given.
 
     Raises:
-        InputError: there is no such run, or what `start` raises.
+        InputError: there is no such run, the target will not do, or what `start` raises.
     """
     recipe = saved_recipe(home, run_id)
-    changes: dict[str, Any] = {"target": target, "budget": budget}
-    changes = {name: value for name, value in changes.items() if value is not None}
+    changes = {
+        name: value for name, value in (("target", target), ("budget", budget)) if value is not None
+    }
     if changes:
-        recipe = recipe.model_copy(update=changes)
+        # Checked as a whole: what is saved here is read by every later resume.
+        changed = {**recipe.model_dump(), **changes}
+        recipe = validated(Recipe, changed, f"run {run_id}")
     plan = make_plan(recipe)
     await asyncio.to_thread(check_source, plan.source)
     if changes:

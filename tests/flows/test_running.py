@@ -43,7 +43,9 @@ def test_resume_with_a_larger_budget(synthmill: Synthmill, recipe: Path) -> None
     assert run
     result = synthmill("resume", run[1], "--candidates", "5", "--target", "4")
     assert "target met: 4 emitted = 4 accepted" in result.output
-    assert "'candidates'" in synthmill("resume", run[1], "--candidates", "0").stderr
+    for bound in ("candidates", "target", "minutes"):
+        assert f"'{bound}'" in synthmill("resume", run[1], f"--{bound}", "0").stderr
+    assert synthmill("resume", run[1]).exit_code == 0, "a wrong bound is not kept"
 
 
 def test_preview_commits_nothing(synthmill: Synthmill, recipe: Path, home: Path) -> None:
