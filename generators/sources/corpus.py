@@ -126,7 +126,8 @@ class CorpusSource(DocumentSource):
         return Document(
             key=_name(file.name, text.record),
             uri=_name(file.path.as_posix(), text.record),
-            title=text.title[:MOST_TITLE],
+            # On one line: prompts name a seed by its title outside of any fence.
+            title=" ".join(text.title.splitlines())[:MOST_TITLE],
             text=text.text,
             licence=(text.licence or "")[:MOST_TITLE] or self.settings.licence,
         )
