@@ -1,5 +1,6 @@
 """Is the video a copy of one that an accepted row was made of, re-encoded, scaled or trimmed?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Hashes = NDArray[np.uint64]
 BITS = 64
+BLOCK = 256  # ours: videos compared at once, few enough for the processor's cache
 
 
 class NearDuplicateSettings(Settings):
@@ -67,14 +69,21 @@ class NearDuplicateVideo(DiversityFilter):
         video, hashes = found
         if video in self._videos or not self._videos:
             return self.verdict("pass", score=0.0)
-        distances = {other: distance(hashes, known.hashes) for other, known in self._videos.items()}
-        nearest = min(distances, key=distances.__getitem__)
-        bits = distances[nearest]
+        known = list(self._videos.items())
+        apart = np.concatenate(
+            [
+                distances(hashes, [of.hashes for _, of in known[at : at + BLOCK]])
+                for at in range(0, len(known), BLOCK)
+            ]
+        )
+        place = int(apart.argmin())
+        bits = float(apart[place])
+        nearest, of_row = known[place]
         return self.verdict(
             "fail" if bits <= self.settings.max_bits else "pass",
             "near-duplicate video" if bits <= self.settings.max_bits else None,
             score=round(1 - bits / BITS, 4),
-            detail=f"{bits:.1f} bits from video {nearest}, row {self._videos[nearest].row_id}",
+            detail=f"{bits:.1f} bits from video {nearest}, row {of_row.row_id}",
         )
 
     def __len__(self) -> int:
@@ -108,10 +117,17 @@ class NearDuplicateVideo(DiversityFilter):
             self._videos[row["video"]] = Known(row["row_id"], hashes)
 
 
-def distance(a: Hashes, b: Hashes) -> float:
-    """Mean bits in which the frames of one video differ from the nearest frame of the other."""
-    bits = np.bitwise_count(a[:, None] ^ b[None, :])
-    return float(min(bits.min(axis=1).mean(), bits.min(axis=0).mean()))
+def distances(own: Hashes, others: Sequence[Hashes]) -> NDArray[np.float64]:
+    """The distance of a video from each of `others`, all at once.
+
+    One by one takes five times as long, and a dataset of 30,000 videos makes half a billion pairs.
+    """
+    counts = np.array([len(other) for other in others])
+    starts = np.cumsum(counts) - counts
+    bits = np.bitwise_count(np.concatenate(others)[:, None] ^ own[None, :])
+    theirs = np.add.reduceat(bits.min(axis=1), starts, dtype=np.float64) / counts
+    ours = np.minimum.reduceat(bits, starts, axis=0).mean(axis=1)
+    return np.minimum(theirs, ours)
 
 
 def _hashes(candidate: Candidate) -> tuple[str, Hashes] | None:

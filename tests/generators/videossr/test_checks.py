@@ -8,7 +8,7 @@ import pytest
 from generators.sources.videos import Video
 from generators.video.container import Unusable
 from generators.video.writing import SMALLEST_SIDE, clip_bytes
-from generators.videossr.duplicates import NearDuplicateVideo
+from generators.videossr.duplicates import NearDuplicateVideo, distances
 from generators.videossr.encode import Encoder
 from generators.videossr.generator import _rejected
 from generators.videossr.settings import Form
@@ -121,6 +121,19 @@ def test_swap_needs_another_video(travel, splashes):
 def candidate(path) -> Candidate:
     [question] = made(path, {"grounding/mirror": 1}).questions
     return Candidate(kind="rlvr", detail=question.detail.model_dump_json())
+
+
+def test_distances_from_many_videos_are_those_from_each():
+    """Mean bits to the nearest frame of the other video, in the direction in which it is less."""
+    rng = np.random.default_rng(5)
+    own, *others = (rng.integers(0, 2**64, n, np.uint64) for n in (24, 24, 1, 16, 24, 30))
+    others[3] = own[:16] ^ np.uint64(7)
+    expected = []
+    for other in others:
+        bits = np.array([[(int(a) ^ int(b)).bit_count() for b in other] for a in own])
+        expected.append(min(bits.min(axis=0).mean(), bits.min(axis=1).mean()))
+    assert distances(own, others).tolist() == expected
+    assert expected[3] == 3
 
 
 def test_near_duplicates_are_found_and_remembered(tmp_path):
