@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -29,7 +30,7 @@ def write_json(reader: pa.RecordBatchReader) -> None:
     """Print the result as one JSON object a line."""
     for record in _records(reader):
         pairs = dict(zip(reader.schema.names, record, strict=True))
-        click.echo(json.dumps(pairs, ensure_ascii=False, default=str))
+        click.echo(_json(pairs))
 
 
 def write_table(reader: pa.RecordBatchReader, limit: int) -> None:
@@ -57,14 +58,29 @@ def write_table(reader: pa.RecordBatchReader, limit: int) -> None:
 def _records(reader: pa.RecordBatchReader) -> Iterator[tuple[Any, ...]]:
     # Two columns of a result may share a name, so records are tuples and not mappings.
     for batch in reader:
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        columns = (map(_number, column.to_pylist()) for column in batch.columns)
+        yield from zip(*columns, strict=True)
+
+
+def _number(value: Any) -> Any:
+    """A decimal as a number (DuckDB sums integers to decimals); any other value as it is."""
+    if not isinstance(value, Decimal):
+        return value
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _json(value: Any) -> str:
+    """A value as JSON text; what JSON has no form for (a date, say) is text in it."""
+
+    def plain(inner: Any) -> Any:
+        return _number(inner) if isinstance(inner, Decimal) else str(inner)
+
+    return json.dumps(value, ensure_ascii=False, default=plain)
 
 
 def _flat(value: Any) -> Any:
     """A value that is nested as JSON text; any other as it is."""
-    if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return value
+    return _json(value) if isinstance(value, list | dict) else value
 
 
 def _short(value: Any) -> Any:

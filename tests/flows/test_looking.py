@@ -74,6 +74,10 @@ def test_sql_as_table_csv_and_json(synthmill: Synthmill) -> None:
     header, first, _ = csv.reader(io.StringIO(synthmill("sql", query, "--csv").output))
     assert header == ["id", "answer", "messages", "answer"]
     assert json.loads(first[2])[0]["content"] == "say a"
+    sums = "select sum(calls) as calls, 1.5 as x, [sum(length(answer))] as ns, date '2026-01-02' as day"
+    assert json.loads(synthmill("sql", f"{sums} from letters", "--json").output) == {
+        "calls": 0, "x": 1.5, "ns": [7], "day": "2026-01-02",
+    }  # fmt: skip
     wide = synthmill("sql", "from letters").output
     assert "-- row 7" in wide and "task_key: " in wide
     assert "more than 3 rows" in synthmill("sql", "select id from letters", "--limit", "3").output
