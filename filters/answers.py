@@ -28,6 +28,12 @@ _WRAPPED = re.compile(r"\\(?:text|mathrm|mathbf|textbf|textit|mbox|boxed)\s*\{([
 _NOISE = re.compile(r"\\left|\\right|\\displaystyle|\\[!,;: ]|\\quad|~|\*\*")
 _CHOICE = re.compile(r"(?:option|choice|answer)?\s*[(\[]?\s*([A-Z])\s*[)\].:]?", re.I)
 _WORDS = re.compile(r"[^\W\d_]+(?:[ '\-][^\W\d_]+)*")
+# A relation that opens an answer ("less than 7"), or a negation anywhere in it.
+_BOUND = re.compile(
+    r"(?:\\(?:[lg](?:t|eq?|eqslant)|neq?|neg|lnot)(?![a-z])|[<>\u2260\u2264\u2265]).*"
+    r"|.*\\not(?![a-z]).*",
+    re.I | re.DOTALL,
+)
 # Letters in a row that are mathematics and no word.
 _FUNCTIONS = ("sin", "cos", "tan", "log", "exp", "sqrt", "frac", "pi", "ln", "inf")
 
@@ -103,7 +109,8 @@ def equal_by_rule(truth: str, said: str) -> bool | None:
 
     Numbers are compared exactly (and `50%` equals both 0.5 and 50: the sign may be a unit), a
     long decimal also with the fraction it rounds; letters and words as such: a computer algebra
-    system would read "silent" and "listen" as equal products.
+    system would read "silent" and "listen" as equal products. What is less than 7, or not 7, is
+    not 7 either.
     """
     if tidy(truth) == tidy(said) != "":
         return True
@@ -116,6 +123,8 @@ def equal_by_rule(truth: str, said: str) -> bool | None:
             return left == right
     if any(map(words, (truth, said))) and (any(numbers) or any(map(choice, (truth, said)))):
         return False  # a word is neither a number nor a letter
+    if bool(_BOUND.fullmatch(tidy(truth))) != bool(_BOUND.fullmatch(tidy(said))):
+        return False  # math-verify reads over an opening relation, and over `\not`
     return None
 
 
