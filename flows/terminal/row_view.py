@@ -25,9 +25,12 @@ MOST_MEDIA = 2  # files that are named
 SHORT_DETAIL = 200  # of a row among others
 
 
-def generator_of(spec: PlugInSpec | None) -> Generator | None:
-    """The generator with a recipe's settings, or None where it is not to be had any more."""
-    if spec is None:
+def generator_of(row: Row, spec: PlugInSpec | None) -> Generator | None:
+    """The generator that can tell more of a row, with its recipe's settings.
+
+    None where it is not to be had any more, or made no record (of an item that was not readable).
+    """
+    if spec is None or json.loads(row.detail) == {}:
         return None
     try:
         found = load_plugin(Generator, spec.name, GENERATORS, "generator")  # type: ignore[type-abstract]
@@ -51,7 +54,7 @@ def print_row(console: Console, row: Row, spec: PlugInSpec | None, whole: bool =
             print_messages(console, messages)
     _print_facts(console, row)
     _print_verdicts(console, row)
-    _print_detail(console, row, generator_of(spec), whole)
+    _print_detail(console, row, generator_of(row, spec), whole)
 
 
 def _heading(row: Row) -> str:

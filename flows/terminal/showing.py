@@ -88,7 +88,7 @@ def open_row(home: Home, dataset: Dataset, row: Row) -> None:
 
 def _page(home: Home, dataset: Dataset, row: Row) -> Path:
     spec = _spec(home, row)
-    generator = generator_of(spec)
+    generator = generator_of(row, spec)
     picture = generator.picture(row, dataset.folder) if generator else None
     folder = Path(tempfile.mkdtemp(prefix="synthmill-show-"))
     if picture is not None:

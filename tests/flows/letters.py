@@ -1,6 +1,7 @@
 """A generator and a filter for tests: rows from problems, without a model."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import ClassVar
@@ -12,7 +13,7 @@ from generators.base import Context, Generator, Task
 from generators.sources.base import Problem
 from schemas.base import Settings
 from schemas.messages import assistant, user
-from schemas.row import Candidate
+from schemas.row import Candidate, Row
 from schemas.verdict import Verdict
 
 
@@ -50,6 +51,11 @@ class Letters(Generator):
             ' {"operator": "mutation", "parents": ["t0"], "round": 1, "step": 2,'
             ' "entropy": 1.25}, "answer": "2", "right": true}], "row_traces": ["t1"]}',
         )
+
+    def describe(self, row: Row) -> str:
+        """What its record says, which a row that could not be read does not have."""
+        (trace,) = json.loads(row.detail)["row_traces"]
+        return f"said by {trace}"
 
 
 class NoZ(Verifier):

@@ -34,6 +34,7 @@ def test_show_a_dataset_and_a_row(synthmill: Synthmill) -> None:
     assert re.search(r"t1 mutation, round 1, at step 3, entropy 1.25: 2 right +<- this row", one)
     rejected = synthmill("show", "letters", "--which", "rejected").output
     assert "speaks of z" in rejected and "unreadable row" in rejected
+    assert shown.count("said ") == 2 and rejected.count("said ") == 1, "no record, no description"
 
 
 def test_show_opens_a_page_where_there_is_a_desktop(
@@ -74,10 +75,9 @@ def test_sql_as_table_csv_and_json(synthmill: Synthmill) -> None:
     header, first, _ = csv.reader(io.StringIO(synthmill("sql", query, "--csv").output))
     assert header == ["id", "answer", "messages", "answer"]
     assert json.loads(first[2])[0]["content"] == "say a"
-    sums = "select sum(calls) as calls, 1.5 as x, [sum(length(answer))] as ns, date '2026-01-02' as day"
-    assert json.loads(synthmill("sql", f"{sums} from letters", "--json").output) == {
-        "calls": 0, "x": 1.5, "ns": [7], "day": "2026-01-02",
-    }  # fmt: skip
+    sums = "select sum(calls) as a, 1.5 as b, [sum(length(answer))] as c, date '2026-01-02' as d"
+    sum_of = json.loads(synthmill("sql", f"{sums} from letters", "--json").output)
+    assert sum_of == {"a": 0, "b": 1.5, "c": [7], "d": "2026-01-02"}
     wide = synthmill("sql", "from letters").output
     assert "-- row 7" in wide and "task_key: " in wide
     assert "more than 3 rows" in synthmill("sql", "select id from letters", "--limit", "3").output
