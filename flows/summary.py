@@ -46,7 +46,7 @@ def print_rejections(console: Console, found: Rejections, home: Home) -> None:
         headings = ("rows", "filter", "reason", "for example", "particulars")
         rows = [(r.rows, r.filter, r.reason, r.example, r.detail[:80]) for r in found.reasons]
         print_table(console, headings, rows)
-        see = hint(home, "show", found.reasons[0].example)
+        see = hint(home, "show", found.reasons[0].example, "--which", "rejected")
         console.print(text(f"see one with: {see}"), soft_wrap=True)
 
 

@@ -213,13 +213,20 @@ class Dataset:
         for batch in self.read(version, status):
             yield from map(row_from_record, batch.to_pylist())
 
-    def row(self, prefix: str, version: int | None = None) -> Row:
-        """The row whose id begins with `prefix`; of several with one id, the accepted one.
+    def row(
+        self, prefix: str, version: int | None = None, status: Status | None = "accepted"
+    ) -> Row:
+        """The row whose id begins with `prefix`.
+
+        Copies have one id, so there may be several such rows: then it is one of `status`, if any
+        of them is.
 
         Raises:
             InputError: no row fits, or rows of several ids do.
         """
-        return row_from_record(find_rows(self.files(version), prefix).slice(0, 1).to_pylist()[0])
+        found = find_rows(self.files(version), prefix).to_pylist()
+        wanted = (record for record in found if record["status"] == status)
+        return row_from_record(next(wanted, found[0]))
 
     def rows_since(
         self, version: int, columns: Sequence[str] | None = None

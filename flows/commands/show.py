@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     type=click.Choice(["accepted", "rejected", "all"]),
     default="accepted",
     show_default=True,
-    help="Which rows of a dataset.",
+    help="Which rows of a dataset, or of a row and its copies, which have one id.",
 )
 @version_option
 @click.option("--open", "on_desktop", is_flag=True, help="As a picture or page, on the desktop.")

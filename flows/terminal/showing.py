@@ -30,23 +30,24 @@ def find(
 ) -> tuple[Dataset, list[Row]]:
     """The dataset and the rows that `target` names: a dataset, or the beginning of a row's id.
 
-    `DATASET/ID` names a row of a version that is not the newest.
+    `DATASET/ID` names a row of a version that is not the newest. Of a row and its copies, which
+    have one id, it is one of the status `which`.
 
     Raises:
         InputError: it names nothing, or several rows.
     """
+    status: Status | None = None if which == "all" else which
     name, _, prefix = target.partition("/")
     if name in home.dataset_names():
         dataset = Dataset.open(home, name)
         number = resolve(dataset, version)
         if prefix:
-            return dataset, [dataset.row(prefix, number)]
-        status: Status | None = None if which == "all" else which
+            return dataset, [dataset.row(prefix, number, status)]
         return dataset, list(itertools.islice(dataset.rows(number, status), rows))
     if version is not None:
         raise InputError(f"--version needs a dataset: DATASET, or DATASET/{target} for a row")
     dataset = Dataset.open(home, _holder(refreshed(home), target))
-    return dataset, [dataset.row(target)]
+    return dataset, [dataset.row(target, status=status)]
 
 
 def _holder(home: Home, prefix: str) -> str:

@@ -60,6 +60,7 @@ def test_why_names_reasons_and_examples_and_adds_up(synthmill: Synthmill) -> Non
         assert "failed tasks: ValueError: no idea (1)" in why
         example = re.search(r"1 +no_z +speaks of z +(\w+) +found a z", why)
         assert example and "speaks of z" in synthmill("show", example[1]).output
+        assert re.search(r"^see one with: synthmill show \w+ --which rejected$", why, re.M)
 
 
 def test_report_and_sql_agree(synthmill: Synthmill, home: Path) -> None:

@@ -132,6 +132,8 @@ def test_a_row_is_found_by_the_beginning_of_its_id(dataset: Dataset) -> None:
     twin = rows[7].model_copy(update={"status": "rejected", "task_key": "other"})
     commit(dataset, [twin], 1)
     assert dataset.row(rows[7].id).status == "accepted"
+    assert dataset.row(rows[7].id, status="rejected") == twin
+    assert dataset.row(rows[0].id, status="accepted") == rows[0], "there is no accepted copy"
     with pytest.raises(InputError, match="no row"):
         dataset.row("ffffffffffffffffffffffff0")
     with pytest.raises(InputError, match="not the beginning of a row id"):
