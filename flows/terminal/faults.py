@@ -15,6 +15,7 @@ import click
 from schemas.errors import InputError
 
 DEFECT, MENDABLE, RESUMABLE = 1, 2, 3
+DUCKDB_INTERRUPTED = "Query interrupted"  # the RuntimeError that it makes of Ctrl-C
 SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS)$", re.IGNORECASE)
 
 
@@ -47,6 +48,8 @@ def translated(ctx: click.Context) -> Iterator[None]:
         place = error.filename or "a file or folder"
         raise Fault(f"{place}: no permission there; use another, or --home", MENDABLE) from error
     except Exception as error:
+        if str(error) == DUCKDB_INTERRUPTED:
+            raise click.Abort from error
         log = write_log(error)
         # Frames are kept with the error until the end of the program, and with them DuckDB's
         # connections, whose binding would print a page about leaked types.

@@ -45,7 +45,12 @@ def check_recipe(chosen: Chosen, home: Home) -> None:
 
 
 def preview_recipe(chosen: Chosen, home: Home, rows: int) -> None:
-    """Print a few rows of a recipe, the accepted ones first, and what a run would count."""
+    """Print a few rows of a recipe, the accepted ones first, and what a run would count.
+
+    Raises:
+        click.exceptions.Exit: it failed, as the last lines say.
+        click.Abort: it was interrupted.
+    """
     recipe = changed_recipe(chosen.where, chosen.changes)
     console = output()
 
@@ -63,3 +68,7 @@ def preview_recipe(chosen: Chosen, home: Home, rows: int) -> None:
     console.print(f"{cost(report)}; made {counts or 'no rows'}; nothing is committed")
     changes = itertools.chain.from_iterable(("--set", change) for change in chosen.changes)
     console.print(text(f"  {hint(home, 'run', chosen.where, *changes)}", "cyan"), soft_wrap=True)
+    if report.stop == "interrupted":
+        raise click.Abort
+    if report.stop == "failed":
+        raise click.exceptions.Exit(MENDABLE)

@@ -176,6 +176,18 @@ def test_permission_that_lacks_anywhere_is_the_user_s_to_mend(
     assert "/somewhere: no permission there" in one_line(synthmill, "log", dataset)
 
 
+def test_ctrl_c_in_a_query_is_no_defect(
+    synthmill: Synthmill, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr("store.query.query", interrupted)
+    result = synthmill("sql", f"from {dataset}")
+    assert result.exit_code == 1
+    assert result.stderr.split() == ["Aborted!"]
+
+
 def test_a_defect_is_told_with_its_log(
     synthmill: Synthmill, dataset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,17 @@ def test_preview_commits_nothing(synthmill: Synthmill, recipe: Path, home: Path)
     assert not (home / "datasets").exists() and not (home / "runs").exists()
 
 
+def test_a_preview_that_fails_says_so_by_its_exit_code(
+    synthmill: Synthmill, recipe: Path, tmp_path: Path
+) -> None:
+    once = {"marker": str(tmp_path / "marker")}
+    filters = [{"name": "tests.flows.letters:Once", "settings": once, "on_error": "fail"}]
+    change = f"filters={json.dumps(filters)}"
+    result = synthmill("preview", str(recipe), "--rows", "9", "--set", change)
+    assert result.exit_code == 2
+    assert "failed (once could not decide" in result.output
+
+
 def test_check_names_what_is_to_be_mended(synthmill: Synthmill, recipe: Path) -> None:
     assert synthmill("check", str(recipe)).exit_code == 0
     result = synthmill("check", str(recipe), "--source", "/nowhere.jsonl")
