@@ -56,15 +56,15 @@ def balance(accepted: int, rejected: int, failed: int) -> str:
     )
 
 
-def stop_text(report: RunReport) -> str:
-    """Why the run ended, with the particulars."""
-    detail = f" ({report.stop_detail})" if report.stop_detail else ""
-    return f"{report.stop or 'not ended'}{detail}"
+def stop_text(stop: str | None, detail: str | None) -> str:
+    """Why a run ended, with the particulars."""
+    return f"{stop or 'not ended'}{f' ({detail})' if detail else ''}"
 
 
 def outcome(report: RunReport) -> str:
     """One line: why the run ended, and the counts, which add up."""
-    return f"{stop_text(report)}: {balance(report.accepted, report.rejected, report.failed)}"
+    why = stop_text(report.stop, report.stop_detail)
+    return f"{why}: {balance(report.accepted, report.rejected, report.failed)}"
 
 
 def cost(report: RunReport) -> str:

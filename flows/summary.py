@@ -40,7 +40,8 @@ def print_outcome(console: Console, report: RunReport) -> None:
 def print_rejections(console: Console, found: Rejections, home: Home) -> None:
     """The funnel of a dataset or run, and its reasons with an example of each."""
     counts = balance(found.accepted, found.rejected, found.failed)
-    console.print(text(f"{found.name}: {counts}", "bold"))
+    ended = f"{found.stop}: " if found.stop else ""
+    console.print(text(f"{found.name}: {ended}{counts}", "bold"))
     print_funnel(console, found.funnel, found.failures)
     if found.reasons:
         headings = ("rows", "filter", "reason", "for example", "particulars")
@@ -63,7 +64,7 @@ def print_funnel(
 def markdown(report: RunReport) -> str:
     """The report as Markdown: what a flow run's page shows."""
     lines = [
-        f"# {report.recipe}: {stop_text(report)}",
+        f"# {report.recipe}: {stop_text(report.stop, report.stop_detail)}",
         "",
         f"{balance(report.accepted, report.rejected, report.failed)}  ",
         f"{_length(report)}{cost(report)}  ",

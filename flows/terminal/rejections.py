@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from flows.funnel import stop_text
 from flows.terminal.looking import ask, refreshed
 from schemas.errors import InputError, nearest
 from schemas.report import FunnelStage
@@ -26,6 +27,7 @@ class Rejections:
     """What became of all that was emitted into a dataset, or by one run."""
 
     name: str
+    stop: str | None = None  # of a run: why it ended
     accepted: int = 0
     rejected: int = 0
     failures: dict[str, int] = field(default_factory=dict)
@@ -47,7 +49,7 @@ def rejections(home: Home, name: str, most: int) -> Rejections:
     dataset, run = _named(refreshed(home), name)
     mine = f"run_id = {literal(run)}" if run else "true"
     verdicts = f"verdicts WHERE dataset = {literal(dataset)} AND {mine}"
-    found = Rejections(name)
+    found = Rejections(name, _stop(home, run) if run else None)
     counts = f"SELECT status, count(*) AS rows FROM {quoted(dataset + '_all')} WHERE {mine}"
     for record in ask(home, f"{counts} GROUP BY status").to_pylist():
         setattr(found, record["status"], record["rows"])
@@ -82,6 +84,12 @@ def _named(home: Home, name: str) -> tuple[str, str | None]:
             f"there is no dataset or run {name!r} in {home.path}{nearest(name, known)}"
         )
     return runs[name], name
+
+
+def _stop(home: Home, run: str) -> str:
+    query = f"SELECT stop, stop_detail FROM runs WHERE run_id = {literal(run)}"
+    (record,) = ask(home, query).to_pylist()
+    return stop_text(record["stop"], record["stop_detail"])
 
 
 def _failures(home: Home, dataset: str, mine: str) -> dict[str, int]:

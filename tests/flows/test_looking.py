@@ -55,6 +55,7 @@ def test_why_names_reasons_and_examples_and_adds_up(synthmill: Synthmill) -> Non
     run = synthmill("sql", "select run_id from runs", "--csv").output.split()[1]
     for name in ("letters", run):
         why = synthmill("why", name).output
+        assert ("source exhausted" in why) == (name == run), "why the run ended"
         assert "10 emitted = 7 accepted + 2 rejected + 1 failed" in why
         assert re.search(r"no_z +8 +7 +1 +0 +0 +speaks of z \(1\)", why)
         assert "failed tasks: ValueError: no idea (1)" in why
