@@ -60,7 +60,8 @@ class Reader:
 
     async def answer(self, question: str, documents: Sequence[Quotable]) -> str | None:
         """The reader's answer, "" where it finds none, or None where it gave nothing usable."""
-        prompt = AnswerFrom(question=question, documents=Quoted(documents=tuple(documents)))
+        quoted = Quoted(documents=tuple(documents))
+        prompt = AnswerFrom(question=harmless(question), documents=quoted)
         (reply,) = await self._context.ask(
             prompt, purpose=self._purpose, role="reader", sampling=READING
         )

@@ -125,10 +125,16 @@ class QuestionChecker:
         return None
 
     async def _chained(self, asked: SynthesizedQuestion, hops: Sequence[HopRecord]) -> Outcome:
-        """Each hop speaks of what the hop before yielded; the last yields the answer."""
+        """Each hop speaks of what the hop before yielded; the last yields the answer.
+
+        Its document must do so too: `fact` is the author's own wording, and may claim any link.
+        """
         for before, hop in pairwise(hops):
-            title = self._passages[hop.passage].title if hop.passage else ""
-            if not mentions(f"{hop.fact}\n{hop.evidence}\n{title}", before.output):
+            page = self._passages[hop.passage] if hop.passage else None
+            title, text = (page.title, page.text) if page else ("", "")
+            name = before.output.rpartition(".")[2].strip() or before.output  # of code: its last
+            claimed = mentions(f"{hop.fact}\n{hop.evidence}\n{title}", before.output)
+            if not claimed or not mentions(f"{title}\n{text}", name):
                 return Fault("no chain", f"hop {hop.hop} does not build on {before.output!r}")
         if token_f1(hops[-1].output, asked.answer) < self._settings.answer_f1:
             return Fault("answer is not the last hop's", f"{hops[-1].output!r}")

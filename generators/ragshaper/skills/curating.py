@@ -12,11 +12,10 @@ from generators.ragshaper.prompts.explore import (
     NextAction,
 )
 from generators.ragshaper.skills.facts import Fact, read_facts
-from generators.ragshaper.skills.lexicon import BY_NOUN
+from generators.ragshaper.skills.lexicon import BY_NOUN, COUNTED
 from generators.ragshaper.taxonomy import KINDS, Kind
 
 EAGER = 0.6  # how often a hop is followed by a distractor while some are wanted
-COUNTED = ("count", "km", "g")
 
 
 def next_action(prompt: ExploreStep, rng: Random) -> NextAction:

@@ -15,11 +15,10 @@ from generators.ragshaper.prompts.distract import (
 )
 from generators.ragshaper.skills.chains import Chain, Hop
 from generators.ragshaper.skills.facts import Fact, read_facts
-from generators.ragshaper.skills.lexicon import BY_NOUN
+from generators.ragshaper.skills.lexicon import BY_NOUN, COUNTED
 from generators.ragshaper.taxonomy import Kind
 
 SLIP = 0.04  # the chance of each kind of carelessness
-COUNTED = ("count", "km", "g")
 BETWEEN_UNSAID = "What lies between is not set down."
 EMPTY = WrittenDistractors(question="", true_answer="", documents=[])
 

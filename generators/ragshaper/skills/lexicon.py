@@ -109,6 +109,7 @@ RELATIONS = (
     Relation(MODULE, "module", ()),  # said by the heading: "class http.client.HTTPMessage"
     Relation(SOURCE_FILE, "path", ("Source code: {o}",)),  # of the module that the page is of
 )
+COUNTED = ("count", "km", "g")  # kinds of value that have parts to tell
 BY_NOUN = {relation.noun: relation for relation in RELATIONS}
 
 # Words that take a statement back: who reads with care does not build on it.

@@ -95,6 +95,16 @@ def star(good: Good) -> SynthesizedQuestion:
     return good.question.asked.model_copy(update={"reasoning_steps": steps})
 
 
+def claimed(good: Good) -> SynthesizedQuestion:
+    """The same, each step claiming to need the one before."""
+    steps = steps_of(good)[::-1]
+    for at in range(1, len(steps)):
+        fact = f"{steps[at].fact} It has to do with {steps[at - 1].output}."
+        steps[at] = steps[at].model_copy(update={"fact": fact})
+    update = {"reasoning_steps": steps, "answer": steps[-1].output}
+    return good.question.asked.model_copy(update=update)
+
+
 def two_answers(good: Good) -> SynthesizedQuestion | None:
     """The same question without its year, which leaves every year's value."""
     chain = chain_of(good.question.asked.question)
@@ -142,6 +152,7 @@ QUESTIONS: dict[str, Callable[[Good], SynthesizedQuestion | None]] = {
     "unsupported": unsupported,
     "not the answer": wrong_output,
     "no chain": star,
+    "chain but claimed": claimed,
     "two answers": two_answers,
     "unnecessary hop": unnecessary,
     "open-ended question": open_ended,
@@ -177,8 +188,11 @@ async def test_planted_bad_questions_are_caught(good: list[Good]) -> None:
     assert caught["answer leaked"].keys() == {"answer leaked"}
     assert caught["hop leaked"].keys() == {"hop leaked"}
     assert caught["unsupported"].keys() == {"unsupported"}
+    assert caught["no chain"].keys() == {"no chain"}
+    assert caught["chain but claimed"]["no chain"]
+    assert caught["unnecessary hop"]["unnecessary hop"]
     assert caught["unnecessary hop"].keys() <= {
-        "unnecessary hop", "evidence without output", "hop leaked"
+        "unnecessary hop", "no chain", "evidence without output", "hop leaked"
     }  # fmt: skip
     assert caught["two answers"].keys() <= {
         "several answers", "a hop forks", "not answerable", "no answer on reading with care"
