@@ -43,7 +43,7 @@ def _value(change: str, path: str, text: str) -> Any:
         return text
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # of a date in month 13, say
         raise InputError(f"{change!r}: the value is not valid YAML; put it in quotes") from error
 
 

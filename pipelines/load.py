@@ -42,15 +42,20 @@ def parse_recipe(text: str, name: str) -> Recipe:
     try:
         node = yaml.compose(text, Loader=_Loader)
         data = _Loader(text).get_single_data()
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        # A scanner names a problem, a reader a reason, and Python's limit of recursion neither.
-        problem = getattr(error, "problem", None) or getattr(error, "reason", "nested too deeply")
-        raise InputError(f"{name}{line}: not valid YAML: {problem}") from error
+        raise InputError(f"{name}{line}: not valid YAML: {_problem(error)}") from error
     if not isinstance(data, dict):
-        raise InputError(f"{name}: a recipe is a mapping of keys; `synthmill init` writes one")
+        raise InputError(f"{name}: a recipe is a mapping of keys; `synthmill init recipe` writes one")
     return validated(Recipe, data, name, partial(_line, node))
+
+
+def _problem(error: Exception) -> str:
+    """What a scanner (`problem`) or a reader (`reason`) of YAML says, or Python about a value."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
 
 
 def _find(path: Path) -> Path:
@@ -91,7 +96,7 @@ def _line(node: yaml.Node | None, location: Location) -> int | None:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without objects, aliases (they can blow up memory) or repeated keys."""
+    """YAML without objects, aliases (they can blow up memory), repeated or nested keys."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -102,6 +107,9 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                problem = "a key is a list or a mapping"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             if key.value in seen:
                 problem = f"key {key.value!r} appears twice"
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)

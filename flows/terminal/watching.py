@@ -23,7 +23,7 @@ BAR_WIDTH = 40
 @contextmanager
 def watching(console: Console, title: str) -> Iterator[Watcher]:
     """A watcher that shows progress on `console` as long as the block lasts."""
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:  # nothing can be drawn over there
         yield PlainLines(console, title)
         return
     start = text(f"{title}: starting", "bold")

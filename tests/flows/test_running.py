@@ -136,6 +136,13 @@ def test_plain_lines_in_a_pipe(environment: dict[str, str], recipe: Path) -> Non
         assert emitted == sum(parts)
 
 
+def test_a_terminal_that_cannot_be_drawn_on_gets_lines(
+    environment: dict[str, str], recipe: Path
+) -> None:
+    text = on_terminal(["run", str(recipe), "--target", "2"], environment, term="dumb")
+    assert "letters -> letters: 0:00:00 0/2 accepted (0%)" in text
+
+
 def test_live_display_on_a_terminal(environment: dict[str, str], recipe: Path) -> None:
     text = on_terminal(["run", str(recipe), *SLOW, "--target", "7"], environment)
     assert "letters -> letters" in text
@@ -148,12 +155,12 @@ def test_live_display_on_a_terminal(environment: dict[str, str], recipe: Path) -
     assert "\x1b[?25h" in text, "the cursor is shown again"
 
 
-def on_terminal(arguments: list[str], environment: dict[str, str]) -> str:
+def on_terminal(arguments: list[str], environment: dict[str, str], term: str = "xterm") -> str:
     """What a process writes to a pseudo-terminal."""
     ours, theirs = pty.openpty()
     running = subprocess.Popen(
         [sys.executable, "-m", "flows.cli", *arguments],
-        env={**environment, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"},
+        env={**environment, "TERM": term, "COLUMNS": "100", "LINES": "40"},
         stdin=theirs, stdout=theirs, stderr=theirs,
     )  # fmt: skip
     os.close(theirs)
