@@ -3,8 +3,9 @@
 import csv
 import glob
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -76,21 +77,19 @@ class VideosSource(Source):
     Settings = VideosSettings
     settings: VideosSettings
 
+    def __init__(self, settings: VideosSettings) -> None:
+        super().__init__(settings)
+        # By path, so that a generator that works in rounds has no file read again in each.
+        self._looked: dict[str, Probed | Unusable] = {}
+
     def items(self) -> Iterator[Video | BadInput]:
         """The videos, probed a few ahead in a process that is killed when it hangs.
 
         Raises:
             InputError: the path leads nowhere, or a manifest is malformed.
         """
-        entries = find_entries(self.settings)
         seen: dict[str, str] = {}
-        looked = ordered_map(
-            partial(look, settings=self.settings),
-            entries,
-            seconds=self.settings.probe_seconds,
-            memory_mb=self.settings.probe_mb,
-        )
-        for entry, found in looked:
+        for entry, found in self._probed(find_entries(self.settings)):
             item = self._item(entry, found, seen)
             if item is not None:
                 yield item
@@ -102,6 +101,21 @@ class VideosSource(Source):
         if isinstance(first, BadInput):
             return f"videos: {count} files; the first is unusable: {first.reason} ({first.detail})"
         return f"videos: {count} files, the first is readable"
+
+    def _probed(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Probed | Unusable]]:
+        """The entries in order, each file read at the first time only."""
+        known = list(takewhile(lambda entry: entry.path in self._looked, entries))
+        for entry in known:
+            yield entry, self._looked[entry.path]
+        looked = ordered_map(
+            partial(look, settings=self.settings),
+            entries[len(known) :],
+            seconds=self.settings.probe_seconds,
+            memory_mb=self.settings.probe_mb,
+        )
+        for entry, found in looked:
+            self._looked[entry.path] = found
+            yield entry, found
 
     def _item(
         self, entry: Entry, found: Probed | Unusable, seen: dict[str, str]

@@ -44,7 +44,7 @@ def _settled(item: T, future: ProcessFuture, seconds: float) -> "tuple[T, R | Un
     try:
         return item, future.result()
     except Unusable as error:
-        return item, error
+        return item, error.with_traceback(None)  # it would keep this call's frames alive
     except FutureTimeout:
         return item, Unusable("time limit", f"not read within {seconds:g} s")
     except ProcessExpired as error:

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import time
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -254,6 +255,22 @@ def test_names_that_are_no_unicode_are_spelled_out(tmp_path):
     assert video.origin.title == r"caf\udce9" and Path(video.path).is_file()
     assert broken.reason == "corrupt" and broken.excerpt == r"\udcff.mp4"
     assert all(text.isprintable() for text in (broken.detail, broken.origin.uri, video.origin.uri))
+
+
+def test_a_source_asked_twice_reads_each_file_once(tmp_path, monkeypatch):
+    for name in "abc":
+        (tmp_path / f"{name}.mp4").write_bytes(b"broken")
+    source, read = VideosSource(VideosSettings(path=str(tmp_path))), []
+
+    def counted(call, items, **limits):
+        for entry in items:
+            read.append(Path(entry.path).stem)
+            yield entry, Unusable("corrupt")
+
+    monkeypatch.setattr("generators.sources.videos.ordered_map", counted)
+    assert [Path(item.origin.uri).stem for item in islice(source.items(), 2)] == ["a", "b"]
+    again = [Path(item.origin.uri).stem for item in source.items()]
+    assert again == read == ["a", "b", "c"]
 
 
 def test_the_parts_of_a_source_share_no_video(tmp_path):
