@@ -47,7 +47,9 @@ def parse_recipe(text: str, name: str) -> Recipe:
         line = f":{mark.line + 1}" if mark else ""
         raise InputError(f"{name}{line}: not valid YAML: {_problem(error)}") from error
     if not isinstance(data, dict):
-        raise InputError(f"{name}: a recipe is a mapping of keys; `synthmill init recipe` writes one")
+        raise InputError(
+            f"{name}: a recipe is a mapping of keys; `synthmill init recipe` writes one"
+        )
     return validated(Recipe, data, name, partial(_line, node))
 
 

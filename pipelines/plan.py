@@ -68,9 +68,11 @@ def make_plan(recipe: Recipe) -> Plan:
 
     Raises:
         InputError: a plug-in is not there, a setting is wrong, source and generator do not fit, or
-            the dataset cannot have its name.
+            dataset or seed are none that the catalog can hold.
     """
     dataset_name(recipe.output.dataset)
+    if not -(2**63) <= recipe.seed < 2**63:
+        raise InputError(f"seed {recipe.seed} is out of bounds: it must fit into 64 bits")
     # The loader wants a class to compare with; that it is abstract does not matter to it.
     name, origin = recipe.generator.name, recipe.source.type
     generator_class: type[Generator]

@@ -21,9 +21,14 @@ def report_records(home: Home) -> tuple[Records, list[str]]:
         if not path.is_file():
             continue  # the run has not come that far
         try:
-            _add(records, RunReport.model_validate_json(path.read_bytes()))
+            report = RunReport.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
             problems.append(f"{path} is not a run report: {str(error).splitlines()[0]}")
+            continue
+        if -(2**63) <= report.seed < 2**63:
+            _add(records, report)
+        else:
+            problems.append(f"{path}: seed {report.seed} does not fit into 64 bits")
     return records, problems
 
 

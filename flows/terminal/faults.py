@@ -1,5 +1,6 @@
 """What goes wrong, as one line on stderr and an exit code; never a traceback."""
 
+import errno
 import os
 import re
 import tempfile
@@ -16,6 +17,8 @@ from schemas.errors import InputError
 
 DEFECT, MENDABLE, RESUMABLE = 1, 2, 3
 DUCKDB_INTERRUPTED = "Query interrupted"  # the RuntimeError that it makes of Ctrl-C
+# What a system says of a path that was given to it; any other error of it may be ours.
+WRONG_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
 SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS)$", re.IGNORECASE)
 
 
@@ -44,10 +47,11 @@ def translated(ctx: click.Context) -> Iterator[None]:
         raise
     except (BrokenPipeError, KeyboardInterrupt):
         raise  # click ends quietly on both
-    except PermissionError as error:
-        place = error.filename or "a file or folder"
-        raise Fault(f"{place}: no permission there; use another, or --home", MENDABLE) from error
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in WRONG_PLACE:
+            place = error.filename or "a file or folder"
+            line = f"{place}: {error.strerror}; use another place, or --home"
+            raise Fault(line, MENDABLE) from error
         if str(error) == DUCKDB_INTERRUPTED:
             raise click.Abort from error
         log = write_log(error)

@@ -51,6 +51,7 @@ def test_a_recipe_that_cannot_be_read(synthmill: Synthmill) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        ("seed=9223372036854775808", "seed 9223372036854775808 is out of bounds"),
         ("target=0", "'target': Input should be greater than 0"),
         ("target=many", "'target'"),
         ("nonsense", "is not KEY.PATH=VALUE"),
@@ -169,14 +170,15 @@ def test_no_permission(environment: dict[str, str], recipe: Path) -> None:
     assert done.stderr.count("\n") == 1 and home in done.stderr
 
 
-def test_permission_that_lacks_anywhere_is_the_user_s_to_mend(
+def test_a_path_that_the_system_refuses_is_the_user_s_to_mend(
     synthmill: Synthmill, dataset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*_: object) -> None:
         raise PermissionError(13, "Permission denied", "/somewhere")
 
+    assert "File name too long" in one_line(synthmill, "run", "a" * 5000)
     monkeypatch.setattr("store.dataset.Dataset.history", refused)
-    assert "/somewhere: no permission there" in one_line(synthmill, "log", dataset)
+    assert "/somewhere: Permission denied" in one_line(synthmill, "log", dataset)
 
 
 def test_ctrl_c_in_a_query_is_no_defect(

@@ -127,12 +127,14 @@ def test_runs_usage_and_failures_come_from_the_reports(home: Home) -> None:
         usage={"Solve": StageUsage(calls=20, dollars=0.5, failures={"429": 4})},
         versions=[1, 2],
     )
-    for name, text in (("r1", report.model_dump_json()), ("r2", "{}"), ("r3", None)):
+    huge = report.model_copy(update={"run_id": "r4", "seed": 10**20}).model_dump_json()
+    for name, text in (("r1", report.model_dump_json()), ("r2", "{}"), ("r3", None), ("r4", huge)):
         home.run(name).mkdir(parents=True)
         if text is not None:
             (home.run(name) / "report.json").write_text(text)
     problems = rebuild(home)
-    assert len(problems) == 1 and "r2/report.json is not a run report" in problems[0]
+    assert len(problems) == 2 and "r2/report.json is not a run report" in problems[0]
+    assert f"r4/report.json: seed {10**20} does not fit" in problems[1]
     assert rows_of(home, "SELECT run_id, stop, accepted, versions FROM runs") == [
         ("r1", "target met", 6, [1, 2])
     ]
