@@ -14,20 +14,21 @@ COMPARED = 12  # right traces of a problem whose pairs are compared
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean over seeds, and their standard deviation (0 for a single seed)."""
+    """Mean over seeds, and their standard deviation (None for a single seed)."""
 
     mean: float
-    deviation: float
+    deviation: float | None
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
         """The spread of some values; NaN where there are none."""
         if not values:
-            return cls(float("nan"), 0.0)
-        return cls(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else 0.0)
+            return cls(float("nan"), None)
+        return cls(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None)
 
     def __str__(self) -> str:
-        return f"{self.mean:.3f} ± {self.deviation:.3f}"
+        spread = "" if self.deviation is None else f" ± {self.deviation:.3f}"
+        return f"{self.mean:.3f}{spread}"
 
 
 def success(searches: Sequence[Search], tokens: float) -> float:
