@@ -28,10 +28,11 @@ def rebuild(home: "Home") -> None:
     Example:
       synthmill catalog rebuild
     """
+    from flows.terminal.console import counted
     from flows.terminal.looking import require_folder
     from store.catalog import rebuild
 
     problems = rebuild(require_folder(home))
     for problem in problems:
         click.echo(f"left out: {problem}", err=True)
-    click.echo(f"{home.catalog} holds {len(home.dataset_names())} datasets")
+    click.echo(f"{home.catalog} holds {counted(len(home.dataset_names()), 'dataset')}")

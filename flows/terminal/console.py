@@ -33,3 +33,8 @@ def text(content: str, style: str = "") -> Text:
 def duration(seconds: float) -> str:
     """`1:02:03`, without fractions."""
     return str(timedelta(seconds=round(seconds)))
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import pyarrow as pa
 
-from flows.terminal.console import output, text
+from flows.terminal.console import counted, output, text
 from flows.terminal.tables import cell_text, fits, plain_table
 
 MOST_CHARACTERS = 300  # of a cell
@@ -52,7 +52,7 @@ def write_table(reader: pa.RecordBatchReader, limit: int) -> None:
     if next(records, None) is not None:
         click.echo(f"more than {limit:,} rows: --limit shows more, --csv and --json show all")
     else:
-        click.echo(f"{len(shown):,} row{'' if len(shown) == 1 else 's'}")
+        click.echo(counted(len(shown), "row"))
 
 
 def _records(reader: pa.RecordBatchReader) -> Iterator[tuple[Any, ...]]:

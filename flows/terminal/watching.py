@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from flows.funnel import balance
-from flows.terminal.console import duration, text
+from flows.terminal.console import counted, duration, text
 from pipelines.progress import Progress
 
 Watcher = Callable[[Progress], None]
@@ -117,8 +117,8 @@ def _counts(progress: Progress) -> str:
 
 
 def _tasks(progress: Progress) -> str:
-    calls = f", {progress.calls:,} model calls answered" if progress.calls else ""
-    return f"{progress.tasks:,} tasks done, {progress.at_work:,} at work{calls}"
+    calls = f", {counted(progress.calls, 'model call')} answered" if progress.calls else ""
+    return f"{counted(progress.tasks, 'task')} done, {progress.at_work:,} at work{calls}"
 
 
 def _spending(progress: Progress) -> str:
