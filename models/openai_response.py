@@ -63,7 +63,9 @@ def _parsed(body: bytes) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:
-        return json.loads(body)  # takes more: NaN, halves of surrogate pairs
+        # Takes more: NaN, and halves of surrogate pairs, which no cache and no row can hold.
+        text = json.dumps(json.loads(body), ensure_ascii=False)
+        return json.loads(text.encode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
         raise Trouble("not JSON") from error
 

@@ -23,7 +23,7 @@ _ENVIRONMENT = ImmutableSandboxedEnvironment(
     undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
 )
 
-_FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*)\n```\s*", re.DOTALL)
+_FENCE = re.compile(r"```(?:json)?[^\S\n]*\n(.*)\n```", re.DOTALL)
 
 
 class MalformedAnswer(Exception):
@@ -94,7 +94,7 @@ class Prompt(Record, Generic[A]):
             return cast(A, completion.text)
         try:
             # Models that are only told to write JSON like to fence it as code.
-            fenced = _FENCE.fullmatch(completion.text)
+            fenced = _FENCE.fullmatch(completion.text.strip())
             text = fenced[1] if fenced else completion.text
             return cast(A, self.answer.model_validate_json(text))
         except ValidationError as error:
