@@ -48,18 +48,22 @@ def translated(ctx: click.Context) -> Iterator[None]:
     except (BrokenPipeError, KeyboardInterrupt):
         raise  # click ends quietly on both
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in WRONG_PLACE:
-            place = error.filename or "a file or folder"
-            line = f"{place}: {error.strerror}; use another place, or --home"
-            raise Fault(line, MENDABLE) from error
-        if str(error) == DUCKDB_INTERRUPTED:
-            raise click.Abort from error
-        log = write_log(error)
-        # Frames are kept with the error until the end of the program, and with them DuckDB's
-        # connections, whose binding would print a page about leaked types.
-        traceback.clear_frames(error.__traceback__)
-        summary = traceback.format_exception_only(error)[-1]
-        raise Fault(f"defect: {summary} (traceback in {log})", DEFECT) from error
+        raise _told(error) from error
+
+
+def _told(error: Exception) -> Exception:
+    """What to say of an exception that no command expects."""
+    if isinstance(error, OSError) and error.errno in WRONG_PLACE:
+        place = error.filename or "a file or folder"
+        return Fault(f"{place}: {error.strerror}; use another place, or --home", MENDABLE)
+    if str(error) == DUCKDB_INTERRUPTED:
+        return click.Abort()
+    log = write_log(error)
+    # Frames are kept with the error until the end of the program, and with them DuckDB's
+    # connections, whose binding would print a page about leaked types.
+    traceback.clear_frames(error.__traceback__)
+    summary = traceback.format_exception_only(error)[-1]
+    return Fault(f"defect: {summary} (traceback in {log})", DEFECT)
 
 
 def write_log(error: BaseException) -> Path:
