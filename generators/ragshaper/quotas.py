@@ -22,9 +22,13 @@ class Quotas(Record):
         return tuple(sorted(KINDS, key=lambda kind: self.handled.get(kind, 0)))
 
     def full(self, kind: Kind, max_share: float, since: int) -> bool:
-        """Whether one more of a type would exceed its share, once there are `since` at all."""
-        total = sum(self.handled.values())
-        return total >= since and (self.handled.get(kind, 0) + 1) / (total + 1) > max_share
+        """Whether one more of a type would exceed its share, once there are `since` at all.
+
+        The rarest of the types met is never full: with one or two of them shares cannot be kept.
+        """
+        total, own = sum(self.handled.values()), self.handled.get(kind, 0)
+        rarest = min((count for count in self.handled.values() if count), default=0)
+        return total >= since and (own + 1) / (total + 1) > max_share and own > rarest
 
     def with_one(self, kind: Kind) -> "Quotas":
         """With one more of a type."""

@@ -10,6 +10,7 @@ import pytest
 from generators.ragshaper.generator import RagShaper, State
 from generators.ragshaper.quotas import Quotas
 from generators.ragshaper.settings import RagShaperSettings
+from generators.ragshaper.taxonomy import KINDS, Kind
 from generators.sources.corpus import CorpusSettings, CorpusSource
 from pipelines.run import start
 from schemas.errors import InputError
@@ -82,6 +83,15 @@ def test_quotas_hold_a_type_to_its_share() -> None:
     assert not quotas.full("doppelganger", 0.4, 21), "shares do not count yet"
     assert quotas.favoured()[0] == "subjective_fallacy"
     assert quotas.favoured()[-1] == "doppelganger"
+
+
+@pytest.mark.parametrize("kinds", [KINDS[:1], KINDS[:2]])
+def test_few_types_are_never_all_full(kinds: tuple[Kind, ...]) -> None:
+    quotas = Quotas(handled=dict.fromkeys(kinds, 1))
+    for _ in range(60):
+        free = [kind for kind in kinds if not quotas.full(kind, 0.4, 20)]
+        quotas = quotas.with_one(free[0])
+    assert max(quotas.handled.values()) <= 62 / len(kinds) + 1
 
 
 def test_the_light_preset_gives_way_to_what_is_set() -> None:
