@@ -49,7 +49,7 @@ def plot(tier: str, by_method: ByMethod, length: float, path: Path) -> None:
     panel.set(title=f"{tier} tier", xlabel="generated tokens, in traces", ylim=(0, 1))
     panel.set_ylabel("share of problems solved")
     panel.grid(alpha=0.3)
-    panel.legend(fontsize=7, loc="lower right")
+    panel.legend(fontsize=7, loc="best")
     figure.tight_layout()
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
