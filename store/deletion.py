@@ -22,6 +22,16 @@ class Deletion(Record):
     rows: dict[str, int]
 
 
+def rows_of_source(dataset: Dataset, pattern: str) -> dict[str, int]:
+    """How many rows a deletion would take out of the newest version, by status.
+
+    Raises:
+        InputError: the pattern would match everything.
+    """
+    checked_pattern(pattern)
+    return _by_status(_doomed(dataset, pattern))
+
+
 def delete_source(dataset: Dataset, pattern: str) -> Deletion:
     """Delete every row, accepted or rejected, that has a source of this URI or SHA-256.
 
@@ -77,7 +87,6 @@ def _write_list(dataset: Dataset, patterns: list[str], operation: str, pattern: 
 
 def _delete(dataset: Dataset, pattern: str) -> dict[str, int]:
     doomed = _doomed(dataset, pattern)
-    counts = {row["values"]: row["counts"] for row in doomed["status"].value_counts().to_pylist()}
     if len(doomed):
         same = " AND ".join(f"stored.{name} = doomed.{name}" for name in KEY)
         dataset.at().merge(
@@ -88,7 +97,11 @@ def _delete(dataset: Dataset, pattern: str) -> dict[str, int]:
             writer_properties=table.WRITER,
             commit_properties=table.properties("delete", {"pattern": pattern}),
         ).when_matched_delete().execute()
-    return counts
+    return _by_status(doomed)
+
+
+def _by_status(rows: pa.Table) -> dict[str, int]:
+    return {row["values"]: row["counts"] for row in rows["status"].value_counts().to_pylist()}
 
 
 def _doomed(dataset: Dataset, pattern: str) -> pa.Table:

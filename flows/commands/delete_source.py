@@ -29,12 +29,16 @@ def delete_source(dataset: str, source: str, yes: bool, home: "Home") -> None:
     """
     from store import catalog
     from store.dataset import Dataset
-    from store.deletion import delete_source
+    from store.deletion import delete_source, rows_of_source
 
     opened = Dataset.open(home, dataset)
     if not yes:
-        click.confirm(f"delete all rows of {dataset} that came from {source}?", abort=True)
+        doomed = _told(rows_of_source(opened, source))
+        click.confirm(f"delete {doomed} of {dataset} and bar {source}?", abort=True)
     done = delete_source(opened, source)
     catalog.rebuild(home)
-    counts = ", ".join(f"{count:,} {status}" for status, count in sorted(done.rows.items()))
-    click.echo(f"deleted {counts or 'no rows'}; {dataset} is at version {done.version}")
+    click.echo(f"deleted {_told(done.rows)}; {dataset} is at version {done.version}")
+
+
+def _told(rows: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {status}" for status, count in sorted(rows.items())) or "no rows"

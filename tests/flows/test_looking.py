@@ -100,7 +100,9 @@ def test_diff_and_tags(synthmill: Synthmill) -> None:
 
 def test_delete_source_takes_rows_out_of_the_new_version_only(synthmill: Synthmill) -> None:
     row = ids(synthmill, "letters")[0]
-    assert synthmill("delete-source", "letters", "*/problems.jsonl", input="n\n").exit_code == 1
+    asked = synthmill("delete-source", "letters", "*/problems.jsonl", input="n\n")
+    assert asked.exit_code == 1
+    assert "delete 7 accepted, 2 rejected of letters and bar */problems.jsonl?" in asked.output
     assert len(ids(synthmill, "letters")) == 7
     done = synthmill("delete-source", "letters", "*/problems.jsonl", "--yes").output
     assert "deleted 7 accepted, 2 rejected" in done
