@@ -42,6 +42,8 @@ def _explain(model: type[BaseModel], location: Location, error: Any) -> str:
         return f"{key!r} is missing"
     given = error.get("input")
     shown = f" (given: {given!r:.60})" if isinstance(given, str | int | float | bool) else ""
+    if error["type"] == "model_type":
+        return f"{key!r} must be a mapping of keys to values{shown}"
     return f"{key!r}: {error['msg']}{shown}"
 
 

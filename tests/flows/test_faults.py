@@ -54,6 +54,7 @@ def test_a_recipe_that_cannot_be_read(synthmill: Synthmill) -> None:
         ("seed=9223372036854775808", "seed 9223372036854775808 is out of bounds"),
         ("target=0", "'target': Input should be greater than 0"),
         ("target=many", "'target'"),
+        ("filters=[minhash]", "'filters.0' must be a mapping of keys to values (given: 'minhash')"),
         ("nonsense", "is not KEY.PATH=VALUE"),
         ("name=[", "not valid YAML"),
         ("name=2026-13-01", "not valid YAML"),
