@@ -4,8 +4,10 @@ import itertools
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from benchmarks.cotevol.searches import Search
+from filters.equations import equations
 from generators.cotevol.population import rouge_l
 from generators.cotevol.traces import split_steps
 
@@ -31,10 +33,19 @@ class Spread:
         return f"{self.mean:.3f}{spread}"
 
 
-def success(searches: Sequence[Search], tokens: float) -> float:
-    """Share of problems with a right trace within `tokens` generated tokens."""
-    hits = sum(any(t.right and t.spent <= tokens for t in search.traces) for search in searches)
+def success(searches: Sequence[Search], tokens: float, *, sound: bool = False) -> float:
+    """Share of problems with a right trace within `tokens` generated tokens; with `sound`, one
+    whose written equations are all true as well."""
+    hits = sum(
+        any(not sound or is_sound(text) for text in _right(search, tokens)) for search in searches
+    )
     return hits / len(searches)
+
+
+@cache
+def is_sound(text: str) -> bool:
+    """Whether every equation that a trace writes down is true: it was not right by luck."""
+    return all(equation.true for equation in equations(text))
 
 
 def likeness(searches: Sequence[Search], tokens: float) -> float | None:

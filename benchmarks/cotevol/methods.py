@@ -1,7 +1,8 @@
 """What is compared: each method is a name and settings of the generator `cotevol`.
 
 None stops before the tokens are spent, so that all are compared at equal tokens; none sees the
-ground truth in a prompt; all are judged by the same judge.
+ground truth in a prompt; all are judged by the same judge, by the answer alone as in the paper. How
+many of the right answers are sound is counted afterwards.
 """
 
 from typing import Any
@@ -53,6 +54,7 @@ def settings_of(method: str, tokens: int) -> CotevolSettings:
             "refine_rounds": ENDLESS,
             "stop_when_converged": False,
             "fallback_temperatures": [],
+            "check_arithmetic": False,
             **METHODS[method],
         }
     )

@@ -21,14 +21,19 @@ def page(tier: str, by_method: ByMethod, length: float, command: str) -> str:
         f"# CoTEvol at equal tokens: {tier} tier\n",
         f"Made by `{command}`: {count} problems, {length:.0f} tokens a trace; mean and standard "
         "deviation over seeds. [How to read it](../../../docs/generators/cotevol.md#benchmark).\n",
-        "Share of problems solved:\n",
-        _success(by_method, length),
+        "Share of problems with a right answer:\n",
+        _success(by_method, length, sound=False),
+        "With a right answer by a trace whose equations are all true (the others were lucky):\n",
+        _success(by_method, length, sound=True),
         "Diversity of the right traces, within 16 and 32 traces:\n",
         _diversity(by_method, length),
     ]
     if {"CoTEvol", PAPER_TEMPERATURE} <= set(by_method):
-        parts += ["CoTEvol over best-of-n:\n", _ratios(by_method, length)]
-    return "\n".join([*parts, f"![share of problems solved]({tier}.png)\n"])
+        parts += ["CoTEvol over best-of-n, right answers:\n"]
+        parts += [_ratios(by_method, length, sound=False)]
+        parts += ["CoTEvol over best-of-n, by traces without a false equation:\n"]
+        parts += [_ratios(by_method, length, sound=True)]
+    return "\n".join([*parts, f"![share of problems with a right answer]({tier}.png)\n"])
 
 
 def plot(tier: str, by_method: ByMethod, length: float, path: Path) -> None:
@@ -47,7 +52,7 @@ def plot(tier: str, by_method: ByMethod, length: float, path: Path) -> None:
         style = "--" if name.startswith(("best", "self")) else "-"
         panel.plot(POINTS, curve, style, label=name, linewidth=1.4)
     panel.set(title=f"{tier} tier", xlabel="generated tokens, in traces", ylim=(0, 1))
-    panel.set_ylabel("share of problems solved")
+    panel.set_ylabel("share of problems with a right answer")
     panel.grid(alpha=0.3)
     panel.legend(fontsize=7, loc="best")
     figure.tight_layout()
@@ -55,11 +60,13 @@ def plot(tier: str, by_method: ByMethod, length: float, path: Path) -> None:
     pyplot.close(figure)
 
 
-def _success(by_method: ByMethod, length: float) -> str:
+def _success(by_method: ByMethod, length: float, *, sound: bool) -> str:
     rows = ["| method | seeds |" + "".join(f" {b} traces |" for b in BUDGETS)]
     rows.append("|---|---|" + "---|" * len(BUDGETS))
     for name, runs in by_method.items():
-        cells = [Spread.of([success(run, b * length) for run in runs]) for b in BUDGETS]
+        cells = [
+            Spread.of([success(run, b * length, sound=sound) for run in runs]) for b in BUDGETS
+        ]
         rows.append(f"| {name} | {len(runs)} | " + " | ".join(map(str, cells)) + " |")
     return "\n".join(rows) + "\n"
 
@@ -79,7 +86,7 @@ def _diversity(by_method: ByMethod, length: float) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _ratios(by_method: ByMethod, length: float) -> str:
+def _ratios(by_method: ByMethod, length: float, *, sound: bool) -> str:
     """How CoTEvol compares with best-of-n, at the paper's temperature and at its best one."""
     rows = [
         "| budget in traces | over best-of-n at 0.6 | over best-of-n at its best |",
@@ -88,7 +95,7 @@ def _ratios(by_method: ByMethod, length: float) -> str:
     baselines = [name for name in by_method if name.startswith("best-of-n")]
     for budget in BUDGETS[1:]:
         means = {
-            name: Spread.of([success(run, budget * length) for run in runs]).mean
+            name: Spread.of([success(run, budget * length, sound=sound) for run in runs]).mean
             for name, runs in by_method.items()
         }
         best = max(baselines, key=lambda name: means[name])

@@ -25,6 +25,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "cross_failures": True,
         "author": "rewrite",
         "top_logprobs": 5,
+        "check_arithmetic": False,
         "init_temperature": 0.6,
         "init_attempts": 4,
         "rounds": 3,
@@ -81,6 +82,11 @@ class CotevolSettings(Settings):
 
     fitness: Literal["ranked", "paper"] = Field(
         default="ranked", description="right, then format, then the rest; or the paper's sum"
+    )
+    check_arithmetic: bool = Field(
+        default=True,
+        description="a trace that writes down a false equation between numbers is at fault, "
+        "whatever its answer; ours, the paper looks at answers alone",
     )
     selection_temperature: float = Field(
         default=1.0, gt=0, description="of the Boltzmann selection; the paper gives none"

@@ -9,8 +9,8 @@ from random import Random
 from typing import Any
 
 from generators.base import Context
+from generators.cotevol.guards import leak, miscalculation
 from generators.cotevol.judge import Judge
-from generators.cotevol.leak import leak
 from generators.cotevol.prompts.evaluate import Evaluate
 from generators.cotevol.settings import CotevolSettings
 from generators.cotevol.traces import Lineage, Place, Trace, places_of
@@ -150,7 +150,13 @@ class Workshop:
             right = await self.judge.right(trace.answer)
         else:
             right = await self._believed(trace)
-        return trace.with_judgement(right, leak(self.problem.text, trace.text))
+        return trace.with_judgement(right, self._fault(trace.text))
+
+    def _fault(self, text: str) -> str | None:
+        found = leak(self.problem.text, text)
+        if found is None and self.settings.check_arithmetic:
+            found = miscalculation(text)
+        return found
 
     async def _believed(self, trace: Trace) -> bool:
         """The model's own opinion, where there is no ground truth; no opinion, no trust."""

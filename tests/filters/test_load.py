@@ -8,6 +8,7 @@ from tests.filters.candidates import make, sft
 BUILT_IN = {
     "answer_equivalence",
     "answer_leak",
+    "arithmetic",
     "exact_answer",
     "exact_content",
     "format",

@@ -19,6 +19,13 @@ def test_success_counts_what_was_done_in_time() -> None:
     assert [success(searches, tokens) for tokens in (9, 10, 29, 30)] == [0, 1 / 3, 1 / 3, 2 / 3]
 
 
+def test_sound_success_leaves_out_lucky_traces() -> None:
+    lucky = ONE.replace("1 + 2 = 3", "1 + 2 = 4")
+    searches = [search((lucky, True, 10)), search((lucky, True, 10), (ONE, True, 20))]
+    assert [success(searches, 10), success(searches, 10, sound=True)] == [1, 0]
+    assert success(searches, 20, sound=True) == 0.5
+
+
 def test_programs_do_not_depend_on_the_order_of_steps() -> None:
     searches = [search((ONE, True, 1), (REORDERED, True, 2), (OTHER, True, 3), (OTHER, False, 3))]
     assert [programs(searches, tokens) for tokens in (0, 2, 3)] == [None, 1, 2]

@@ -2,8 +2,8 @@
 
 import pytest
 
+from generators.cotevol.guards import leak, miscalculation
 from generators.cotevol.judge import LONGEST_ANSWER, Judge
-from generators.cotevol.leak import leak
 from tests.generators.cotevol.scripted import ScriptedContext, problem, sums
 
 
@@ -84,3 +84,8 @@ def test_leaks(text: str, leaks: bool) -> None:
 def test_the_guard_is_quick_on_hostile_text() -> None:
     for text in ("the " * 300_000, "the given " * 100_000, "answer " * 200_000):
         assert leak("?", text) is None
+
+
+def test_a_miscalculation_is_a_fault_whatever_the_answer() -> None:
+    assert miscalculation("Step 1: 7 * 8 = 56\nThe answer is \\boxed{56}.") is None
+    assert miscalculation("Step 1: 7 * 8 = 54\nThe answer is \\boxed{56}.") is not None

@@ -1,0 +1,142 @@
+"""Equations between plain numbers in a text, and whether they are true.
+
+Only what is certain is read: a side that holds a letter, a unit, a percent sign or anything else
+that is no number, sign or bracket is left alone, and so is what a reader could take in two ways.
+"""
+
+import ast
+import operator
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple
+
+# Ours: longer sides are rare, and the bound keeps the work linear in the text.
+REACH = 80
+MOST_POWER = 64
+MOST_DIGITS = 12  # of a base that is raised to a power
+
+_SIGNS = str.maketrans({"×": "*", "·": "*", "÷": "/", "−": "-"})
+_LATEX = ((r"\times", "*"), (r"\cdot", "*"), (r"\div", "/"), (r"\,", ""), (r"\!", ""))
+_HEADER = re.compile(r"^[ \t>*#_-]*step[ \t]*\d{1,4}\b[ \t*_]*[:.)\-\u2013]?", re.I | re.M)
+_BEFORE = re.compile(r"[\d\s.,+\-*/()×·÷−^]*\Z")
+_AFTER = re.compile(r"[ \t\d.,+\-*/()×·÷−^]*")
+_PAUSE = re.compile(r"[.,](?=\s|\Z)|\n")
+_THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?:,\d{3})+(?!\d)")
+# Words that take part in the calculation of what follows them; so may any single letter.
+_WORD = re.compile(r"([A-Za-z]+)\s+\Z")
+_TAKING_PART = {"times", "plus", "minus", "over", "by", "of", "than", "log", "ln", "lg", "exp"}
+_TAKING_PART |= {"sin", "cos", "tan", "sqrt", "root", "max", "min", "gcd", "lcm", "mod"}
+_REST = re.compile(r"\s*(?:remainder|rem\b|r\b|mod\b|or\b|to\b|and\b|%|\\|/)", re.I)
+_LITERAL = re.compile(r"-?\d+\.(\d+)")
+_OPERATORS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+
+
+class Equation(NamedTuple):
+    """Two sides as they are written, the value of the left one, and whether they are equal.
+
+    A right side that is a decimal number may be rounded at its last digit.
+    """
+
+    left: str
+    right: str
+    value: Fraction
+    true: bool
+
+
+def equations(text: str) -> Iterator[Equation]:
+    """The equations of a text that are certain to be meant as such, in order."""
+    for name, plain in _LATEX:
+        text = text.replace(name, plain)
+    text = _HEADER.sub("\n", text)
+    for sign in re.finditer("(?<![<>=!≠])=(?![=<>])", text):
+        left, right = _left(text, sign.start()), _right(text, sign.end())
+        if left is None or right is None:
+            continue
+        value, other = _value(left), _value(right)
+        computes = any(_has_operator(side) for side in (left, right))
+        if value is not None and other is not None and computes:
+            yield Equation(left, right, value, _equal(value, other, right))
+
+
+def _left(text: str, end: int) -> str | None:
+    """The side that ends at `end`, if it begins where a side may begin."""
+    found = _BEFORE.search(text, max(0, end - REACH), end)
+    side = found.group() if found else ""
+    start = end - len(side)
+    if start <= end - REACH:
+        return None
+    pauses = list(_PAUSE.finditer(side))
+    if pauses:
+        return side[pauses[-1].end() :].strip()
+    side = side.lstrip()
+    before = text[max(0, end - len(side) - REACH) : end - len(side)]
+    word = _WORD.search(before)
+    if word and (len(word[1]) == 1 or word[1].lower() in _TAKING_PART):
+        return None
+    return None if re.search(r"[\w%\\}\]!']\Z", before) else side.strip()
+
+
+def _right(text: str, start: int) -> str | None:
+    """The side that begins at `start`, if it ends where a side may end."""
+    found = _AFTER.match(text, start, start + REACH)
+    side = found.group() if found else ""
+    if len(side) == REACH:
+        return None
+    pause = _PAUSE.search(side)
+    if pause:
+        return side[: pause.start()].strip()
+    after = text[start + len(side) :][:12]
+    touches = bool(side) and not side[-1].isspace() and bool(after) and after[0].isalnum()
+    return None if touches or _REST.match(after) else side.strip().rstrip(".,")
+
+
+def _has_operator(side: str) -> bool:
+    return re.search(r"[\d)]\s*[+\-*/×·÷−^]", side) is not None
+
+
+def _value(side: str) -> Fraction | None:
+    """The value of a side; None where it is no plain arithmetic."""
+    spelled = _THOUSANDS.sub(lambda number: number.group().replace(",", ""), side)
+    spelled = spelled.replace("^", "**").translate(_SIGNS)
+    if not spelled or "," in spelled or "//" in spelled:
+        return None
+    try:
+        return _computed(ast.parse(spelled, mode="eval").body, spelled)
+    except (SyntaxError, ValueError, ZeroDivisionError, RecursionError, MemoryError):
+        return None
+
+
+def _computed(node: ast.expr, text: str) -> Fraction:
+    """The value of a parsed side. Raises ValueError for anything but arithmetic."""
+    match node:
+        case ast.Constant():
+            # The digits as they stand: 0.1 is a tenth, not the float beside it.
+            return Fraction(Decimal(ast.get_source_segment(text, node) or ""))
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_computed(operand, text)
+        case ast.BinOp(left=left, op=ast.Pow(), right=right):
+            return _power(_computed(left, text), _computed(right, text))
+        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _OPERATORS:
+            compute = _OPERATORS[type(sign)]
+            return Fraction(compute(_computed(left, text), _computed(right, text)))
+    raise ValueError("no arithmetic")
+
+
+def _power(base: Fraction, exponent: Fraction) -> Fraction:
+    digits = len(str(max(abs(base.numerator), base.denominator)))
+    if exponent.denominator != 1 or abs(exponent) > MOST_POWER or digits > MOST_DIGITS:
+        raise ValueError("a power that is not worth it")
+    return Fraction(base ** int(exponent))
+
+
+def _equal(value: Fraction, other: Fraction, right: str) -> bool:
+    decimals = _LITERAL.fullmatch(right.replace(",", ""))
+    slack = Fraction(1, 2 * 10 ** len(decimals[1])) if decimals else Fraction(0)
+    return abs(value - other) <= slack

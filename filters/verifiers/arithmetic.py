@@ -1,0 +1,41 @@
+"""Are the calculations that a trace writes down true?"""
+
+from fractions import Fraction
+
+from filters.base import Verifier
+from filters.equations import equations
+from filters.text import responses
+from schemas.row import Candidate
+from schemas.verdict import Verdict
+
+
+class Arithmetic(Verifier):
+    """Equations between plain numbers ("7 * 8 = 56") that are false.
+
+    A trace may reach the true answer through a wrong step; a search that tries many traces finds
+    such ones, and they teach wrong steps. The score is the share of equations that are true.
+
+    Not seen: equations with letters, units or percent, and whether a true equation is of any use.
+    Only what is said is read, not reasoning kept apart, where a model may think aloud; of a
+    preference the chosen side. Rows without a response or without equations are skipped.
+    """
+
+    name = "arithmetic"
+
+    def judge(self, candidate: Candidate) -> Verdict:
+        """Pass, or fail with the first false equation."""
+        said = [r.content for r in responses(candidate) if r.label != "rejected"]
+        found = [equation for text in said for equation in equations(text)]
+        if not found:
+            return self.verdict("skipped", "no equation between numbers")
+        false = [equation for equation in found if not equation.true]
+        score = 1 - len(false) / len(found)
+        if not false:
+            return self.verdict("pass", score=score)
+        first = false[0]
+        detail = f"{first.left} = {first.right}, but it is {_shown(first.value)}"
+        return self.verdict("fail", "a written equation is false", score=score, detail=detail)
+
+
+def _shown(value: Fraction) -> str:
+    return str(value) if abs(value.numerator) < 10**15 else f"{float(value):.6g}"
