@@ -28,7 +28,11 @@ _THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?:,\d{3})+(?!\d)")
 _WORD = re.compile(r"([A-Za-z]+)\s+\Z")
 _TAKING_PART = {"times", "plus", "minus", "over", "by", "of", "than", "log", "ln", "lg", "exp"}
 _TAKING_PART |= {"sin", "cos", "tan", "sqrt", "root", "max", "min", "gcd", "lcm", "mod"}
-_REST = re.compile(r"\s*(?:remainder|rem\b|r\b|mod\b|or\b|to\b|and\b|%|\\|/)", re.I)
+# What makes another number of the one before it, after a pause too; and what does without one.
+_MEANT_OTHERWISE = re.compile(
+    r"[\s.,]*(?:\(?(?:remainder|rem\b|r\b|mod\b|in base|base)|o'clock)", re.I
+)
+_GOES_ON = re.compile(r"\s*(?:or\b|to\b|and\b|%|\\|/)", re.I)
 _LITERAL = re.compile(r"-?\d+\.(\d+)")
 _OPERATORS = {
     ast.Add: operator.add,
@@ -91,10 +95,14 @@ def _right(text: str, start: int) -> str | None:
         return None
     pause = _PAUSE.search(side)
     if pause:
-        return side[: pause.start()].strip()
-    after = text[start + len(side) :][:12]
+        side = side[: pause.start()]
+    end = start + len(side)
+    after = text[end : end + 20]
     touches = bool(side) and not side[-1].isspace() and bool(after) and after[0].isalnum()
-    return None if touches or _REST.match(after) else side.strip().rstrip(".,")
+    goes_on = pause is None and _GOES_ON.match(after)
+    if touches or goes_on or _MEANT_OTHERWISE.match(after):
+        return None
+    return side.strip().rstrip(".,")
 
 
 def _has_operator(side: str) -> bool:
