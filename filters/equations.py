@@ -12,8 +12,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
-# Ours: longer sides are rare, and the bound keeps the work linear in the text.
-REACH = 80
+# Ours: longer sides and greater powers are rare, and the bounds keep the work linear in the text.
+REACH = 80  # characters of a side
 MOST_POWER = 64
 MOST_DIGITS = 12  # of a base that is raised to a power
 

@@ -48,6 +48,12 @@ def is_sound(text: str) -> bool:
     return all(equation.true for equation in equations(text))
 
 
+def lucky(searches: Sequence[Search], tokens: float) -> float | None:
+    """Share of right traces that write down a false equation. None where nothing was solved."""
+    right = [text for search in searches for text in _right(search, tokens)]
+    return sum(not is_sound(text) for text in right) / len(right) if right else None
+
+
 def likeness(searches: Sequence[Search], tokens: float) -> float | None:
     """Mean ROUGE-L of pairs of right traces, averaged over problems with at least two distinct
     ones; lower is more diverse. None where no problem has two."""

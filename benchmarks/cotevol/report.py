@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.cotevol.figures import Spread, likeness, programs, success
+from benchmarks.cotevol.figures import Spread, likeness, lucky, programs, success
 from benchmarks.cotevol.methods import METHODS, PAPER_TEMPERATURE
 from benchmarks.cotevol.searches import Search
 
@@ -25,7 +25,7 @@ def page(tier: str, by_method: ByMethod, length: float, command: str) -> str:
         _success(by_method, length, sound=False),
         "With a right answer by a trace whose equations are all true (the others were lucky):\n",
         _success(by_method, length, sound=True),
-        "Diversity of the right traces, within 16 and 32 traces:\n",
+        "Diversity of the right traces, and the share of lucky ones, within 16 and 32 traces:\n",
         _diversity(by_method, length),
     ]
     if {"CoTEvol", PAPER_TEMPERATURE} <= set(by_method):
@@ -73,12 +73,12 @@ def _success(by_method: ByMethod, length: float, *, sound: bool) -> str:
 
 def _diversity(by_method: ByMethod, length: float) -> str:
     rows = [
-        "| method | mean ROUGE-L, 16 | 32 | programs a solved problem, 16 | 32 |",
-        "|---|---|---|---|---|",
+        "| method | mean ROUGE-L, 16 | 32 | programs a solved problem, 16 | 32 | lucky, 16 | 32 |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, runs in by_method.items():
         cells = []
-        for measure in (likeness, programs):
+        for measure in (likeness, programs, lucky):
             for budget in BUDGETS[-2:]:
                 values = [measure(run, budget * length) for run in runs]
                 cells.append(Spread.of([value for value in values if value is not None]))

@@ -1,6 +1,6 @@
 """The figures of the benchmark, at worked values."""
 
-from benchmarks.cotevol.figures import Spread, likeness, programs, success
+from benchmarks.cotevol.figures import Spread, likeness, lucky, programs, success
 from benchmarks.cotevol.methods import METHODS, settings_of
 from benchmarks.cotevol.report import page
 from benchmarks.cotevol.searches import Found, Search
@@ -20,10 +20,11 @@ def test_success_counts_what_was_done_in_time() -> None:
 
 
 def test_sound_success_leaves_out_lucky_traces() -> None:
-    lucky = ONE.replace("1 + 2 = 3", "1 + 2 = 4")
-    searches = [search((lucky, True, 10)), search((lucky, True, 10), (ONE, True, 20))]
+    chance = ONE.replace("1 + 2 = 3", "1 + 2 = 4")
+    searches = [search((chance, True, 10)), search((chance, True, 10), (ONE, True, 20))]
     assert [success(searches, 10), success(searches, 10, sound=True)] == [1, 0]
     assert success(searches, 20, sound=True) == 0.5
+    assert [lucky(searches, tokens) for tokens in (9, 10, 20)] == [None, 1, 2 / 3]
 
 
 def test_programs_do_not_depend_on_the_order_of_steps() -> None:
