@@ -1,8 +1,9 @@
 """Exporting a version of a dataset to a trainer."""
 
+import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, get_args
@@ -101,7 +102,7 @@ def export(
             left_out=dict(left_out.most_common()),
         )
         (folder / SUMMARY).write_text(summary.model_dump_json(indent=2) + "\n", "utf-8")
-        (folder / "README.md").write_text(_readme(summary, exporter), "utf-8")
+        (folder / "README.md").write_text(_readme(summary, exporter, folder), "utf-8")
     return summary
 
 
@@ -152,13 +153,18 @@ def _nothing(
     )
 
 
-def _readme(summary: ExportSummary, exporter: Exporter[Any]) -> str:
-    """A dataset card whose head tells `datasets` which files make up which part and split."""
+def _readme(summary: ExportSummary, exporter: Exporter[Any], folder: Path) -> str:
+    """A dataset card whose head tells `datasets` which files make up which part and split.
+
+    `datasets` caches a folder by its path and this head, whatever has become of the files. So the
+    head names their content, or a second export to one place would be read as the first.
+    """
     lines = ["---", "configs:"]
     for part, splits in summary.rows.items():
-        lines += [f"- config_name: {part}", "  data_files:"]
-        for split in splits:
-            path = f"{part}/{split}.{exporter.format}"
+        paths = {split: f"{part}/{split}.{exporter.format}" for split in splits}
+        content = _digest(folder / path for path in paths.values())
+        lines += [f"- config_name: {part}", f"  description: rows {content}", "  data_files:"]
+        for split, path in paths.items():
             lines += [f"  - split: {split}", f"    path: {path}"]
     lines += [
         "---",
@@ -168,3 +174,12 @@ def _readme(summary: ExportSummary, exporter: Exporter[Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    """A short hash of the content of some files."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]

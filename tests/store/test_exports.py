@@ -225,6 +225,15 @@ def test_a_folder_is_replaced_only_by_force_and_only_if_it_is_an_export(
     assert len(_load(out, "default")) == 4
 
 
+def test_a_second_export_to_one_place_is_not_read_as_the_first(dataset: Dataset, out: Path) -> None:
+    commit(dataset, [_accepted(1), _accepted(2)], 0)
+    export(dataset, load_exporter("trl"), out)
+    assert len(_load(out, "sft")) == 2
+    commit(dataset, [_accepted(3)], 1)
+    export(dataset, load_exporter("trl"), out, force=True)
+    assert len(_load(out, "sft")) == 3
+
+
 def test_a_failed_export_leaves_nothing(
     dataset: Dataset, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
