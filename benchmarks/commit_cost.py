@@ -18,15 +18,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.arrow import rows_to_table
-from schemas.identity import content_id
-from schemas.lineage import Source
-from schemas.messages import assistant, user
-from schemas.row import Row
-from schemas.verdict import Verdict
-from store.dataset import Dataset
-from store.home import Home
-from store.metadata import CommitMetadata
+from synthmill.schemas.arrow import rows_to_table
+from synthmill.schemas.identity import content_id
+from synthmill.schemas.lineage import SourceRef
+from synthmill.schemas.messages import assistant, user
+from synthmill.schemas.row import Row
+from synthmill.schemas.verdict import Verdict
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
+from synthmill.store.metadata import CommitMetadata
 
 BATCHES = (100, 1000, 10_000)
 
@@ -39,7 +39,7 @@ def make_row(number: int, words: random.Random) -> Row:
         kind="sft",
         messages=[user(f"problem {number}: {words.random()}"), assistant(trace)],
         answer=str(number),
-        sources=[Source(uri=f"problems.jsonl#{number}", licence="CC0-1.0")],
+        sources=[SourceRef(uri=f"problems.jsonl#{number}", license="CC0-1.0")],
         verdicts=[Verdict(filter=f, status="pass", score=1.0) for f in "abcd"],
         generator="benchmark@1",
         task_key=str(number),

@@ -18,18 +18,18 @@ from random import Random
 import psutil
 import pyarrow.parquet as pq
 
-from generators.base import Context, Generator, Task
-from generators.sources.base import Problem, Source
-from pipelines.progress import Progress
-from pipelines.run import start
-from schemas.arrow import ROW_SCHEMA
-from schemas.base import Settings
-from schemas.lineage import Source as Origin
-from schemas.messages import assistant, user
-from schemas.recipe import Recipe
-from schemas.row import Candidate
-from store.dataset import Dataset
-from store.home import Home
+from synthmill.generators.base import Context, Generator, Task
+from synthmill.pipelines.progress import Progress
+from synthmill.pipelines.run import start
+from synthmill.schemas.arrow import ROW_SCHEMA
+from synthmill.schemas.base import Settings
+from synthmill.schemas.lineage import SourceRef
+from synthmill.schemas.messages import assistant, user
+from synthmill.schemas.recipe import Recipe
+from synthmill.schemas.row import Candidate
+from synthmill.sources.base import Problem, Source
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
 
 WORDS = [f"word{number}" for number in range(5000)]
 
@@ -51,7 +51,10 @@ class Count(Source):
         """As many as the settings say."""
         for number in range(self.settings.rows):
             yield Problem(
-                key=f"p{number}", text=f"{number} + 1 =", answer="", origin=Origin(uri="count:")
+                key=f"p{number}",
+                text=f"{number} + 1 =",
+                answer="",
+                origin=SourceRef(uri="count:"),
             )
 
 

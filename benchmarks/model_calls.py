@@ -22,9 +22,9 @@ from pathlib import Path
 
 import aiohttp
 
-from generators.cotevol.prompts.solve import Solve
-from models.pool import Models
-from schemas.recipe import ModelSpec
+from synthmill.generators.cotevol.prompts.solve import Solve
+from synthmill.models.registry import ModelRegistry
+from synthmill.schemas.recipe import ModelSpec
 
 MODEL = "zero-work"
 TEXT = "Step 1: 7 * 8 = 56\nStep 2: 56 + 13 = 69\nThe answer is \\boxed{69}."
@@ -129,7 +129,7 @@ async def bare(url: str, calls: int, concurrency: int) -> Pace:
 async def ours(url: str, calls: int, concurrency: int, cache: Path | None) -> Pace:
     """The pace of `ModelClient`."""
     spec = ModelSpec(backend="openai", model=MODEL, settings={"base_url": url})
-    async with Models({"default": spec}, cache=cache) as models:
+    async with ModelRegistry({"default": spec}, cache=cache) as models:
         client = models.client()
 
         async def call(number: int) -> str:

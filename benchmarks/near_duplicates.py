@@ -30,11 +30,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from filters.diversity.minhash import Minhash
-from filters.index import DatasetIndex
-from filters.shingles import shingles
-from schemas.messages import assistant
-from schemas.row import Candidate
+from synthmill.filters.diversity.minhash import Minhash
+from synthmill.filters.index import DatasetIndex
+from synthmill.filters.shingles import shingles
+from synthmill.schemas.messages import assistant
+from synthmill.schemas.row import Candidate
 
 BLOCK = 1000
 VOCABULARY = 50_000

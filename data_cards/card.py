@@ -9,11 +9,11 @@ from typing import Any
 import duckdb
 import jinja2
 
-from schemas.errors import InputError
-from store.dataset import Dataset
-from store.metadata import Version
-from store.sql import connect, scan_files
-from store.tags import read_tags, resolve
+from synthmill.schemas.errors import InputError
+from synthmill.store.dataset import Dataset
+from synthmill.store.metadata import Version
+from synthmill.store.sql import connect, scan_files
+from synthmill.store.tags import read_tags, resolve
 
 TEMPLATE = Path(__file__).parent / "card.md.jinja"
 SHOWN_SOURCES = 20
@@ -33,11 +33,11 @@ QUERIES = {
     "reasons": """SELECT v.filter, v.reason, count(*) AS rows
         FROM (SELECT unnest(verdicts) AS v FROM all_rows)
         WHERE v.status IN ('fail', 'error') GROUP BY ALL ORDER BY rows DESC, v.filter, v.reason""",
-    "licences": """SELECT coalesce(s.licence, 'not stated') AS licence,
+    "licenses": """SELECT coalesce(s.license, 'not stated') AS license,
         count(DISTINCT id) AS rows, count(DISTINCT s.uri) AS sources
         FROM (SELECT id, unnest(sources) AS s FROM all_rows WHERE status = 'accepted')
-        GROUP BY ALL ORDER BY rows DESC, licence""",
-    "sources": f"""SELECT s.uri, any_value(s.licence) AS licence, count(DISTINCT id) AS rows,
+        GROUP BY ALL ORDER BY rows DESC, license""",
+    "sources": f"""SELECT s.uri, any_value(s.license) AS license, count(DISTINCT id) AS rows,
         CASE WHEN count(DISTINCT s.title) = 1 THEN any_value(s.title) END AS title
         FROM (SELECT id, unnest(sources) AS s FROM all_rows WHERE status = 'accepted')
         GROUP BY s.uri ORDER BY rows DESC, s.uri LIMIT {SHOWN_SOURCES}""",
@@ -123,9 +123,9 @@ def _limits(facts: Facts) -> list[str]:
             "Some rows come from the embedded model, which serves trials and tests: a very small "
             "language model and rules, not a source of knowledge."
         )
-    unlicensed = sum(r["rows"] for r in facts["licences"] if r["licence"] == "not stated")
+    unlicensed = sum(r["rows"] for r in facts["licenses"] if r["license"] == "not stated")
     if unlicensed:
-        limits.append(f"{unlicensed} accepted rows have a source whose licence is not stated.")
+        limits.append(f"{unlicensed} accepted rows have a source whose license is not stated.")
     for fact, said in (
         ("sourceless", "accepted rows name no source."),
         ("undecided", "accepted rows carry a verdict of a filter that could not decide."),

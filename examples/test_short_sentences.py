@@ -1,6 +1,6 @@
 from examples.short_sentences import ShortSentences, ShortSentencesSettings
-from schemas.messages import assistant, user
-from schemas.row import Candidate
+from synthmill.schemas.messages import assistant, user
+from synthmill.schemas.row import Candidate
 
 
 def judged(text: str) -> str:

@@ -3,9 +3,9 @@
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from schemas.base import Settings
-from schemas.row import Candidate
-from schemas.verdict import Verdict, VerdictStatus
+from synthmill.schemas.base import Settings
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict, VerdictStatus
 
 if TYPE_CHECKING:  # worker processes load this module and have no use for Arrow
     import pyarrow as pa

@@ -3,8 +3,8 @@
 import re
 from fractions import Fraction
 
-from filters.answers import Number, choice, equal_by_rule, number, words
-from filters.text import last_box, sentence_start
+from synthmill.filters.answers import Number, choice, equal_by_rule, number, words
+from synthmill.filters.text import last_box, sentence_start
 
 _NUMBER = re.compile(
     r"\\[dt]?frac\{-?\d+\}\{\d+\}|(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?|(?<!\w)\.\d+"

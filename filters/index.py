@@ -15,10 +15,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from filters.base import DiversityFilter
-from schemas.errors import InputError
-from schemas.identity import canonical_json, sha256_text
-from schemas.row import Candidate
+from synthmill.filters.base import DiversityFilter
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.identity import canonical_json, sha256_text
+from synthmill.schemas.row import Candidate
 
 FORMAT = 1
 HEADER = "index.json"

@@ -5,12 +5,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from filters.base import DiversityFilter, Filter
-from schemas.errors import InputError, nearest
-from schemas.plugins import available, load_plugin
-from schemas.recipe import FilterSpec
+from synthmill.filters.base import DiversityFilter, Filter
+from synthmill.schemas.errors import InputError, nearest
+from synthmill.schemas.plugins import available, load_plugin
+from synthmill.schemas.recipe import FilterSpec
 
-PACKAGES = ("filters.verifiers", "filters.diversity")
+PACKAGES = ("synthmill.filters.verifiers", "synthmill.filters.diversity")
 
 
 def load_filter(spec: FilterSpec) -> Filter:

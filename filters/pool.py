@@ -20,9 +20,9 @@ from typing import Any, ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from filters.base import Filter
-from schemas.row import Candidate
-from schemas.verdict import Verdict
+from synthmill.filters.base import Filter
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rapidfuzz.distance import LCSseq
 
-from filters.text import tokens
+from synthmill.filters.text import tokens
 
 
 def rouge_l(left: str, right: str) -> float:

@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from schemas.messages import Message
-from schemas.row import Candidate
+from synthmill.schemas.messages import Message
+from synthmill.schemas.row import Candidate
 
 Part = Literal["all", "question", "response"]
 

@@ -2,7 +2,7 @@
 
 from prefect.client.orchestration import get_client
 
-from schemas.errors import InputError
+from synthmill.schemas.errors import InputError
 
 
 def require_api() -> None:

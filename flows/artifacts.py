@@ -7,10 +7,10 @@ from uuid import UUID
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.logging import get_run_logger
 
-from flows.funnel import funnel_rows, outcome
-from flows.terminal.watching import one_line
-from pipelines.progress import Progress
-from schemas.report import RunReport
+from synthmill.flows.funnel import funnel_rows, outcome
+from synthmill.flows.terminal.watching import one_line
+from synthmill.pipelines.progress import Progress
+from synthmill.schemas.report import RunReport
 
 UPDATE_SECONDS = 5.0
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from flows.terminal.faults import translated
+from synthmill.flows.terminal.faults import translated
 
-# Section of the help -> command -> module in `flows.commands`.
+# Section of the help -> command -> module in `synthmill.flows.commands`.
 SECTIONS: dict[str, dict[str, str]] = {
     "Make rows": {
         "init": "init",
@@ -60,7 +60,7 @@ class Synthmill(click.Group):
         """The command of that name, from its module."""
         if cmd_name not in MODULES:
             return None
-        module = importlib.import_module(f"flows.commands.{MODULES[cmd_name]}")
+        module = importlib.import_module(f"synthmill.flows.commands.{MODULES[cmd_name]}")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
@@ -68,7 +68,7 @@ class Synthmill(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the arguments begin with; a misspelt one is told the nearest."""
-        from schemas.errors import nearest
+        from synthmill.schemas.errors import nearest
 
         if args and args[0] not in MODULES and not args[0].startswith("-"):
             ctx.fail(f"no command {args[0]!r}{nearest(args[0], MODULES)}")

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from schemas.report import FunnelStage, RunReport
+from synthmill.schemas.report import FunnelStage, RunReport
 
 TOP_REASONS = 3
 

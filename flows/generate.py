@@ -16,20 +16,20 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
-from flows.artifacts import ProgressArtifact, artifact_key, log_funnel
-from flows.exit import hush_at_exit
-from flows.hints import hint
-from flows.recipes import changed_recipe
-from flows.summary import markdown
-from flows.terminal.watching import Watcher
-from pipelines.journal import RECIPE_FILE
-from pipelines.progress import Progress
-from pipelines.run import resume, start
-from schemas.identity import keyed_seed
-from schemas.recipe import Recipe
-from schemas.report import RunReport
-from store.dataset import Dataset
-from store.home import Home
+from synthmill.flows.artifacts import ProgressArtifact, artifact_key, log_funnel
+from synthmill.flows.exit import hush_at_exit
+from synthmill.flows.hints import hint
+from synthmill.flows.recipes import changed_recipe
+from synthmill.flows.summary import markdown
+from synthmill.flows.terminal.watching import Watcher
+from synthmill.pipelines.journal import RECIPE_FILE
+from synthmill.pipelines.progress import Progress
+from synthmill.pipelines.run import resume, start
+from synthmill.schemas.identity import keyed_seed
+from synthmill.schemas.recipe import Recipe
+from synthmill.schemas.report import RunReport
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
 
 RETRIES = 3
 RETRY_SECONDS = 60

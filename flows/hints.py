@@ -2,9 +2,9 @@
 
 import shlex
 
-from schemas.report import RunReport
-from store.home import Home
-from store.media import FOLDER as MEDIA
+from synthmill.schemas.report import RunReport
+from synthmill.store.home import Home
+from synthmill.store.media import FOLDER as MEDIA
 
 
 def hint(home: Home, *words: str) -> str:

@@ -7,9 +7,9 @@ from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.exit import hush_at_exit
-from flows.upkeep import tend_all
-from store.home import Home
+from synthmill.flows.exit import hush_at_exit
+from synthmill.flows.upkeep import tend_all
+from synthmill.store.home import Home
 
 
 @flow(name="maintain", persist_result=False)

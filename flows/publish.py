@@ -7,15 +7,15 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from data_cards.card import card
-from flows.artifacts import artifact_key
-from flows.exit import hush_at_exit
-from flows.terminal.writing import write_text
-from store.dataset import Dataset
-from store.export import export
-from store.exports.base import load_exporter
-from store.home import Home
-from store.tags import resolve
+from synthmill.data_cards.card import card
+from synthmill.flows.artifacts import artifact_key
+from synthmill.flows.exit import hush_at_exit
+from synthmill.flows.terminal.writing import write_text
+from synthmill.store.dataset import Dataset
+from synthmill.store.export import export
+from synthmill.store.exports.base import load_exporter
+from synthmill.store.home import Home
+from synthmill.store.tags import resolve
 
 
 @flow(name="publish", persist_result=False)

@@ -5,11 +5,11 @@ from typing import Any
 
 import yaml
 
-from flows.terminal.options import SOURCE_PATH
-from pipelines.load import SHIPPED, read_recipe
-from schemas.errors import InputError
-from schemas.recipe import Recipe
-from schemas.validation import validated
+from synthmill.flows.terminal.options import SOURCE_PATH
+from synthmill.pipelines.load import SHIPPED, read_recipe
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.recipe import Recipe
+from synthmill.schemas.validation import validated
 
 
 def changed_recipe(where: str, changes: Sequence[str]) -> Recipe:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from schemas.report import RunReport
-from store.home import Home
+from synthmill.schemas.report import RunReport
+from synthmill.store.home import Home
 
 
 def report_path(home: Home, run_id: str) -> Path:

@@ -8,13 +8,13 @@ from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 from pydantic import ValidationError
 
-from flows.api import require_api
-from flows.exit import hush_at_exit
-from flows.generate import generate
-from flows.recipes import changed_recipe
-from flows.terminal.options import Chosen
-from schemas.errors import InputError
-from store.home import Home
+from synthmill.flows.api import require_api
+from synthmill.flows.exit import hush_at_exit
+from synthmill.flows.generate import generate
+from synthmill.flows.recipes import changed_recipe
+from synthmill.flows.terminal.options import Chosen
+from synthmill.schemas.errors import InputError
+from synthmill.store.home import Home
 
 
 def serve(chosen: Chosen, home: Home, cron: str, timezone: str, same_seed: bool) -> None:

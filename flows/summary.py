@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
 
-from flows.funnel import (
+from synthmill.flows.funnel import (
     HEADINGS,
     balance,
     cost,
@@ -13,12 +13,12 @@ from flows.funnel import (
     stop_text,
     top,
 )
-from flows.hints import hint
-from flows.terminal.console import duration, text
-from flows.terminal.rejections import Rejections
-from flows.terminal.tables import print_table
-from schemas.report import FunnelStage, RunReport
-from store.home import Home
+from synthmill.flows.hints import hint
+from synthmill.flows.terminal.console import duration, text
+from synthmill.flows.terminal.rejections import Rejections
+from synthmill.flows.terminal.tables import print_table
+from synthmill.schemas.report import FunnelStage, RunReport
+from synthmill.store.home import Home
 
 
 def print_summary(console: Console, report: RunReport, next_steps: Sequence[str]) -> None:

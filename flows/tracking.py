@@ -1,12 +1,12 @@
 """A run of the command line as a flow run of the Prefect API that is configured."""
 
-from flows.api import require_api
-from flows.generate import RunStopped, generate, watcher
-from flows.reports import read_report
-from flows.terminal.options import Chosen
-from flows.terminal.watching import Watcher
-from schemas.report import RunReport
-from store.home import Home
+from synthmill.flows.api import require_api
+from synthmill.flows.generate import RunStopped, generate, watcher
+from synthmill.flows.reports import read_report
+from synthmill.flows.terminal.options import Chosen
+from synthmill.flows.terminal.watching import Watcher
+from synthmill.schemas.report import RunReport
+from synthmill.store.home import Home
 
 
 async def tracked_run(chosen: Chosen, home: Home, run_id: str, watch: Watcher) -> RunReport:

@@ -4,12 +4,12 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from schemas.errors import InputError
-from store import catalog
-from store.compaction import compact
-from store.dataset import Dataset
-from store.home import Home
-from store.tags import read_tags
+from synthmill.schemas.errors import InputError
+from synthmill.store import catalog
+from synthmill.store.compaction import compact
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
+from synthmill.store.tags import read_tags
 
 # Younger files may belong to a commit that is being made; ours: no batch takes a day to write.
 SAFE_HOURS = 24

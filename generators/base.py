@@ -7,12 +7,12 @@ from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar
 
-from generators.sources.base import Source
-from models.prompt import Prompt, Reply
-from models.wire import Sampling
-from schemas.base import Settings
-from schemas.lineage import Media
-from schemas.row import Candidate, Row
+from synthmill.models.prompt import Prompt, Reply
+from synthmill.models.wire import Sampling
+from synthmill.schemas.base import Settings
+from synthmill.schemas.lineage import Media
+from synthmill.schemas.row import Candidate, Row
+from synthmill.sources.base import Source
 
 A = TypeVar("A")
 T = TypeVar("T")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from yarl import URL
 
-from models.connection import Connection, Limits, Response
-from models.trouble import Rejected, Trouble
+from synthmill.models.connection import Connection, Limits, Response
+from synthmill.models.trouble import Rejected, Trouble
 
 KEEP_SECONDS = 15.0  # longer than that, and the server may be about to close an idle connection
 EYEBALLS_SECONDS = 0.25  # head start of a host's first address over its next (RFC 8305)

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.backends.base import Backend
-from models.cache import ResponseCache, sample_keys
-from models.prompt import Prompt
-from models.usage import Stage
-from models.wire import Completion, Request
-from schemas.recipe import Price
+from synthmill.models.backends.base import Backend
+from synthmill.models.cache import ResponseCache, sample_keys
+from synthmill.models.prompt import Prompt
+from synthmill.models.usage import Stage
+from synthmill.models.wire import Completion, Request
+from synthmill.schemas.recipe import Price
 
 
 class Flight:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from models.backends.base import Unavailable
-from models.endpoint import Endpoint
+from synthmill.models.backends.base import Unavailable
+from synthmill.models.endpoint import Endpoint
 
 
 @dataclass(slots=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from models.wire import Completion, Request
-from schemas.errors import InputError
+from synthmill.models.wire import Completion, Request
+from synthmill.schemas.errors import InputError
 
 FORMAT = 1
 LOCK_SECONDS = 60.0  # how long another process may hold the file

@@ -3,14 +3,14 @@
 import asyncio
 from typing import Any
 
-from models.answers import Answers, Order
-from models.backends.base import Backend
-from models.prompt import MalformedAnswer, Prompt, Reply
-from models.usage import Ledger, Usage
-from models.wire import Completion, Request, Sampling
-from schemas.identity import keyed_seed
-from schemas.messages import assistant, user
-from schemas.recipe import Price
+from synthmill.models.answers import Answers, Order
+from synthmill.models.backends.base import Backend
+from synthmill.models.prompt import MalformedAnswer, Prompt, Reply
+from synthmill.models.usage import Ledger, Usage
+from synthmill.models.wire import Completion, Request, Sampling
+from synthmill.schemas.identity import keyed_seed
+from synthmill.schemas.messages import assistant, user
+from synthmill.schemas.recipe import Price
 
 DEFAULT_SAMPLING = Sampling()
 

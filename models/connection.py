@@ -11,7 +11,7 @@ from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from models.trouble import Trouble
+from synthmill.models.trouble import Trouble
 
 HEAD_BYTES = 2**16  # of an answer's status and headers
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import orjson
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from models.wire import Request
-from schemas.messages import Message
+from synthmill.models.wire import Request
+from synthmill.schemas.messages import Message
 
 SchemaStyle = Literal["json_schema", "json_object", "prompt"]
 PrefixStyle = Literal["continue_final_message", "assistant", "completions"]

@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from models.token_text import matched
-from models.trouble import Trouble
-from models.wire import Alternative, Completion, FinishReason, Token
+from synthmill.models.token_text import matched
+from synthmill.models.trouble import Trouble
+from synthmill.models.wire import Alternative, Completion, FinishReason, Token
 
 CHARS_A_TOKEN = 4  # where a server counts nothing, so that budgets do not run blind
 FINISH: dict[str | None, FinishReason] = {

@@ -5,9 +5,9 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 from yarl import URL
 
-from models.backends.base import BackendSettings
-from models.openai_request import PrefixStyle, SchemaStyle
-from schemas.errors import InputError
+from synthmill.models.backends.base import BackendSettings
+from synthmill.models.openai_request import PrefixStyle, SchemaStyle
+from synthmill.schemas.errors import InputError
 
 SECRETS = ("authorization", "cookie", "key", "token", "secret", "password")
 BASE_TEMPLATE = "{% for message in messages %}{{ message.content }}\n\n{% endfor %}"

@@ -12,9 +12,9 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ValidationError
 
-from models.wire import Completion
-from schemas.base import Record
-from schemas.messages import Message, user
+from synthmill.models.wire import Completion
+from synthmill.schemas.base import Record
+from synthmill.schemas.messages import Message, user
 
 A = TypeVar("A")
 

@@ -8,10 +8,10 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
-from models.address import Address
-from models.connection import Limits, Response
-from models.trouble import Limited, Rejected, Trouble
-from schemas.errors import InputError
+from synthmill.models.address import Address
+from synthmill.models.connection import Limits, Response
+from synthmill.models.trouble import Limited, Rejected, Trouble
+from synthmill.schemas.errors import InputError
 
 ERROR_CHARS = 300  # of a server's own words in a message
 RETRIED = frozenset({408, 409, 425})

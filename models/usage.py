@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from models.wire import Completion
-from schemas.recipe import Price
-from schemas.report import StageUsage
+from synthmill.models.wire import Completion
+from synthmill.schemas.recipe import Price
+from synthmill.schemas.report import StageUsage
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import aiohttp
 
-from models.backends.base import Unavailable
+from synthmill.models.backends.base import Unavailable
 
 TAIL_LINES, TAIL_CHARS = 20, 4000
 PROGRESS_SECONDS = 10.0

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from models.openai_settings import WireSettings, refuse_secrets
+from synthmill.models.openai_settings import WireSettings, refuse_secrets
 
 PYTHON_VARIABLE = "SYNTHMILL_VLLM_PYTHON"
 # A sampler's defaults in a checkpoint would change answers behind the recipe's back; free white

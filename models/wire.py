@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.base import Record
-from schemas.messages import Message
+from synthmill.schemas.base import Record
+from synthmill.schemas.messages import Message
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 

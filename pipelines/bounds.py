@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from pipelines.tally import Tally
-from schemas.recipe import Budget
-from schemas.report import StopReason
+from synthmill.pipelines.tally import Tally
+from synthmill.schemas.recipe import Budget
+from synthmill.schemas.report import StopReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
-from filters.base import Filter
-from models.pool import Models
-from pipelines.plan import Plan, check_source, make_plan
-from schemas.errors import InputError
-from schemas.recipe import Recipe
-from store.dataset import Dataset
-from store.home import Home
+from synthmill.filters.base import Filter
+from synthmill.models.registry import ModelRegistry
+from synthmill.pipelines.plan import Plan, check_source, make_plan
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.recipe import Recipe
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
 
 ENOUGH_DISK = 2**30  # bytes; ours: a run that ends for want of disk is worse than a warning
 
@@ -50,7 +50,7 @@ async def check(recipe: Recipe, home: Home) -> AsyncIterator[Finding]:
 
 
 async def _models(recipe: Recipe) -> str:
-    async with Models(recipe.models, cache=None, patience=0) as models:
+    async with ModelRegistry(recipe.models, cache=None, patience=0) as models:
         return "; ".join(await models.check()) or "none needed"
 
 

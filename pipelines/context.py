@@ -9,15 +9,15 @@ from pathlib import Path
 from random import Random
 from typing import Literal, ParamSpec, TypeVar
 
-from filters.pool import WorkerPool
-from models.pool import Models
-from models.prompt import Prompt, Reply
-from models.usage import Usage
-from models.wire import Sampling
-from schemas.identity import keyed_seed
-from schemas.lineage import Media
-from schemas.recipe import Price
-from schemas.row import Candidate
+from synthmill.filters.pool import WorkerPool
+from synthmill.models.prompt import Prompt, Reply
+from synthmill.models.registry import ModelRegistry
+from synthmill.models.usage import Usage
+from synthmill.models.wire import Sampling
+from synthmill.schemas.identity import keyed_seed
+from synthmill.schemas.lineage import Media
+from synthmill.schemas.recipe import Price
+from synthmill.schemas.row import Candidate
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class Services:
     """What all tasks of a run share."""
 
     seed: int
-    models: Models
+    models: ModelRegistry
     workers: WorkerPool
     write_media: MediaWriter
 

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from pipelines.tally import Tally
-from schemas.report import StageUsage
+from synthmill.pipelines.tally import Tally
+from synthmill.schemas.report import StageUsage
 
 
 class Cursor(BaseModel):

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from filters.base import Verifier
-from pipelines.plan import Plan, Stage
-from schemas.recipe import FilterSpec
-from schemas.row import Candidate
-from schemas.verdict import Verdict
-from store.denials import denies
+from synthmill.filters.base import Verifier
+from synthmill.pipelines.plan import Plan, Stage
+from synthmill.schemas.recipe import FilterSpec
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
+from synthmill.store.denials import denies
 
 
 class DeletedSource(Verifier):

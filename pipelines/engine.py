@@ -12,21 +12,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 
-from generators.base import Generator, Outcome, Task
-from generators.sources.base import BadInput
-from models.backends.base import Unavailable, WrongSetup
-from pipelines.bounds import Launches, Stop, bound_reached
-from pipelines.context import Services, Spending, TaskContext
-from pipelines.cursor import Cursor
-from pipelines.plan import Plan
-from pipelines.progress import Progress
-from pipelines.stages import Checked, Undecided, remember, review, verify
-from pipelines.window import Window
-from schemas.errors import InputError
-from schemas.identity import content_id, keyed_seed
-from schemas.messages import user
-from schemas.row import Candidate, Row
-from schemas.verdict import Verdict
+from synthmill.generators.base import Generator, Outcome, Task
+from synthmill.models.backends.base import Unavailable, WrongSetup
+from synthmill.pipelines.bounds import Launches, Stop, bound_reached
+from synthmill.pipelines.context import Services, Spending, TaskContext
+from synthmill.pipelines.cursor import Cursor
+from synthmill.pipelines.plan import Plan
+from synthmill.pipelines.progress import Progress
+from synthmill.pipelines.stages import Checked, Undecided, remember, review, verify
+from synthmill.pipelines.window import Window
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.identity import content_id, keyed_seed
+from synthmill.schemas.messages import user
+from synthmill.schemas.row import Candidate, Row
+from synthmill.schemas.verdict import Verdict
+from synthmill.sources.base import InvalidItem
 
 Commit = Callable[[Sequence[Row], Cursor], Awaitable[None]]
 Recall = Callable[[Collection[str]], dict[str, list[Row]]]
@@ -166,7 +166,7 @@ class Engine:
         """Generate and verify the candidates of a task; its own errors fail it, and it alone."""
         self._launches.started += 1
         worked = Worked(task)
-        if isinstance(task.item, BadInput):
+        if isinstance(task.item, InvalidItem):
             worked.candidates.append(Checked(_unreadable(task.item), alive=False))
             return worked
         context = TaskContext(self._services, task.key)
@@ -271,7 +271,7 @@ def _skip(tasks: Iterator[Task], done: int) -> list[Task]:
     return []
 
 
-def _unreadable(item: BadInput) -> Candidate:
+def _unreadable(item: InvalidItem) -> Candidate:
     verdict = Verdict(filter="source", status="fail", reason=item.reason, detail=item.detail)
     return Candidate(
         kind="corpus", messages=[user(item.excerpt)], verdicts=[verdict], sources=[item.origin]

@@ -9,21 +9,21 @@ from pathlib import Path
 
 import yaml
 
-from models.pool import Models
-from pipelines.bounds import Stop
-from pipelines.cursor import Cursor
-from pipelines.load import read_recipe
-from pipelines.memory import Memory
-from pipelines.plan import Plan
-from schemas.arrow import rows_to_table
-from schemas.errors import InputError
-from schemas.recipe import Recipe
-from schemas.report import RunReport, StageUsage
-from schemas.row import Row
-from store.dataset import Dataset
-from store.faults import mended
-from store.home import Home
-from store.metadata import CommitMetadata
+from synthmill.models.registry import ModelRegistry
+from synthmill.pipelines.bounds import Stop
+from synthmill.pipelines.cursor import Cursor
+from synthmill.pipelines.load import read_recipe
+from synthmill.pipelines.memory import Memory
+from synthmill.pipelines.plan import Plan
+from synthmill.schemas.arrow import rows_to_table
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.recipe import Recipe
+from synthmill.schemas.report import RunReport, StageUsage
+from synthmill.schemas.row import Row
+from synthmill.store.dataset import Dataset
+from synthmill.store.faults import mended
+from synthmill.store.home import Home
+from synthmill.store.metadata import CommitMetadata
 
 CODE_VERSION = importlib.metadata.version("synthmill")
 RECIPE_FILE = "recipe.yaml"
@@ -33,7 +33,7 @@ class Journal:
     """Commits the batches of one run and keeps its report up to date."""
 
     def __init__(
-        self, plan: Plan, dataset: Dataset, memory: Memory, models: Models, run_id: str
+        self, plan: Plan, dataset: Dataset, memory: Memory, models: ModelRegistry, run_id: str
     ) -> None:
         self._plan = plan
         self._dataset = dataset

@@ -6,12 +6,11 @@ from typing import Any
 
 import yaml
 
-from schemas.errors import InputError, nearest
-from schemas.recipe import Recipe
-from schemas.validation import Location, validated
+from synthmill.schemas.errors import InputError, nearest
+from synthmill.schemas.recipe import Recipe
+from synthmill.schemas.validation import Location, validated
 
 SHIPPED = Path(__file__).parent / "recipes"
-ROOT = SHIPPED.parents[1]
 MAX_BYTES = 1_000_000  # a recipe is a page of text; more is a mistake or an attack
 
 
@@ -76,9 +75,9 @@ def _find(path: Path) -> Path:
 def _with_shipped_source(recipe: Recipe) -> Recipe:
     """The recipe with a source that comes with Synthmill, from whatever folder it is run."""
     path = Path(recipe.source.settings.get("path", ""))
-    if path.exists() or not (ROOT / path).exists():
+    if path == Path() or path.exists() or not (SHIPPED / path).exists():
         return recipe
-    source = recipe.source.model_copy(update={"path": str(ROOT / path)})
+    source = recipe.source.model_copy(update={"path": str(SHIPPED / path)})
     return recipe.model_copy(update={"source": source})
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from filters.base import DiversityFilter
-from filters.index import DatasetIndex, index_folder
-from schemas.arrow import row_from_record
-from schemas.identity import canonical_json, sha256_text
-from schemas.row import Row
-from store.dataset import Dataset
+from synthmill.filters.base import DiversityFilter
+from synthmill.filters.index import DatasetIndex, index_folder
+from synthmill.schemas.arrow import row_from_record
+from synthmill.schemas.identity import canonical_json, sha256_text
+from synthmill.schemas.row import Row
+from synthmill.store.dataset import Dataset
 
 
 class Memory:

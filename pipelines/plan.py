@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from filters.base import DiversityFilter, Filter
-from filters.load import load_filters
-from generators.base import Generator
-from generators.sources.base import Source
-from schemas.errors import InputError
-from schemas.plugins import load_plugin
-from schemas.recipe import FilterSpec, Recipe
-from schemas.validation import validated
-from store.home import dataset_name
+from synthmill.filters.base import DiversityFilter, Filter
+from synthmill.filters.load import load_filters
+from synthmill.generators.base import Generator
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.plugins import load_plugin
+from synthmill.schemas.recipe import FilterSpec, Recipe
+from synthmill.schemas.validation import validated
+from synthmill.sources.base import Source
+from synthmill.store.home import dataset_name
 
-GENERATORS = ("generators",)
-SOURCES = ("generators.sources",)
+GENERATORS = ("synthmill.generators",)
+SOURCES = ("synthmill.sources",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,26 +13,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filters.pool import WorkerPool
-from models.backends.base import Refused, Unavailable
-from models.pool import Models
-from pipelines.bounds import Stop
-from pipelines.context import MediaWriter, Services
-from pipelines.deleted import without_deleted
-from pipelines.engine import Engine
-from pipelines.journal import Journal, save_recipe, saved_recipe
-from pipelines.memory import Memory
-from pipelines.plan import Plan, check_source, make_plan
-from pipelines.progress import Progress
-from schemas.errors import InputError
-from schemas.lineage import Media
-from schemas.recipe import Budget, Recipe
-from schemas.report import RunReport
-from schemas.row import Row
-from schemas.validation import validated
-from store import catalog
-from store.dataset import Dataset
-from store.home import Home
+from synthmill.filters.pool import WorkerPool
+from synthmill.models.backends.base import Refused, Unavailable
+from synthmill.models.registry import ModelRegistry
+from synthmill.pipelines.bounds import Stop
+from synthmill.pipelines.context import MediaWriter, Services
+from synthmill.pipelines.deleted import without_deleted
+from synthmill.pipelines.engine import Engine
+from synthmill.pipelines.journal import Journal, save_recipe, saved_recipe
+from synthmill.pipelines.memory import Memory
+from synthmill.pipelines.plan import Plan, check_source, make_plan
+from synthmill.pipelines.progress import Progress
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.lineage import Media
+from synthmill.schemas.recipe import Budget, Recipe
+from synthmill.schemas.report import RunReport
+from synthmill.schemas.row import Row
+from synthmill.schemas.validation import validated
+from synthmill.store import catalog
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
 
 Watch = Callable[[Progress], Awaitable[None] | None]
 WATCH_SECONDS = 0.25
@@ -122,7 +122,7 @@ async def _execute(
     patience = 60 * recipe.engine.patience_minutes
     judges = [stage.filter for stage in plan.verifiers]
     async with (
-        _opened(Models(recipe.models, cache=responses, patience=patience)) as models,
+        _opened(ModelRegistry(recipe.models, cache=responses, patience=patience)) as models,
         WorkerPool(recipe.engine.workers, warm=judges) as workers,
     ):
         journal = Journal(plan, dataset, memory, models, run_id)
@@ -143,7 +143,7 @@ async def _execute(
 
 
 @asynccontextmanager
-async def _opened(models: Models) -> AsyncIterator[Models]:
+async def _opened(models: ModelRegistry) -> AsyncIterator[ModelRegistry]:
     """The models, once they are there; what does not start is the user's to mend."""
     async with AsyncExitStack() as stack:
         try:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from filters.pool import WorkerPool
-from pipelines.plan import DiversityStage, Stage
-from schemas.row import Candidate
-from schemas.verdict import Verdict
+from synthmill.filters.pool import WorkerPool
+from synthmill.pipelines.plan import DiversityStage, Stage
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
 
 
 class Undecided(Exception):

@@ -4,8 +4,8 @@ from collections import Counter
 
 from pydantic import BaseModel, Field
 
-from schemas.report import FunnelStage
-from schemas.row import Row
+from synthmill.schemas.report import FunnelStage
+from synthmill.schemas.row import Row
 
 
 class StageTally(BaseModel):

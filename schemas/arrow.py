@@ -11,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import pyarrow as pa
 from pydantic import BaseModel
 
-from schemas.row import Row
+from synthmill.schemas.row import Row
 
 SCALARS: dict[type, pa.DataType] = {
     str: pa.string(),

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from schemas.row import Candidate
+from synthmill.schemas.row import Candidate
 
 CONTENT_ID_LENGTH = 24  # hex digits: 96 bits, so a billion rows collide with odds below 1e-11
 

@@ -3,16 +3,16 @@
 from datetime import datetime
 from typing import Literal
 
-from schemas.base import Record
+from synthmill.schemas.base import Record
 
 
-class Source(Record):
+class SourceRef(Record):
     """The place a fact was taken from: `start` and `end` are character offsets into its text."""
 
     uri: str
     sha256: str | None = None
     title: str | None = None
-    licence: str | None = None
+    license: str | None = None
     start: int | None = None
     end: int | None = None
     retrieved_at: datetime | None = None

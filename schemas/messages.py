@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from schemas.base import Record
+from synthmill.schemas.base import Record
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 

@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
-from schemas.errors import InputError, nearest
+from synthmill.schemas.errors import InputError, nearest
 
 T = TypeVar("T")
 
@@ -46,9 +46,9 @@ def available(kind: type, packages: tuple[str, ...], module: str = "") -> list[s
         for found in pkgutil.iter_modules(importlib.import_module(package).__path__):
             path = ".".join(filter(None, (package, found.name, module)))
             # `base` holds the interface; what plug-ins share is a name with an underscore in front,
-            # or a folder without `module`.
+            # or a folder: of its own where plug-ins are files, without `module` where they are not.
             shared = found.name == "base" or found.name.startswith("_")
-            if not shared and (not module or (found.ispkg and find_spec(path))):
+            if not shared and found.ispkg == bool(module) and (not module or find_spec(path)):
                 names.add(found.name)
     return sorted(names)
 

@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from schemas.base import Record
-from schemas.identity import canonical_json, sha256_text
+from synthmill.schemas.base import Record
+from synthmill.schemas.identity import canonical_json, sha256_text
 
 RECIPE_VERSION = 1
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"

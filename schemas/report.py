@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.base import Record
+from synthmill.schemas.base import Record
 
 StopReason = Literal["target met", "budget spent", "source exhausted", "interrupted", "failed"]
 

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Literal
 
-from schemas.base import Record
-from schemas.lineage import Media, Source
-from schemas.messages import Message
-from schemas.verdict import Verdict
+from synthmill.schemas.base import Record
+from synthmill.schemas.lineage import Media, SourceRef
+from synthmill.schemas.messages import Message
+from synthmill.schemas.verdict import Verdict
 
 Kind = Literal["sft", "rlvr", "preference", "trajectory", "annotation", "corpus"]
 Status = Literal["accepted", "rejected"]
@@ -42,7 +42,7 @@ class Candidate(Record):
     difficulty: float | None = None
     scores: list[Score] = []
     verdicts: list[Verdict] = []
-    sources: list[Source] = []
+    sources: list[SourceRef] = []
     parents: list[str] = []
     detail: str = "{}"
     model: str | None = None

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from schemas.errors import InputError, nearest
+from synthmill.schemas.errors import InputError, nearest
 
 M = TypeVar("M", bound=BaseModel)
 Location = Sequence[int | str]

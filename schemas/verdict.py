@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from schemas.base import Record
+from synthmill.schemas.base import Record
 
 VerdictStatus = Literal["pass", "fail", "error", "skipped"]
 

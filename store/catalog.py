@@ -17,17 +17,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import Schema
 
-from schemas.arrow import ROW_SCHEMA
-from schemas.errors import InputError
-from schemas.identity import canonical_json
-from store.catalog_schema import FORMAT, TABLES, CatalogFile, Scans, overall_views
-from store.faults import mended
-from store.home import Home
-from store.log import LogFile, columns_hash, newest_version, read_log, table_id
-from store.metadata import Version
-from store.reports import report_records
-from store.sql import connect, literal
-from store.tags import read_tags
+from synthmill.schemas.arrow import ROW_SCHEMA
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.identity import canonical_json
+from synthmill.store.catalog_schema import FORMAT, TABLES, CatalogFile, Scans, overall_views
+from synthmill.store.faults import mended
+from synthmill.store.home import Home
+from synthmill.store.log import LogFile, columns_hash, newest_version, read_log, table_id
+from synthmill.store.metadata import Version
+from synthmill.store.reports import report_records
+from synthmill.store.sql import connect, literal
+from synthmill.store.tags import read_tags
 
 Record = dict[str, Any]
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from schemas.arrow import ROW_SCHEMA
-from store.sql import literal, quoted, scan, scan_files
+from synthmill.schemas.arrow import ROW_SCHEMA
+from synthmill.store.sql import literal, quoted, scan, scan_files
 
 FORMAT = 2  # a catalog of another format is built anew, not carried on
 
@@ -124,7 +124,7 @@ FROM (SELECT *, unnest(verdicts) AS verdict, generate_subscripts(verdicts, 1) AS
 CREATE VIEW sources AS
 SELECT dataset, source.uri, source.sha256,
        CASE WHEN count(DISTINCT source.title) = 1 THEN any_value(source.title) END AS title,
-       any_value(source.licence) AS licence,
+       any_value(source.license) AS license,
        count(DISTINCT id) FILTER (status = 'accepted') AS accepted,
        count(DISTINCT id) FILTER (status = 'rejected') AS rejected
 FROM (SELECT dataset, id, status, unnest(sources) AS source FROM ({rows}))

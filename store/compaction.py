@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from store import table
-from store.dataset import Dataset
-from store.faults import mended, require_room
-from store.reading import live_files
+from synthmill.store import table
+from synthmill.store.dataset import Dataset
+from synthmill.store.faults import mended, require_room
+from synthmill.store.reading import live_files
 
 TARGET_BYTES = 256 * 1024 * 1024
 

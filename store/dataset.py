@@ -8,16 +8,16 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable, Transaction
 from deltalake.exceptions import DeltaError
 
-from schemas.arrow import ROW_SCHEMA, row_from_record, rows_to_table
-from schemas.errors import InputError, nearest
-from schemas.row import Row, Status
-from store import media, table
-from store.denials import denied_patterns, matches
-from store.faults import mended, require_room
-from store.home import Home, dataset_name
-from store.log import find_commit, read_log
-from store.metadata import CommitMetadata, Version
-from store.reading import added_since, find_rows, live_files, read_files, selection
+from synthmill.schemas.arrow import ROW_SCHEMA, row_from_record, rows_to_table
+from synthmill.schemas.errors import InputError, nearest
+from synthmill.schemas.row import Row, Status
+from synthmill.store import media, table
+from synthmill.store.denials import denied_patterns, matches
+from synthmill.store.faults import mended, require_room
+from synthmill.store.home import Home, dataset_name
+from synthmill.store.log import find_commit, read_log
+from synthmill.store.metadata import CommitMetadata, Version
+from synthmill.store.reading import added_since, find_rows, live_files, read_files, selection
 
 SPARE_BYTES = 256 * 1024  # for the log entry
 

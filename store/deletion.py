@@ -4,12 +4,12 @@ import json
 
 import pyarrow as pa
 
-from schemas.base import Record
-from schemas.errors import InputError
-from store import table
-from store.dataset import Dataset
-from store.denials import checked_pattern, matches
-from store.faults import mended
+from synthmill.schemas.base import Record
+from synthmill.schemas.errors import InputError
+from synthmill.store import table
+from synthmill.store.dataset import Dataset
+from synthmill.store.denials import checked_pattern, matches
+from synthmill.store.faults import mended
 
 KEY = ["id", "run_id", "task_key"]
 

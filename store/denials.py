@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
-from schemas.errors import InputError
-from schemas.lineage import Source
-from store.table import DENIED_PROPERTY
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.lineage import SourceRef
+from synthmill.store.table import DENIED_PROPERTY
 
 
 def denied_patterns(table: DeltaTable) -> list[str]:
@@ -52,7 +52,7 @@ def matches(rows: pa.Table | pa.RecordBatch, patterns: Sequence[str]) -> pa.Bool
     return pc.is_in(pa.array(range(len(table)), parents.type), value_set=rows_hit)
 
 
-def denies(patterns: Sequence[str], source: Source) -> bool:
+def denies(patterns: Sequence[str], source: SourceRef) -> bool:
     """Whether a source is on the deny-list."""
     listed = re.compile(_any(patterns), re.DOTALL)
     return any(listed.fullmatch(text) for text in (source.uri, source.sha256) if text)

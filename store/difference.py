@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from schemas.base import Record
-from store.dataset import Dataset
-from store.reading import live_files, run_query
-from store.sql import scan_files
+from synthmill.schemas.base import Record
+from synthmill.store.dataset import Dataset
+from synthmill.store.reading import live_files, run_query
+from synthmill.store.sql import scan_files
 
 REASON = """CASE WHEN status = 'rejected' THEN list_filter(
     verdicts, lambda v: v.status IN ('fail', 'error'))[1].reason END"""

@@ -10,16 +10,16 @@ from typing import Any, get_args
 
 import duckdb
 
-from schemas.arrow import ROW_SCHEMA, row_from_record
-from schemas.base import Record
-from schemas.errors import InputError, nearest
-from schemas.row import Kind, Row
-from store.dataset import Dataset
-from store.export_files import RECORD_FILES, SUMMARY, RecordFile, new_folder
-from store.exports.base import Exporter
-from store.reading import run_query
-from store.sql import complaint, quoted, scan_files
-from store.tags import resolve
+from synthmill.schemas.arrow import ROW_SCHEMA, row_from_record
+from synthmill.schemas.base import Record
+from synthmill.schemas.errors import InputError, nearest
+from synthmill.schemas.row import Kind, Row
+from synthmill.store.dataset import Dataset
+from synthmill.store.export_files import RECORD_FILES, SUMMARY, RecordFile, new_folder
+from synthmill.store.exports.base import Exporter
+from synthmill.store.reading import run_query
+from synthmill.store.sql import complaint, quoted, scan_files
+from synthmill.store.tags import resolve
 
 KINDS = get_args(Kind)
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
-from schemas.errors import InputError
-from store.faults import mended
+from synthmill.schemas.errors import InputError
+from synthmill.store.faults import mended
 
 if TYPE_CHECKING:
     from datasets import Features

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from schemas.errors import InputError
+from synthmill.schemas.errors import InputError
 
 # delta-rs and DuckDB wrap the system's error, so its text is all there is to tell them apart.
 REMEDIES = {

@@ -13,9 +13,9 @@ import os
 import re
 from pathlib import Path
 
-from schemas.errors import InputError
-from schemas.recipe import NAME_PATTERN
-from store.faults import mended
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.recipe import NAME_PATTERN
+from synthmill.store.faults import mended
 
 HOME_VARIABLE = "SYNTHMILL_HOME"
 DEFAULT_HOME = "factory"

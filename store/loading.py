@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from schemas.row import Status
-from store.dataset import Dataset
-from store.reading import selection
+from synthmill.schemas.row import Status
+from synthmill.store.dataset import Dataset
+from synthmill.store.reading import selection
 
 if TYPE_CHECKING:
     import datasets

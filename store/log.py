@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from schemas.errors import InputError
-from schemas.identity import sha256_text
-from store.metadata import PREFIX, CommitMetadata, Version, decode_commit
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.identity import sha256_text
+from synthmill.store.metadata import PREFIX, CommitMetadata, Version, decode_commit
 
 # What other writers and delta-rs itself call the operations.
 OPERATIONS = {"CREATE TABLE": "create", "WRITE": "write", "OPTIMIZE": "compact"}

@@ -6,8 +6,8 @@ import re
 import tempfile
 from pathlib import Path
 
-from schemas.errors import InputError
-from store.faults import mended
+from synthmill.schemas.errors import InputError
+from synthmill.store.faults import mended
 
 FOLDER = "media"
 

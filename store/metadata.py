@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from schemas.base import Record
+from synthmill.schemas.base import Record
 
 PREFIX = "synthmill."
 

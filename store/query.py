@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import duckdb
 import pyarrow as pa
 
-from schemas.errors import InputError
-from store.home import Home
-from store.sql import complaint, connect, literal
+from synthmill.schemas.errors import InputError
+from synthmill.store.home import Home
+from synthmill.store.sql import complaint, connect, literal
 
 BATCH_ROWS = 1024
 

@@ -6,10 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
-from schemas.arrow import ROW_SCHEMA
-from schemas.errors import InputError
-from store.faults import mended
-from store.sql import connect, literal, quoted, scan_files
+from synthmill.schemas.arrow import ROW_SCHEMA
+from synthmill.schemas.errors import InputError
+from synthmill.store.faults import mended
+from synthmill.store.sql import connect, literal, quoted, scan_files
 
 BATCH_ROWS = 1024
 

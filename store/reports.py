@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from schemas.identity import canonical_json
-from schemas.report import RunReport
-from store.home import Home
+from synthmill.schemas.identity import canonical_json
+from synthmill.schemas.report import RunReport
+from synthmill.store.home import Home
 
 Records = dict[str, list[dict[str, Any]]]
 

@@ -19,9 +19,9 @@ from deltalake import (
 )
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from schemas.arrow import ROW_SCHEMA
-from store.faults import remedy_of
-from store.metadata import encode
+from synthmill.schemas.arrow import ROW_SCHEMA
+from synthmill.store.faults import remedy_of
+from synthmill.store.metadata import encode
 
 T = TypeVar("T")
 TRIES = 30

@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from schemas.errors import InputError, nearest
-from store.dataset import Dataset
-from store.faults import mended
-from store.media import write_atomically
+from synthmill.schemas.errors import InputError, nearest
+from synthmill.store.dataset import Dataset
+from synthmill.store.faults import mended
+from synthmill.store.media import write_atomically
 
 FOLDER = "tags"
 LATEST = "latest"  # always the newest version, so it cannot be a tag

@@ -24,10 +24,10 @@ from benchmarks.cotevol.searches import (
     embedded_models,
     held_out,
 )
-from filters.pool import WorkerPool
-from models.embedded.arithmetic import TIERS
-from models.embedded.jobs import Job as Generation
-from models.embedded.language_model import LanguageModel
+from scripts.embedded_model.arithmetic import TIERS
+from synthmill.filters.pool import WorkerPool
+from synthmill.models.embedded.jobs import Job as Generation
+from synthmill.models.embedded.language_model import LanguageModel
 
 RESULTS = Path(__file__).parent / "results"
 MEASURED = 100  # problems whose greedy traces give the mean length of a tier

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from benchmarks.cotevol.searches import Search
-from filters.equations import equations
-from generators.cotevol.population import rouge_l
-from generators.cotevol.traces import split_steps
+from synthmill.filters.equations import equations
+from synthmill.generators.cotevol.population import rouge_l
+from synthmill.generators.cotevol.traces import split_steps
 
 COMPARED = 12  # right traces of a problem whose pairs are compared
 

@@ -7,7 +7,7 @@ many of the right answers are sound is counted afterwards.
 
 from typing import Any
 
-from generators.cotevol.settings import CotevolSettings
+from synthmill.generators.cotevol.settings import CotevolSettings
 
 ENDLESS = 100_000  # rounds or samples: the tokens are the bound
 LONGEST_TRACE = 400  # tokens; four times a usual hard trace

@@ -12,15 +12,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.cotevol.methods import settings_of
-from filters.pool import WorkerPool
-from generators.cotevol.generator import Cotevol
-from generators.sources.base import Problem
-from models.embedded.arithmetic import TIERS, problems
-from models.pool import Models
-from pipelines.context import Services, TaskContext
-from schemas.identity import canonical_json, sha256_text
-from schemas.lineage import Media, Source
-from schemas.recipe import ModelSpec
+from scripts.embedded_model.arithmetic import TIERS, problems
+from synthmill.filters.pool import WorkerPool
+from synthmill.generators.cotevol.generator import Cotevol
+from synthmill.models.registry import ModelRegistry
+from synthmill.pipelines.context import Services, TaskContext
+from synthmill.schemas.identity import canonical_json, sha256_text
+from synthmill.schemas.lineage import Media, SourceRef
+from synthmill.schemas.recipe import ModelSpec
+from synthmill.sources.base import Problem
 
 # Draw of the benchmark's problems: held out from training, and nothing was developed on it (the
 # draws 77 to 80 served for that).
@@ -62,7 +62,9 @@ class Job:
 class Searcher:
     """Searches with opened models."""
 
-    def __init__(self, models: Models, workers: WorkerPool, told: Callable[[str], None]) -> None:
+    def __init__(
+        self, models: ModelRegistry, workers: WorkerPool, told: Callable[[str], None]
+    ) -> None:
         self._models = models
         self._workers = workers
         self._told = told
@@ -111,14 +113,14 @@ def held_out(tier: str, draw: int, count: int) -> list[Problem]:
     """The first `count` problems of a draw of a tier that the model was not trained on."""
     drawn = itertools.islice(problems(TIERS[tier], draw, held_out=True), count)
     return [
-        Problem(key=p.id, text=p.text, answer=p.answer, origin=Source(uri=f"tier:{tier}"))
+        Problem(key=p.id, text=p.text, answer=p.answer, origin=SourceRef(uri=f"tier:{tier}"))
         for p in drawn
     ]
 
 
-def embedded_models() -> Models:
+def embedded_models() -> ModelRegistry:
     """The shipped model, without a response cache: the searches have one of their own."""
-    return Models({"default": ModelSpec()}, cache=None)
+    return ModelRegistry({"default": ModelSpec()}, cache=None)
 
 
 def _read(path: Path) -> dict[str, Search]:

@@ -17,15 +17,15 @@ from typing import Any, TypeVar
 import bm25s
 import click
 
-from generators.documents.chunking import Chunking
-from generators.documents.corpus import Corpus, open_corpus
-from generators.retrieval.bm25 import Bm25Retriever, words
-from generators.retrieval.calibration import CalibrationSettings, calibrate
-from generators.sources.world import WorldSettings, WorldSource
-from pipelines.load import read_recipe
-from pipelines.run import start
-from schemas.recipe import Recipe
-from store.home import Home
+from synthmill.generators.retrieval.bm25 import Bm25Retriever, words
+from synthmill.generators.retrieval.calibration import CalibrationSettings, calibrate
+from synthmill.pipelines.load import read_recipe
+from synthmill.pipelines.run import start
+from synthmill.schemas.recipe import Recipe
+from synthmill.sources.documents.chunking import Chunking
+from synthmill.sources.documents.corpus import Corpus, open_corpus
+from synthmill.sources.world import WorldSettings, WorldSource
+from synthmill.store.home import Home
 
 T = TypeVar("T")
 PASSAGES_OF_SIZE_1 = 359

@@ -16,17 +16,17 @@ import numpy as np
 import psutil
 from av.video.reformatter import VideoReformatter
 
-from filters.pool import WorkerPool
-from generators.sources.videos import Video, VideosSettings, VideosSource
-from generators.video.demo import render
-from generators.video.reading import fitted_size
-from generators.videossr import work
-from generators.videossr.mixes import SubType
-from generators.videossr.settings import VideossrSettings
-from generators.videossr.timeline import timeline
-from pipelines.run import start
-from schemas.recipe import Recipe
-from store.home import Home
+from synthmill.filters.pool import WorkerPool
+from synthmill.generators.videossr import work
+from synthmill.generators.videossr.mixes import SubType
+from synthmill.generators.videossr.settings import VideossrSettings
+from synthmill.generators.videossr.timeline import timeline
+from synthmill.pipelines.run import start
+from synthmill.schemas.recipe import Recipe
+from synthmill.sources.video.demo import render
+from synthmill.sources.video.reading import fitted_size
+from synthmill.sources.videos import Video, VideosSettings, VideosSource
+from synthmill.store.home import Home
 
 MIRROR = SubType("grounding", "mirror")
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from filters.base import DiversityFilter
-from filters.text import Part, normal, part_of
-from schemas.base import Settings
-from schemas.row import Candidate
-from schemas.verdict import Verdict
+from synthmill.filters.base import DiversityFilter
+from synthmill.filters.text import Part, normal, part_of
+from synthmill.schemas.base import Settings
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
 
 if TYPE_CHECKING:
     import pyarrow as pa

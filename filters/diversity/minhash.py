@@ -6,13 +6,13 @@ from zlib import crc32
 import numpy as np
 from pydantic import Field, model_validator
 
-from filters.base import DiversityFilter
-from filters.neighbours import Neighbours, Signatures
-from filters.shingles import shingles
-from filters.text import Part, part_of
-from schemas.base import Settings
-from schemas.row import Candidate
-from schemas.verdict import Verdict
+from synthmill.filters.base import DiversityFilter
+from synthmill.filters.neighbours import Neighbours, Signatures
+from synthmill.filters.shingles import shingles
+from synthmill.filters.text import Part, part_of
+from synthmill.schemas.base import Settings
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from filters.base import DiversityFilter
-from filters.rouge import rouge_l_tokens
-from filters.text import normal, question, responses, tokens
-from schemas.base import Settings
-from schemas.identity import sha256_text
-from schemas.row import Candidate
-from schemas.verdict import Verdict
+from synthmill.filters.base import DiversityFilter
+from synthmill.filters.rouge import rouge_l_tokens
+from synthmill.filters.text import normal, question, responses, tokens
+from synthmill.schemas.base import Settings
+from synthmill.schemas.identity import sha256_text
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
 
 if TYPE_CHECKING:
     import pyarrow as pa

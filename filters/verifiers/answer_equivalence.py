@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import Field
 
-from filters.answers import ROUNDED_DIGITS, equal_by_rule, number, rounds, words
-from filters.base import Verifier
-from filters.text import responses, stated_answer
-from schemas.base import Settings
-from schemas.row import Candidate
-from schemas.verdict import Verdict
+from synthmill.filters.answers import ROUNDED_DIGITS, equal_by_rule, number, rounds, words
+from synthmill.filters.base import Verifier
+from synthmill.filters.text import responses, stated_answer
+from synthmill.schemas.base import Settings
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
 
 
 class AnswerEquivalenceSettings(Settings):

@@ -4,13 +4,13 @@ import re
 
 from pydantic import Field
 
-from filters.answers import equal_by_rule
-from filters.base import Verifier
-from filters.derivation import first_claim, first_result
-from filters.text import plain, responses, stated_answer
-from schemas.base import Settings
-from schemas.row import Candidate
-from schemas.verdict import Verdict
+from synthmill.filters.answers import equal_by_rule
+from synthmill.filters.base import Verifier
+from synthmill.filters.derivation import first_claim, first_result
+from synthmill.filters.text import plain, responses, stated_answer
+from synthmill.schemas.base import Settings
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
 
 _OPTIONS = r"(?!\s+(?:choice|option|format|type|box|sheet|set|space)s?\b)"
 _KIND = r"(?:final |correct |numeric(?:al)? |right )?"

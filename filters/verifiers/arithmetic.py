@@ -2,11 +2,11 @@
 
 from fractions import Fraction
 
-from filters.base import Verifier
-from filters.equations import equations
-from filters.text import responses
-from schemas.row import Candidate
-from schemas.verdict import Verdict
+from synthmill.filters.base import Verifier
+from synthmill.filters.equations import equations
+from synthmill.filters.text import responses
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
 
 
 class Arithmetic(Verifier):

@@ -1,10 +1,10 @@
 """Is the final answer, letter for letter, the true one?"""
 
-from filters.answers import tidy
-from filters.base import Verifier
-from filters.text import normal, responses, stated_answer
-from schemas.row import Candidate
-from schemas.verdict import Verdict
+from synthmill.filters.answers import tidy
+from synthmill.filters.base import Verifier
+from synthmill.filters.text import normal, responses, stated_answer
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
 
 
 class ExactAnswer(Verifier):

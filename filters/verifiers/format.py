@@ -4,11 +4,11 @@ import re
 
 from pydantic import Field
 
-from filters.base import Verifier
-from filters.text import Response, last_box, responses, steps, visible
-from schemas.base import Settings
-from schemas.row import Candidate
-from schemas.verdict import Verdict
+from synthmill.filters.base import Verifier
+from synthmill.filters.text import Response, last_box, responses, steps, visible
+from synthmill.schemas.base import Settings
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
 
 _TAG = re.compile(r"<(/?)think>")
 _PLACEHOLDER = re.compile(r"[.?…_\s]*|(?:your |final )?answer|\\(?:l|c)?dots", re.I)

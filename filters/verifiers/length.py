@@ -2,11 +2,11 @@
 
 from pydantic import Field
 
-from filters.base import Verifier
-from filters.text import Response, question, responses
-from schemas.base import Settings
-from schemas.row import Candidate
-from schemas.verdict import Verdict
+from synthmill.filters.base import Verifier
+from synthmill.filters.text import Response, question, responses
+from synthmill.schemas.base import Settings
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
 
 
 class LengthSettings(Settings):

@@ -4,11 +4,11 @@ from collections import Counter
 
 from pydantic import Field
 
-from filters.base import Verifier
-from filters.text import responses
-from schemas.base import Settings
-from schemas.row import Candidate
-from schemas.verdict import Verdict
+from synthmill.filters.base import Verifier
+from synthmill.filters.text import responses
+from synthmill.schemas.base import Settings
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
 
 
 class NgramRedundancySettings(Settings):

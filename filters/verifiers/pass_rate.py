@@ -4,10 +4,10 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from filters.base import Verifier
-from schemas.base import Settings
-from schemas.row import Candidate
-from schemas.verdict import Verdict
+from synthmill.filters.base import Verifier
+from synthmill.schemas.base import Settings
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
 
 
 class PassRateSettings(Settings):

@@ -1,1 +1,1 @@
-"""The commands, one file each (or one a family); `flows.cli` finds them by name."""
+"""The commands, one file each (or one a family); `synthmill.flows.cli` finds them by name."""

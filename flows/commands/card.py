@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.terminal.options import home_option, version_option
+from synthmill.flows.terminal.options import home_option, version_option
 
 if TYPE_CHECKING:
-    from store.home import Home
+    from synthmill.store.home import Home
 
 
 @click.command()
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 def card(dataset: str, out: Path | None, version: str | None, home: "Home") -> None:
     """Print the data card of a dataset, as Markdown.
 
-    It is made from what was committed: counts, funnel, sources, licences, models, limits.
+    It is made from what was committed: counts, funnel, sources, licenses, models, limits.
 
     \b
     Examples:
       synthmill card cotevol-demo
       synthmill card cotevol-demo --version good -o CARD.md
     """
-    from data_cards.card import card
-    from flows.terminal.writing import write_text
-    from store.dataset import Dataset
+    from synthmill.data_cards.card import card
+    from synthmill.flows.terminal.writing import write_text
+    from synthmill.store.dataset import Dataset
 
     text = card(Dataset.open(home, dataset), version)
     if out is None:

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.terminal.options import home_option
+from synthmill.flows.terminal.options import home_option
 
 if TYPE_CHECKING:
-    from store.home import Home
+    from synthmill.store.home import Home
 
 
 @click.group()
@@ -28,9 +28,9 @@ def rebuild(home: "Home") -> None:
     Example:
       synthmill catalog rebuild
     """
-    from flows.terminal.console import counted
-    from flows.terminal.looking import require_folder
-    from store.catalog import rebuild
+    from synthmill.flows.terminal.console import counted
+    from synthmill.flows.terminal.looking import require_folder
+    from synthmill.store.catalog import rebuild
 
     problems = rebuild(require_folder(home))
     for problem in problems:

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.terminal.options import Chosen, home_option, recipe_options
+from synthmill.flows.terminal.options import Chosen, home_option, recipe_options
 
 if TYPE_CHECKING:
-    from store.home import Home
+    from synthmill.store.home import Home
 
 
 @click.command()
@@ -25,6 +25,6 @@ def check(recipe: Chosen, home: "Home") -> None:
       synthmill check cotevol-demo
       synthmill check my.yaml --source data/problems.jsonl
     """
-    from flows.terminal.previewing import check_recipe
+    from synthmill.flows.terminal.previewing import check_recipe
 
     check_recipe(recipe, home)

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.terminal.options import home_option
+from synthmill.flows.terminal.options import home_option
 
 if TYPE_CHECKING:
-    from store.home import Home
+    from synthmill.store.home import Home
 
 
 @click.command("delete-source")
@@ -27,9 +27,9 @@ def delete_source(dataset: str, source: str, yes: bool, home: "Home") -> None:
       synthmill delete-source cotevol-demo data/leaked.jsonl
       synthmill delete-source web-facts 'https://bad.example/*' --yes
     """
-    from store import catalog
-    from store.dataset import Dataset
-    from store.deletion import delete_source, rows_of_source
+    from synthmill.store import catalog
+    from synthmill.store.dataset import Dataset
+    from synthmill.store.deletion import delete_source, rows_of_source
 
     opened = Dataset.open(home, dataset)
     if not yes:

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.terminal.options import home_option
+from synthmill.flows.terminal.options import home_option
 
 if TYPE_CHECKING:
-    from store.home import Home
+    from synthmill.store.home import Home
 
 
 @click.command()
@@ -27,12 +27,12 @@ def diff(dataset: str, old: str, new: str | None, rows: bool, home: "Home") -> N
       synthmill diff cotevol-demo trained-on-monday latest
       synthmill diff cotevol-demo 3 4 --rows
     """
-    from flows.terminal.console import output
-    from flows.terminal.results import write_table
-    from flows.terminal.tables import print_table
-    from store.dataset import Dataset
-    from store.difference import Difference
-    from store.tags import resolve
+    from synthmill.flows.terminal.console import output
+    from synthmill.flows.terminal.results import write_table
+    from synthmill.flows.terminal.tables import print_table
+    from synthmill.store.dataset import Dataset
+    from synthmill.store.difference import Difference
+    from synthmill.store.tags import resolve
 
     opened = Dataset.open(home, dataset)
     change = Difference(opened, resolve(opened, old), resolve(opened, new))

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.terminal.options import home_option, version_option
+from synthmill.flows.terminal.options import home_option, version_option
 
 if TYPE_CHECKING:
-    from store.home import Home
+    from synthmill.store.home import Home
 
 
 @click.command()
@@ -55,10 +55,10 @@ def export(
       synthmill export cotevol-demo --to datasets -o hard --where 'pass_rate < 0.5' --version good
       python -c "import datasets; print(datasets.load_dataset('trl-data', 'sft'))"
     """
-    from flows.recipes import settings_of
-    from store.dataset import Dataset
-    from store.export import export
-    from store.exports.base import load_exporter
+    from synthmill.flows.recipes import settings_of
+    from synthmill.store.dataset import Dataset
+    from synthmill.store.export import export
+    from synthmill.store.exports.base import load_exporter
 
     done = export(
         Dataset.open(home, dataset),

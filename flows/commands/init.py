@@ -26,7 +26,7 @@ def recipe(file: Path | None) -> None:
     if file is None:
         click.echo(text, nl=False)
         return
-    from flows.terminal.writing import write_text
+    from synthmill.flows.terminal.writing import write_text
 
     write_text(file, text, new=True)
     click.echo(f"wrote {file}; change it, then: synthmill check {file}")

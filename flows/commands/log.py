@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.terminal.options import COUNT, home_option
+from synthmill.flows.terminal.options import COUNT, home_option
 
 if TYPE_CHECKING:
-    from store.home import Home
-    from store.metadata import CommitMetadata, Version
+    from synthmill.store.home import Home
+    from synthmill.store.metadata import CommitMetadata, Version
 
 
 @click.command()
@@ -28,8 +28,8 @@ def log(dataset: str, most: int, home: "Home") -> None:
       synthmill log cotevol-demo
       synthmill log cotevol-demo -n 100
     """
-    from store.dataset import Dataset
-    from store.tags import read_tags
+    from synthmill.store.dataset import Dataset
+    from synthmill.store.tags import read_tags
 
     opened = Dataset.open(home, dataset)
     tags: dict[int, list[str]] = {}

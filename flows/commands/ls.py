@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.terminal.options import home_option
+from synthmill.flows.terminal.options import home_option
 
 if TYPE_CHECKING:
-    from store.home import Home
+    from synthmill.store.home import Home
 
 DATASETS = """
 SELECT name AS dataset, version, accepted, rejected, files,
@@ -34,9 +34,9 @@ def ls(runs: bool, home: "Home") -> None:
       synthmill ls
       synthmill ls --runs
     """
-    from flows.terminal.console import output
-    from flows.terminal.looking import ask, refreshed, tuples
-    from flows.terminal.tables import print_table
+    from synthmill.flows.terminal.console import output
+    from synthmill.flows.terminal.looking import ask, refreshed, tuples
+    from synthmill.flows.terminal.tables import print_table
 
     found = ask(refreshed(home), RUNS if runs else DATASETS)
     if not len(found):

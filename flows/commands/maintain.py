@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.terminal.options import home_option
+from synthmill.flows.terminal.options import home_option
 
 if TYPE_CHECKING:
-    from store.home import Home
+    from synthmill.store.home import Home
 
 
 @click.command()
@@ -30,11 +30,11 @@ def maintain(keep_days: int | None, home: "Home") -> None:
       synthmill maintain
       synthmill maintain --keep-days 30
     """
-    from flows.terminal.console import output
-    from flows.terminal.faults import MENDABLE
-    from flows.terminal.looking import require_folder
-    from flows.terminal.tables import print_table
-    from flows.upkeep import Upkeep, tend_all
+    from synthmill.flows.terminal.console import output
+    from synthmill.flows.terminal.faults import MENDABLE
+    from synthmill.flows.terminal.looking import require_folder
+    from synthmill.flows.terminal.tables import print_table
+    from synthmill.flows.upkeep import Upkeep, tend_all
 
     done, problems = tend_all(require_folder(home), keep_days)
     if done:

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.terminal.options import COUNT, Chosen, home_option, recipe_options
+from synthmill.flows.terminal.options import COUNT, Chosen, home_option, recipe_options
 
 if TYPE_CHECKING:
-    from store.home import Home
+    from synthmill.store.home import Home
 
 
 @click.command()
@@ -24,6 +24,6 @@ def preview(recipe: Chosen, rows: int, home: "Home") -> None:
       synthmill preview cotevol-demo
       synthmill preview my.yaml --rows 1 --set generator.settings.rounds=2
     """
-    from flows.terminal.previewing import preview_recipe
+    from synthmill.flows.terminal.previewing import preview_recipe
 
     preview_recipe(recipe, home, rows)

@@ -22,7 +22,7 @@ def schema() -> None:
     """
     import json
 
-    from flows.terminal.recipe_schema import recipe_schema
+    from synthmill.flows.terminal.recipe_schema import recipe_schema
 
     click.echo(json.dumps(recipe_schema(), indent=2))
 
@@ -35,8 +35,8 @@ def names() -> None:
     Example:
       synthmill recipe names
     """
-    from flows.recipes import shipped_recipes
-    from flows.terminal.console import output
-    from flows.terminal.tables import print_table
+    from synthmill.flows.recipes import shipped_recipes
+    from synthmill.flows.terminal.console import output
+    from synthmill.flows.terminal.tables import print_table
 
     print_table(output(), ("recipe", "dataset", "generator"), shipped_recipes())

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.terminal.options import home_option
+from synthmill.flows.terminal.options import home_option
 
 if TYPE_CHECKING:
-    from store.home import Home
+    from synthmill.store.home import Home
 
 
 @click.command()
@@ -30,6 +30,6 @@ def resume(run: str, target: int | None, home: "Home", **bounds: Any) -> None:
       synthmill resume cotevol-demo-20261120-093000-3f2a
       synthmill resume cotevol-demo-20261120-093000-3f2a --target 2000 --dollars 20
     """
-    from flows.terminal.running import resume_run
+    from synthmill.flows.terminal.running import resume_run
 
     resume_run(run, home, target, {name: n for name, n in bounds.items() if n is not None})

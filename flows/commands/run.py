@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.terminal.options import Chosen, home_option, recipe_options
+from synthmill.flows.terminal.options import Chosen, home_option, recipe_options
 
 if TYPE_CHECKING:
-    from store.home import Home
+    from synthmill.store.home import Home
 
 
 @click.command()
@@ -30,6 +30,6 @@ def run(recipe: Chosen, home: "Home") -> None:
       synthmill run videossr --source ~/videos
       synthmill run my.yaml --set models.default.model=qwen3-8b --set budget.dollars=5
     """
-    from flows.terminal.running import run_recipe
+    from synthmill.flows.terminal.running import run_recipe
 
     run_recipe(recipe, home)

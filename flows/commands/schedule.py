@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.terminal.options import Chosen, home_option, recipe_options
+from synthmill.flows.terminal.options import Chosen, home_option, recipe_options
 
 if TYPE_CHECKING:
-    from store.home import Home
+    from synthmill.store.home import Home
 
 
 @click.command()
@@ -30,14 +30,14 @@ def schedule(recipe: Chosen, cron: str, timezone: str, same_seed: bool, home: "H
       synthmill schedule cotevol-demo --cron '0 3 * * *'
       synthmill schedule my.yaml --target 1000 --cron '*/30 * * * *' --timezone Europe/Berlin
     """
-    from flows.terminal.running import prefect_api
-    from schemas.errors import InputError
+    from synthmill.flows.terminal.running import prefect_api
+    from synthmill.schemas.errors import InputError
 
     if prefect_api() is None:
         raise InputError(
             "no Prefect API is configured: `prefect server start`, then "
             "`prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api`"
         )
-    from flows.scheduling import serve
+    from synthmill.flows.scheduling import serve
 
     serve(recipe, home, cron, timezone, same_seed)

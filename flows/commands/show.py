@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from flows.terminal.options import COUNT, home_option, version_option
+from synthmill.flows.terminal.options import COUNT, home_option, version_option
 
 if TYPE_CHECKING:
-    from store.home import Home
+    from synthmill.store.home import Home
 
 
 @click.command()
@@ -44,7 +44,7 @@ def show(
       synthmill show 4be1f0
       synthmill show cotevol-demo/4be1f0 --version 2 --open
     """
-    from flows.terminal.showing import find, open_row, print_rows
+    from synthmill.flows.terminal.showing import find, open_row, print_rows
 
     dataset, found = find(home, target, rows, version, which)
     if not found:

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from flows.terminal.options import COUNT, home_option
+from synthmill.flows.terminal.options import COUNT, home_option
 
 if TYPE_CHECKING:
-    from store.home import Home
+    from synthmill.store.home import Home
 
 
 @click.command()
@@ -39,9 +39,9 @@ def sql(query: str, form: Literal["csv", "json"] | None, limit: int, home: "Home
       synthmill sql 'from runs' --json
       synthmill sql 'select id, answer from "cotevol-demo_at"(3)' --csv > answers.csv
     """
-    from flows.terminal.looking import refreshed
-    from flows.terminal.results import write_csv, write_json, write_table
-    from store.query import query as ask
+    from synthmill.flows.terminal.looking import refreshed
+    from synthmill.flows.terminal.results import write_csv, write_json, write_table
+    from synthmill.store.query import query as ask
 
     reader = ask(refreshed(home), query)
     if form == "csv":

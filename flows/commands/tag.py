@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.terminal.options import home_option
+from synthmill.flows.terminal.options import home_option
 
 if TYPE_CHECKING:
-    from store.home import Home
+    from synthmill.store.home import Home
 
 
 @click.command()
@@ -29,8 +29,8 @@ def tag(dataset: str, name: str | None, version: str | None, delete: bool, home:
       synthmill tag cotevol-demo
       synthmill tag cotevol-demo good --delete
     """
-    from store.dataset import Dataset
-    from store.tags import read_tags, remove_tag, resolve, set_tag
+    from synthmill.store.dataset import Dataset
+    from synthmill.store.tags import read_tags, remove_tag, resolve, set_tag
 
     if name is None and delete:
         raise click.UsageError("--delete needs the NAME of a tag")

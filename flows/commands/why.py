@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.terminal.options import COUNT, home_option
+from synthmill.flows.terminal.options import COUNT, home_option
 
 if TYPE_CHECKING:
-    from store.home import Home
+    from synthmill.store.home import Home
 
 
 @click.command()
@@ -26,8 +26,8 @@ def why(name: str, most: int, home: "Home") -> None:
       synthmill why cotevol-demo
       synthmill why cotevol-demo-20261120-093000-3f2a -n 30
     """
-    from flows.summary import print_rejections
-    from flows.terminal.console import output
-    from flows.terminal.rejections import rejections
+    from synthmill.flows.summary import print_rejections
+    from synthmill.flows.terminal.console import output
+    from synthmill.flows.terminal.rejections import rejections
 
     print_rejections(output(), rejections(home, name, most), home)

@@ -6,9 +6,9 @@ from typing import Any
 
 from rich.console import Console
 
-from flows.terminal.console import text
-from schemas.messages import Message
-from store.exports._videos import parts_of
+from synthmill.flows.terminal.console import text
+from synthmill.schemas.messages import Message
+from synthmill.store.exports._videos import parts_of
 
 
 def print_messages(console: Console, messages: Sequence[Message]) -> None:

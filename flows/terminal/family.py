@@ -5,7 +5,7 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
-from flows.terminal.console import text
+from synthmill.flows.terminal.console import text
 
 
 def family_tree(detail: dict[str, Any]) -> Tree | None:

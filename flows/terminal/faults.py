@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import click
 
-from schemas.errors import InputError
+from synthmill.schemas.errors import InputError
 
 DEFECT, MENDABLE, RESUMABLE = 1, 2, 3
 DUCKDB_INTERRUPTED = "Query interrupted"  # the RuntimeError that it makes of Ctrl-C

@@ -5,10 +5,10 @@ from contextlib import suppress
 
 import pyarrow as pa
 
-from schemas.errors import InputError
-from store import catalog
-from store.home import Home
-from store.query import query
+from synthmill.schemas.errors import InputError
+from synthmill.store import catalog
+from synthmill.store.home import Home
+from synthmill.store.query import query
 
 
 def refreshed(home: Home) -> Home:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 if TYPE_CHECKING:
-    from store.home import Home
+    from synthmill.store.home import Home
 
 Command = Callable[..., Any]
 SOURCE_PATH = "source.path"
@@ -21,7 +21,7 @@ class Chosen(NamedTuple):
 
 
 def _home(ctx: click.Context, parameter: click.Parameter, value: str | None) -> "Home":
-    from store.home import Home
+    from synthmill.store.home import Home
 
     return Home.find(value)
 

@@ -4,17 +4,17 @@ import inspect
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from filters.base import Filter
-from filters.load import PACKAGES as FILTERS
-from generators.base import Generator
-from generators.sources.base import Source
-from models.backends.base import Backend
-from models.pool import BACKENDS
-from pipelines.plan import GENERATORS, SOURCES
-from schemas.errors import InputError
-from schemas.plugins import available, load_plugin
-from store.exports.base import PACKAGES as EXPORTERS
-from store.exports.base import Exporter
+from synthmill.filters.base import Filter
+from synthmill.filters.load import PACKAGES as FILTERS
+from synthmill.generators.base import Generator
+from synthmill.models.backends.base import Backend
+from synthmill.models.registry import BACKENDS
+from synthmill.pipelines.plan import GENERATORS, SOURCES
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.plugins import available, load_plugin
+from synthmill.sources.base import Source
+from synthmill.store.exports.base import PACKAGES as EXPORTERS
+from synthmill.store.exports.base import Exporter
 
 
 class Family(NamedTuple):

@@ -6,20 +6,20 @@ from collections import Counter
 
 import click
 
-from flows.funnel import cost
-from flows.hints import hint
-from flows.recipes import changed_recipe
-from flows.summary import print_outcome
-from flows.terminal.console import output, text
-from flows.terminal.faults import MENDABLE
-from flows.terminal.options import Chosen
-from flows.terminal.row_view import print_row
-from flows.terminal.watching import watching
-from pipelines.check import check
-from pipelines.run import preview
-from schemas.report import RunReport
-from schemas.row import Row
-from store.home import Home
+from synthmill.flows.funnel import cost
+from synthmill.flows.hints import hint
+from synthmill.flows.recipes import changed_recipe
+from synthmill.flows.summary import print_outcome
+from synthmill.flows.terminal.console import output, text
+from synthmill.flows.terminal.faults import MENDABLE
+from synthmill.flows.terminal.options import Chosen
+from synthmill.flows.terminal.row_view import print_row
+from synthmill.flows.terminal.watching import watching
+from synthmill.pipelines.check import check
+from synthmill.pipelines.run import preview
+from synthmill.schemas.report import RunReport
+from synthmill.schemas.row import Row
+from synthmill.store.home import Home
 
 
 def check_recipe(chosen: Chosen, home: Home) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from flows.terminal.plugins import plugins
-from schemas.recipe import Recipe
+from synthmill.flows.terminal.plugins import plugins
+from synthmill.schemas.recipe import Recipe
 
 # Where a plug-in is named in the schema: definition, key of its name, key of its settings.
 PLACES = {

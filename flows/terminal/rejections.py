@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from flows.funnel import stop_text
-from flows.terminal.looking import ask, refreshed
-from schemas.errors import InputError, nearest
-from schemas.report import FunnelStage
-from store.home import Home
-from store.sql import literal, quoted
+from synthmill.flows.funnel import stop_text
+from synthmill.flows.terminal.looking import ask, refreshed
+from synthmill.schemas.errors import InputError, nearest
+from synthmill.schemas.report import FunnelStage
+from synthmill.store.home import Home
+from synthmill.store.sql import literal, quoted
 
 
 @dataclass(frozen=True, slots=True)

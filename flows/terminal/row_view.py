@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.rule import Rule
 
-from flows.terminal.console import text
-from flows.terminal.conversation import print_messages
-from flows.terminal.family import family_tree
-from flows.terminal.tables import cell_text, print_table
-from generators.base import Generator
-from pipelines.plan import GENERATORS
-from schemas.errors import InputError
-from schemas.lineage import Media
-from schemas.plugins import load_plugin
-from schemas.recipe import PlugInSpec
-from schemas.row import Row
-from schemas.validation import validated
+from synthmill.flows.terminal.console import text
+from synthmill.flows.terminal.conversation import print_messages
+from synthmill.flows.terminal.family import family_tree
+from synthmill.flows.terminal.tables import cell_text, print_table
+from synthmill.generators.base import Generator
+from synthmill.pipelines.plan import GENERATORS
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.lineage import Media
+from synthmill.schemas.plugins import load_plugin
+from synthmill.schemas.recipe import PlugInSpec
+from synthmill.schemas.row import Row
+from synthmill.schemas.validation import validated
 
 MOST_DETAIL = 4000  # characters of JSON that a screen can take
 TREE_KEYS = ("traces", "row_traces")
@@ -71,7 +71,7 @@ def _print_facts(console: Console, row: Row) -> None:
         "pass rate": row.pass_rate,
         "difficulty": row.difficulty,
         "scores": ", ".join(f"{s.name} {cell_text(s.value)}" for s in row.scores),
-        "sources": ", ".join(_source(s.uri, s.title, s.licence) for s in row.sources),
+        "sources": ", ".join(_source(s.uri, s.title, s.license) for s in row.sources),
         "media": media_text(row.media),
         "parents": ", ".join(row.parents),
     }
@@ -80,8 +80,8 @@ def _print_facts(console: Console, row: Row) -> None:
             console.print(text(f"{name}: ", "bold") + text(cell_text(value)), soft_wrap=True)
 
 
-def _source(uri: str, title: str | None, licence: str | None) -> str:
-    return " ".join(filter(None, (uri, title, f"[{licence}]" if licence else None)))
+def _source(uri: str, title: str | None, license: str | None) -> str:
+    return " ".join(filter(None, (uri, title, f"[{license}]" if license else None)))
 
 
 def media_text(media: Sequence[Media]) -> str:

@@ -9,22 +9,22 @@ from typing import Any, NoReturn
 
 import click
 
-from flows.exit import hush_at_exit
-from flows.hints import hint, next_commands
-from flows.recipes import changed_recipe
-from flows.reports import report_path
-from flows.summary import print_summary
-from flows.terminal.console import output
-from flows.terminal.faults import RESUMABLE
-from flows.terminal.options import Chosen
-from flows.terminal.watching import Watcher, watching
-from pipelines.journal import RECIPE_FILE, saved_recipe
-from pipelines.run import new_run_id, resume, start
-from schemas.errors import InputError
-from schemas.recipe import Budget
-from schemas.report import RunReport
-from schemas.validation import validated
-from store.home import Home
+from synthmill.flows.exit import hush_at_exit
+from synthmill.flows.hints import hint, next_commands
+from synthmill.flows.recipes import changed_recipe
+from synthmill.flows.reports import report_path
+from synthmill.flows.summary import print_summary
+from synthmill.flows.terminal.console import output
+from synthmill.flows.terminal.faults import RESUMABLE
+from synthmill.flows.terminal.options import Chosen
+from synthmill.flows.terminal.watching import Watcher, watching
+from synthmill.pipelines.journal import RECIPE_FILE, saved_recipe
+from synthmill.pipelines.run import new_run_id, resume, start
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.recipe import Budget
+from synthmill.schemas.report import RunReport
+from synthmill.schemas.validation import validated
+from synthmill.store.home import Home
 
 
 def run_recipe(chosen: Chosen, home: Home) -> None:
@@ -39,7 +39,7 @@ def run_recipe(chosen: Chosen, home: Home) -> None:
         hush_at_exit()
         # The terminal shows the display; Prefect's own lines go to its API.
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-        from flows.tracking import tracked_run
+        from synthmill.flows.tracking import tracked_run
 
         return tracked_run(chosen, home, run_id, watch)
 

@@ -10,17 +10,17 @@ from typing import Literal
 import click
 from rich.console import Console
 
-from flows.terminal.console import output
-from flows.terminal.looking import ask, refreshed
-from flows.terminal.row_view import generator_of, print_row
-from pipelines.journal import saved_recipe
-from schemas.errors import InputError, nearest
-from schemas.recipe import PlugInSpec
-from schemas.row import Row, Status
-from store.dataset import Dataset
-from store.home import Home
-from store.sql import literal, quoted
-from store.tags import resolve
+from synthmill.flows.terminal.console import output
+from synthmill.flows.terminal.looking import ask, refreshed
+from synthmill.flows.terminal.row_view import generator_of, print_row
+from synthmill.pipelines.journal import saved_recipe
+from synthmill.schemas.errors import InputError, nearest
+from synthmill.schemas.recipe import PlugInSpec
+from synthmill.schemas.row import Row, Status
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
+from synthmill.store.sql import literal, quoted
+from synthmill.store.tags import resolve
 
 Which = Literal["accepted", "rejected", "all"]
 

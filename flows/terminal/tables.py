@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from flows.terminal.console import text
+from synthmill.flows.terminal.console import text
 
 GAP = 2  # between columns
 SHORT_CELL = 12  # what a column of texts needs at least: it folds them between words

@@ -10,9 +10,9 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from flows.funnel import balance
-from flows.terminal.console import counted, duration, text
-from pipelines.progress import Progress
+from synthmill.flows.funnel import balance
+from synthmill.flows.terminal.console import counted, duration, text
+from synthmill.pipelines.progress import Progress
 
 Watcher = Callable[[Progress], None]
 SECONDS_BETWEEN_LINES = 5.0

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from schemas.errors import InputError
+from synthmill.schemas.errors import InputError
 
 
 def write_text(path: Path, text: str, new: bool = False) -> None:

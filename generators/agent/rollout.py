@@ -6,13 +6,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from generators.agent.tools import Call, Observation, Toolbox
-from generators.agent.turn import AgentTurn, Turn, spoken
-from generators.base import Context
-from models.backends.base import Refused, WrongSetup
-from models.wire import Sampling
-from schemas.base import Record, Settings
-from schemas.messages import Message
+from synthmill.generators.agent.tools import Call, Observation, Toolbox
+from synthmill.generators.agent.turn import AgentTurn, Turn, spoken
+from synthmill.generators.base import Context
+from synthmill.models.backends.base import Refused, WrongSetup
+from synthmill.models.wire import Sampling
+from synthmill.schemas.base import Record, Settings
+from synthmill.schemas.messages import Message
 
 Stop = Literal[
     "answered", "turn limit", "token limit", "repeated call", "malformed turn", "refused by server"

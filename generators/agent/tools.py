@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ValidationError
 
-from generators.documents.quoting import harmless
-from schemas.base import Record
-from schemas.errors import nearest
+from synthmill.schemas.base import Record
+from synthmill.schemas.errors import nearest
+from synthmill.sources.documents.quoting import harmless
 
 FAILED = "Error: "  # begins the text of a failed observation
 

@@ -11,12 +11,12 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
-from generators.agent.tools import Call
-from models.prompt import MalformedAnswer, Prompt
-from models.wire import Completion
-from schemas.base import Record
-from schemas.identity import sha256_text
-from schemas.messages import Message
+from synthmill.generators.agent.tools import Call
+from synthmill.models.prompt import MalformedAnswer, Prompt
+from synthmill.models.wire import Completion
+from synthmill.schemas.base import Record
+from synthmill.schemas.identity import sha256_text
+from synthmill.schemas.messages import Message
 
 Protocol = Literal["native", "text"]
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from rapidfuzz.distance import Prefix
 
-from generators.cotevol.population import fitnesses
-from generators.cotevol.record import EvolutionRecord, Parting, TraceRecord, mode_of
-from generators.cotevol.traces import Trace
-from generators.cotevol.workshop import Workshop
-from schemas.identity import content_id
-from schemas.messages import assistant, user
-from schemas.row import Candidate, Score
-from schemas.verdict import Verdict
+from synthmill.generators.cotevol.population import fitnesses
+from synthmill.generators.cotevol.record import EvolutionRecord, Parting, TraceRecord, mode_of
+from synthmill.generators.cotevol.traces import Trace
+from synthmill.generators.cotevol.workshop import Workshop
+from synthmill.schemas.identity import content_id
+from synthmill.schemas.messages import assistant, user
+from synthmill.schemas.row import Candidate, Score
+from synthmill.schemas.verdict import Verdict
 
 REWARD = "answer_equivalence@1"  # for problems that name none: the filter of that name
 FIRST = "first"

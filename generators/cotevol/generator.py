@@ -4,17 +4,17 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import ClassVar
 
-from generators.base import Context, Generator, Task
-from generators.cotevol.emit import candidates
-from generators.cotevol.judge import Judge
-from generators.cotevol.record import EvolutionRecord
-from generators.cotevol.settings import CotevolSettings
-from generators.cotevol.strategies.best_of_n import best_of_n
-from generators.cotevol.strategies.evolution import evolve
-from generators.cotevol.strategies.self_refine import self_refine
-from generators.cotevol.workshop import Spent, Workshop
-from generators.sources.base import Problem
-from schemas.row import Candidate, Row
+from synthmill.generators.base import Context, Generator, Task
+from synthmill.generators.cotevol.emit import candidates
+from synthmill.generators.cotevol.judge import Judge
+from synthmill.generators.cotevol.record import EvolutionRecord
+from synthmill.generators.cotevol.settings import CotevolSettings
+from synthmill.generators.cotevol.strategies.best_of_n import best_of_n
+from synthmill.generators.cotevol.strategies.evolution import evolve
+from synthmill.generators.cotevol.strategies.self_refine import self_refine
+from synthmill.generators.cotevol.workshop import Spent, Workshop
+from synthmill.schemas.row import Candidate, Row
+from synthmill.sources.base import Problem
 
 STRATEGIES = {"cotevol": evolve, "best_of_n": best_of_n, "self_refine": self_refine}
 

@@ -4,10 +4,10 @@ They are filters, asked while traces are bred: a trace at fault counts as wrong,
 right ones, and is never the best.
 """
 
-from filters.verifiers.answer_leak import AnswerLeak, AnswerLeakSettings
-from filters.verifiers.arithmetic import Arithmetic
-from schemas.messages import assistant, user
-from schemas.row import Candidate
+from synthmill.filters.verifiers.answer_leak import AnswerLeak, AnswerLeakSettings
+from synthmill.filters.verifiers.arithmetic import Arithmetic
+from synthmill.schemas.messages import assistant, user
+from synthmill.schemas.row import Candidate
 
 # What the question states is not the trace's fault; the recipe's own filters look at that.
 _LEAK = AnswerLeak(AnswerLeakSettings(question=False))

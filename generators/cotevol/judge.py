@@ -7,12 +7,12 @@ scorer of their own (reasoning-gym) are judged by it.
 
 from dataclasses import dataclass, field
 
-from filters.answers import equal_by_rule
-from filters.verifiers.answer_equivalence import by_mathematics
-from generators.base import Context
-from generators.sources._gym import REWARD as GYM
-from generators.sources._gym import full_marks, score_gym_answer
-from generators.sources.base import Problem
+from synthmill.filters.answers import equal_by_rule
+from synthmill.filters.verifiers.answer_equivalence import by_mathematics
+from synthmill.generators.base import Context
+from synthmill.sources._gym import REWARD as GYM
+from synthmill.sources._gym import full_marks, score_gym_answer
+from synthmill.sources.base import Problem
 
 LONGEST_ANSWER = 2000  # characters; longer ones are no answers, and parsers take ages over them
 

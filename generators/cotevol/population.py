@@ -5,11 +5,11 @@ from random import Random
 
 from rapidfuzz.distance import LCSseq
 
-from filters.answers import number
-from filters.text import tokens
-from generators.cotevol.fitness import paper_fitness, ranked_fitness
-from generators.cotevol.settings import CotevolSettings
-from generators.cotevol.traces import Trace
+from synthmill.filters.answers import number
+from synthmill.filters.text import tokens
+from synthmill.generators.cotevol.fitness import paper_fitness, ranked_fitness
+from synthmill.generators.cotevol.settings import CotevolSettings
+from synthmill.generators.cotevol.traces import Trace
 
 # The quadratic comparison looks at this many tokens; the paper's traces have at most 2048.
 COMPARED = 4096

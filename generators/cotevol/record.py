@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from generators.cotevol.settings import CotevolSettings
-from generators.cotevol.traces import Lineage, Trace
-from schemas.base import Record
+from synthmill.generators.cotevol.settings import CotevolSettings
+from synthmill.generators.cotevol.traces import Lineage, Trace
+from synthmill.schemas.base import Record
 
 Mode = Literal["ground truth judges", "ground truth in prompts", "self-evaluation"]
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.base import Settings
+from synthmill.schemas.base import Settings
 
 Strategy = Literal["cotevol", "best_of_n", "self_refine"]
 Emitted = Literal["sft", "rlvr", "preference"]

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from filters.text import last_box, tokens
-from filters.verifiers.format import Format
-from generators.cotevol.entropy import step_entropy, token_entropy
-from models.wire import Completion, Token
-from schemas.base import Record
-from schemas.messages import assistant
-from schemas.row import Candidate
+from synthmill.filters.text import last_box, tokens
+from synthmill.filters.verifiers.format import Format
+from synthmill.generators.cotevol.entropy import step_entropy, token_entropy
+from synthmill.models.wire import Completion, Token
+from synthmill.schemas.base import Record
+from synthmill.schemas.messages import assistant
+from synthmill.schemas.row import Candidate
 
 # Ours: a rarer token is a slip, and in long traces such ones would fill the memory.
 LEAST_LOGPROB = math.log(1e-3)

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from generators.base import Context
-from generators.cotevol.guards import leak, miscalculation
-from generators.cotevol.judge import Judge
-from generators.cotevol.prompts.evaluate import Evaluate
-from generators.cotevol.settings import CotevolSettings
-from generators.cotevol.traces import Lineage, Place, Trace, places_of
-from generators.sources.base import Problem
-from models.prompt import Prompt, Reply
-from models.wire import Sampling
+from synthmill.generators.base import Context
+from synthmill.generators.cotevol.guards import leak, miscalculation
+from synthmill.generators.cotevol.judge import Judge
+from synthmill.generators.cotevol.prompts.evaluate import Evaluate
+from synthmill.generators.cotevol.settings import CotevolSettings
+from synthmill.generators.cotevol.traces import Lineage, Place, Trace, places_of
+from synthmill.models.prompt import Prompt, Reply
+from synthmill.models.wire import Sampling
+from synthmill.sources.base import Problem
 
 # Ours: a model that evaluates itself calls a trace right from here on.
 TRUSTED = 0.5

@@ -4,12 +4,12 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-from generators.base import Context
-from generators.documents.quoting import Quotable, Quoted, harmless
-from generators.ragshaper.prompts.reading import UNKNOWN, AnswerFrom
-from generators.ragshaper.records import Check
-from models.wire import Sampling
-from schemas.verdict import Verdict
+from synthmill.generators.base import Context
+from synthmill.generators.ragshaper.prompts.reading import UNKNOWN, AnswerFrom
+from synthmill.generators.ragshaper.records import Check
+from synthmill.models.wire import Sampling
+from synthmill.schemas.verdict import Verdict
+from synthmill.sources.documents.quoting import Quotable, Quoted, harmless
 
 # Readers and judges answer in a few words, and as surely as they can.
 READING = Sampling(temperature=0.0, top_p=1.0, max_tokens=1024)

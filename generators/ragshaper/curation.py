@@ -6,13 +6,11 @@ executed. The context is the path alone, never the whole tree.
 
 from dataclasses import dataclass, field
 
-from generators.base import Context
-from generators.documents.document import Passage
-from generators.documents.quoting import Quotable, Quoted, harmless
-from generators.ragshaper.checking import quote_in
-from generators.ragshaper.library import Library
-from generators.ragshaper.prompts.distract import WriteDistractors, WrittenDistractors
-from generators.ragshaper.prompts.explore import (
+from synthmill.generators.base import Context
+from synthmill.generators.ragshaper.checking import quote_in
+from synthmill.generators.ragshaper.library import Library
+from synthmill.generators.ragshaper.prompts.distract import WriteDistractors, WrittenDistractors
+from synthmill.generators.ragshaper.prompts.explore import (
     DISTRACT,
     FINISH,
     SEARCH,
@@ -20,11 +18,13 @@ from generators.ragshaper.prompts.explore import (
     ExploreStep,
     NextAction,
 )
-from generators.ragshaper.records import Distractor, Node
-from generators.ragshaper.settings import RagShaperSettings
-from generators.ragshaper.taxonomy import KINDS, TAXONOMY, Kind
-from generators.ragshaper.tree import path_to
-from schemas.identity import sha256_text
+from synthmill.generators.ragshaper.records import Distractor, Node
+from synthmill.generators.ragshaper.settings import RagShaperSettings
+from synthmill.generators.ragshaper.taxonomy import KINDS, TAXONOMY, Kind
+from synthmill.generators.ragshaper.tree import path_to
+from synthmill.schemas.identity import sha256_text
+from synthmill.sources.documents.document import Passage
+from synthmill.sources.documents.quoting import Quotable, Quoted, harmless
 
 CONTEXT_STEPS = 3  # observations that a distractor's author sees beside the source; ours
 MOST_DOCUMENTS = 4  # kept of one answer, which is asked for one or two; ours

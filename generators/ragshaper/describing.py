@@ -4,8 +4,8 @@ import json
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from generators.agent.tools import FAILED
-from generators.ragshaper.records import (
+from synthmill.generators.agent.tools import FAILED
+from synthmill.generators.ragshaper.records import (
     CheckedDistractor,
     DistractorDetail,
     Encounter,
@@ -14,9 +14,9 @@ from generators.ragshaper.records import (
     QuestionDetail,
     TrajectoryDetail,
 )
-from generators.ragshaper.tools import split_documents
-from schemas.messages import Message
-from schemas.row import Row
+from synthmill.generators.ragshaper.tools import split_documents
+from synthmill.schemas.messages import Message
+from synthmill.schemas.row import Row
 
 WIDTH = 100
 EXCERPT = 160

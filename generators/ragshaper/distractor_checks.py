@@ -10,16 +10,16 @@ from functools import partial
 
 from rapidfuzz import fuzz
 
-from generators.base import Context
-from generators.documents.document import Passage
-from generators.documents.quoting import Quotable, Quoted, harmless
-from generators.ragshaper.checking import READING, Fault, Outcome, Reader, run_checks
-from generators.ragshaper.library import Library
-from generators.ragshaper.prompts.distract import TellApart
-from generators.ragshaper.records import Check, Distractor, HopRecord
-from generators.ragshaper.settings import RagShaperSettings
-from generators.ragshaper.squad import mentions, normalised, token_f1
-from generators.retrieval.bm25 import words
+from synthmill.generators.base import Context
+from synthmill.generators.ragshaper.checking import READING, Fault, Outcome, Reader, run_checks
+from synthmill.generators.ragshaper.library import Library
+from synthmill.generators.ragshaper.prompts.distract import TellApart
+from synthmill.generators.ragshaper.records import Check, Distractor, HopRecord
+from synthmill.generators.ragshaper.settings import RagShaperSettings
+from synthmill.generators.retrieval.bm25 import words
+from synthmill.rewards.squad import mentions, normalised, token_f1
+from synthmill.sources.documents.document import Passage
+from synthmill.sources.documents.quoting import Quotable, Quoted, harmless
 
 # A document that speaks of itself as a trap teaches nothing.
 CONFESSIONS = ("distractor", "misleading", "gold answer", "wrong answer", "careless reader")

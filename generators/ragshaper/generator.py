@@ -3,19 +3,16 @@
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
-from generators.base import Context, Generator, Outcome, Task
-from generators.documents.base import DocumentSource
-from generators.documents.corpus import Corpus, open_corpus
-from generators.documents.document import Document
-from generators.ragshaper.curation import Curator, Tree
-from generators.ragshaper.distractor_checks import DistractorChecker
-from generators.ragshaper.labels import label
-from generators.ragshaper.library import LazyLibrary, Library
-from generators.ragshaper.navigation import journeys
-from generators.ragshaper.questions import Question, distractors_of, question_of
-from generators.ragshaper.quotas import Quotas
-from generators.ragshaper.records import CheckedDistractor, TreeRecord
-from generators.ragshaper.rows import (
+from synthmill.generators.base import Context, Generator, Outcome, Task
+from synthmill.generators.ragshaper.curation import Curator, Tree
+from synthmill.generators.ragshaper.distractor_checks import DistractorChecker
+from synthmill.generators.ragshaper.labels import label
+from synthmill.generators.ragshaper.library import LazyLibrary, Library
+from synthmill.generators.ragshaper.navigation import journeys
+from synthmill.generators.ragshaper.questions import Question, distractors_of, question_of
+from synthmill.generators.ragshaper.quotas import Quotas
+from synthmill.generators.ragshaper.records import CheckedDistractor, TreeRecord
+from synthmill.generators.ragshaper.rows import (
     Origins,
     Told,
     distractor_row,
@@ -23,12 +20,15 @@ from generators.ragshaper.rows import (
     question_row,
     trajectory_row,
 )
-from generators.ragshaper.seeds import seed_order
-from generators.ragshaper.settings import RagShaperSettings
-from generators.ragshaper.tree import Path, select_paths
-from generators.sources.base import Source
-from schemas.base import Record
-from schemas.row import Candidate, Row
+from synthmill.generators.ragshaper.seeds import seed_order
+from synthmill.generators.ragshaper.settings import RagShaperSettings
+from synthmill.generators.ragshaper.tree import Path, select_paths
+from synthmill.schemas.base import Record
+from synthmill.schemas.row import Candidate, Row
+from synthmill.sources.base import Source
+from synthmill.sources.documents.base import DocumentSource
+from synthmill.sources.documents.corpus import Corpus, open_corpus
+from synthmill.sources.documents.document import Document
 
 
 class Seed(NamedTuple):
@@ -105,7 +105,7 @@ class RagShaper(Generator):
 
     def describe(self, row: Row) -> str | None:
         """The tree with its distractors, or the trajectory, as text."""
-        from generators.ragshaper.describing import described
+        from synthmill.generators.ragshaper.describing import described
 
         return described(row)
 

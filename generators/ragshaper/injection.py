@@ -16,10 +16,10 @@ nothing.
 from collections.abc import Sequence
 from random import Random
 
-from generators.documents.quoting import Quotable
-from generators.ragshaper.library import Library
-from generators.ragshaper.records import Case, Distractor, Injection
-from generators.ragshaper.settings import NavigationSettings
+from synthmill.generators.ragshaper.library import Library
+from synthmill.generators.ragshaper.records import Case, Distractor, Injection
+from synthmill.generators.ragshaper.settings import NavigationSettings
+from synthmill.sources.documents.quoting import Quotable
 
 
 class ConstrainedRetriever:

@@ -8,11 +8,11 @@ rejected it, or recovered, is said of right trajectories only.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from generators.agent.rollout import Rollout, Step
-from generators.ragshaper.navigation import Journey
-from generators.ragshaper.records import Distractor, Encounter, Injection, Outcome
-from generators.ragshaper.squad import mentions, token_f1
-from generators.ragshaper.taxonomy import Kind
+from synthmill.generators.agent.rollout import Rollout, Step
+from synthmill.generators.ragshaper.navigation import Journey
+from synthmill.generators.ragshaper.records import Distractor, Encounter, Injection, Outcome
+from synthmill.generators.ragshaper.taxonomy import Kind
+from synthmill.rewards.squad import mentions, token_f1
 
 
 class Label(NamedTuple):

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 
-from generators.documents.corpus import Corpus, titled
-from generators.documents.document import Passage
-from generators.ragshaper.settings import RagShaperSettings
-from generators.retrieval.base import Retriever
-from generators.retrieval.bm25 import Bm25Retriever
-from generators.retrieval.calibration import Calibration, calibrate
-from schemas.base import Record
+from synthmill.generators.ragshaper.settings import RagShaperSettings
+from synthmill.generators.retrieval.base import Retriever
+from synthmill.generators.retrieval.bm25 import Bm25Retriever
+from synthmill.generators.retrieval.calibration import Calibration, calibrate
+from synthmill.schemas.base import Record
+from synthmill.sources.documents.corpus import Corpus, titled
+from synthmill.sources.documents.document import Passage
 
 
 class Found(Record):
@@ -86,9 +86,9 @@ async def _retriever(corpus: Corpus, settings: RagShaperSettings) -> Retriever:
     if retrieval.encoder is None or retrieval.method == "bm25":
         # In a thread: an index of a large corpus takes a while to build, and the engine goes on.
         return await asyncio.to_thread(Bm25Retriever, corpus, retrieval.bm25)
-    from generators.retrieval.dense import open_dense
-    from generators.retrieval.encoders import make_encoder
-    from generators.retrieval.vectors import CachedEncoder
+    from synthmill.generators.retrieval.dense import open_dense
+    from synthmill.generators.retrieval.encoders import make_encoder
+    from synthmill.generators.retrieval.vectors import CachedEncoder
 
     path = corpus.folder.parent / "vectors.sqlite"
     return await open_dense(corpus, CachedEncoder(make_encoder(retrieval.encoder), path))

@@ -4,16 +4,16 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from generators.agent.rollout import Rollout, roll_out
-from generators.agent.tools import Toolbox, tool_schemas
-from generators.base import Context
-from generators.ragshaper.injection import ConstrainedRetriever
-from generators.ragshaper.library import Library
-from generators.ragshaper.prompts.navigate import NavigatorTurn, Opening, final_answer
-from generators.ragshaper.records import Distractor, Injection
-from generators.ragshaper.settings import RagShaperSettings
-from generators.ragshaper.tools import SEARCH, SearchTool
-from schemas.messages import Message
+from synthmill.generators.agent.rollout import Rollout, roll_out
+from synthmill.generators.agent.tools import Toolbox, tool_schemas
+from synthmill.generators.base import Context
+from synthmill.generators.ragshaper.injection import ConstrainedRetriever
+from synthmill.generators.ragshaper.library import Library
+from synthmill.generators.ragshaper.prompts.navigate import NavigatorTurn, Opening, final_answer
+from synthmill.generators.ragshaper.records import Distractor, Injection
+from synthmill.generators.ragshaper.settings import RagShaperSettings
+from synthmill.generators.ragshaper.tools import SEARCH, SearchTool
+from synthmill.schemas.messages import Message
 
 TOOLS = tool_schemas([SearchTool])
 

@@ -9,16 +9,23 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 
-from generators.base import Context
-from generators.documents.document import Passage
-from generators.documents.quoting import Quotable, Quoted, harmless
-from generators.ragshaper.checking import READING, Fault, Outcome, Reader, quote_in, run_checks
-from generators.ragshaper.library import Library
-from generators.ragshaper.prompts.question import ReasoningStep, SynthesizedQuestion
-from generators.ragshaper.prompts.reading import AllAnswers, AnswerAlone
-from generators.ragshaper.records import Check, HopRecord
-from generators.ragshaper.settings import QuestionSettings
-from generators.ragshaper.squad import mentions, normalised, token_f1
+from synthmill.generators.base import Context
+from synthmill.generators.ragshaper.checking import (
+    READING,
+    Fault,
+    Outcome,
+    Reader,
+    quote_in,
+    run_checks,
+)
+from synthmill.generators.ragshaper.library import Library
+from synthmill.generators.ragshaper.prompts.question import ReasoningStep, SynthesizedQuestion
+from synthmill.generators.ragshaper.prompts.reading import AllAnswers, AnswerAlone
+from synthmill.generators.ragshaper.records import Check, HopRecord
+from synthmill.generators.ragshaper.settings import QuestionSettings
+from synthmill.rewards.squad import mentions, normalised, token_f1
+from synthmill.sources.documents.document import Passage
+from synthmill.sources.documents.quoting import Quotable, Quoted, harmless
 
 _COUNTS = r"(?! (?:many|much|long|old|tall|far|heavy))"
 _OPEN_ENDED = re.compile(rf"^\W*(?:how{_COUNTS}|why|describe|explain)\b", re.I)

@@ -2,20 +2,20 @@
 
 from typing import NamedTuple
 
-from generators.base import Context
-from generators.documents.quoting import Quotable, Quoted, harmless
-from generators.ragshaper.curation import Tree
-from generators.ragshaper.library import Library
-from generators.ragshaper.prompts.question import (
+from synthmill.generators.base import Context
+from synthmill.generators.ragshaper.curation import Tree
+from synthmill.generators.ragshaper.library import Library
+from synthmill.generators.ragshaper.prompts.question import (
     Misleading,
     SynthesizedQuestion,
     SynthesizeQuestion,
 )
-from generators.ragshaper.question_checks import QuestionChecker, located
-from generators.ragshaper.records import Check, Distractor, HopRecord
-from generators.ragshaper.settings import RagShaperSettings
-from generators.ragshaper.tree import Path
-from models.wire import Sampling
+from synthmill.generators.ragshaper.question_checks import QuestionChecker, located
+from synthmill.generators.ragshaper.records import Check, Distractor, HopRecord
+from synthmill.generators.ragshaper.settings import RagShaperSettings
+from synthmill.generators.ragshaper.tree import Path
+from synthmill.models.wire import Sampling
+from synthmill.sources.documents.quoting import Quotable, Quoted, harmless
 
 EMPTY = SynthesizedQuestion(question="", answer="", reasoning_steps=[])
 

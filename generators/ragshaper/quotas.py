@@ -6,10 +6,10 @@ The paper reports its mix (60 % fragmented puzzles) and sets no quota: all of th
 from collections import Counter
 from collections.abc import Iterable
 
-from generators.base import Outcome
-from generators.ragshaper.records import TrajectoryDetail
-from generators.ragshaper.taxonomy import KINDS, Kind
-from schemas.base import Record
+from synthmill.generators.base import Outcome
+from synthmill.generators.ragshaper.records import TrajectoryDetail
+from synthmill.generators.ragshaper.taxonomy import KINDS, Kind
+from synthmill.schemas.base import Record
 
 
 class Quotas(Record):

@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from generators.ragshaper.taxonomy import TAXONOMY, Kind, Level
-from generators.retrieval.calibration import Calibration
-from schemas.base import Record
-from schemas.lineage import Source as Origin
+from synthmill.generators.ragshaper.taxonomy import TAXONOMY, Kind, Level
+from synthmill.generators.retrieval.calibration import Calibration
+from synthmill.schemas.base import Record
+from synthmill.schemas.lineage import SourceRef
 
 
 class Distractor(Record):
@@ -84,7 +84,7 @@ class HopRecord(Record):
     evidence: str
     output: str
     passage: str | None = None
-    source: Origin | None = None
+    source: SourceRef | None = None
 
 
 class NegativeRecord(Record):

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from generators.ragshaper.checking import verdict_of
-from generators.ragshaper.labels import Label
-from generators.ragshaper.navigation import TOOLS, Journey
-from generators.ragshaper.questions import Question
-from generators.ragshaper.records import (
+from synthmill.generators.ragshaper.checking import verdict_of
+from synthmill.generators.ragshaper.labels import Label
+from synthmill.generators.ragshaper.navigation import TOOLS, Journey
+from synthmill.generators.ragshaper.questions import Question
+from synthmill.generators.ragshaper.records import (
     CheckedDistractor,
     DistractorDetail,
     NegativeRecord,
@@ -15,14 +15,14 @@ from generators.ragshaper.records import (
     TrajectoryDetail,
     TreeRecord,
 )
-from generators.retrieval.calibration import Calibration
-from schemas.identity import canonical_json, content_id
-from schemas.lineage import Source as Origin
-from schemas.messages import user
-from schemas.row import Candidate, Score
-from schemas.verdict import Verdict
+from synthmill.generators.retrieval.calibration import Calibration
+from synthmill.schemas.identity import canonical_json, content_id
+from synthmill.schemas.lineage import SourceRef
+from synthmill.schemas.messages import user
+from synthmill.schemas.row import Candidate, Score
+from synthmill.schemas.verdict import Verdict
 
-REWARD = "token_f1@1"  # `generators.ragshaper.squad.token_f1`, right above the threshold
+REWARD = "token_f1@1"  # `rewards.squad.token_f1`, right above the threshold
 
 
 class Origins(NamedTuple):
@@ -171,5 +171,5 @@ def _scores(told: Told) -> list[Score]:
     ]
 
 
-def _sources(question: Question) -> list[Origin]:
+def _sources(question: Question) -> list[SourceRef]:
     return [hop.source for hop in question.hops if hop.source is not None]

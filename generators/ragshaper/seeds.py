@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 
-from generators.documents.corpus import Corpus
-from generators.ragshaper.settings import SeedSettings
-from schemas.errors import InputError
-from schemas.identity import keyed_seed
+from synthmill.generators.ragshaper.settings import SeedSettings
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.identity import keyed_seed
+from synthmill.sources.documents.corpus import Corpus
 
 
 def seed_order(corpus: Corpus, settings: SeedSettings) -> Sequence[int]:

@@ -6,14 +6,14 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from generators.agent.rollout import RolloutLimits
-from generators.agent.turn import Protocol
-from generators.documents.chunking import Chunking
-from generators.retrieval.bm25 import Bm25Settings
-from generators.retrieval.calibration import CalibrationSettings
-from generators.retrieval.encoders import EncoderSettings
-from models.wire import Sampling
-from schemas.base import Settings
+from synthmill.generators.agent.rollout import RolloutLimits
+from synthmill.generators.agent.turn import Protocol
+from synthmill.generators.retrieval.bm25 import Bm25Settings
+from synthmill.generators.retrieval.calibration import CalibrationSettings
+from synthmill.generators.retrieval.encoders import EncoderSettings
+from synthmill.models.wire import Sampling
+from synthmill.schemas.base import Settings
+from synthmill.sources.documents.chunking import Chunking
 
 
 class RetrievalSettings(Settings):

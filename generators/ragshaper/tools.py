@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from pydantic import BaseModel, Field
 
-from generators.agent.tools import Observation, Tool
-from generators.documents.corpus import titled
-from generators.documents.quoting import Quotable
+from synthmill.generators.agent.tools import Observation, Tool
+from synthmill.sources.documents.corpus import titled
+from synthmill.sources.documents.quoting import Quotable
 
 SEARCH = "query_knowledge_base_dense"  # the released code's name, whatever retriever stands behind
 BETWEEN = "\n---\n"  # between the documents of an observation (released code)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from generators.ragshaper.records import Node
+from synthmill.generators.ragshaper.records import Node
 
 
 class Path(NamedTuple):

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from generators.documents.corpus import Corpus, built_once
-from generators.retrieval.base import Hit, Retriever, best
-from schemas.base import Settings
-from schemas.errors import InputError
-from schemas.identity import canonical_json, sha256_text
+from synthmill.generators.retrieval.base import Hit, Retriever, best
+from synthmill.schemas.base import Settings
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.identity import canonical_json, sha256_text
+from synthmill.sources.documents.corpus import Corpus, built_once
 
 INDEX_VERSION = 2
 # Robertson and Zaragoza, "The Probabilistic Relevance Framework" (2009), section 3.6: k1 between

@@ -14,10 +14,10 @@ from random import Random
 import numpy as np
 from pydantic import Field
 
-from generators.documents.corpus import Corpus, titled
-from generators.retrieval.base import Retriever
-from schemas.base import Record, Settings
-from schemas.identity import keyed_seed, sha256_text
+from synthmill.generators.retrieval.base import Retriever
+from synthmill.schemas.base import Record, Settings
+from synthmill.schemas.identity import keyed_seed, sha256_text
+from synthmill.sources.documents.corpus import Corpus, titled
 
 QUERY_CHARS = 120  # of a passage's opening, about as long as a question
 

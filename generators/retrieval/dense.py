@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from generators.documents.corpus import Corpus, built_once
-from generators.retrieval.base import Hit, Retriever
-from generators.retrieval.encoders import Encoder
-from schemas.errors import InputError
-from schemas.identity import sha256_text
+from synthmill.generators.retrieval.base import Hit, Retriever
+from synthmill.generators.retrieval.encoders import Encoder
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.identity import sha256_text
+from synthmill.sources.documents.corpus import Corpus, built_once
 
 PASSAGES_AT_ONCE = 1024
 

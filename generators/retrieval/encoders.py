@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from schemas.base import Settings
-from schemas.errors import InputError
+from synthmill.schemas.base import Settings
+from synthmill.schemas.errors import InputError
 
 Vectors = NDArray[np.float32]
 Side = Literal["query", "passage"]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from generators.retrieval.encoders import Encoder, Side, Vectors
-from schemas.identity import sha256_text
+from synthmill.generators.retrieval.encoders import Encoder, Side, Vectors
+from synthmill.schemas.identity import sha256_text
 
 AT_ONCE = 256  # texts encoded between two commits: what a crash can cost
 

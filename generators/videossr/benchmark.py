@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from generators.base import Outcome, Task
-from generators.sources.base import Source
-from generators.videossr.generator import Clue, Videossr
-from generators.videossr.mixes import VIUBENCH, SubType, parse_sub_type
-from generators.videossr.settings import Sampling, VideossrSettings
-from schemas.base import Record
+from synthmill.generators.base import Outcome, Task
+from synthmill.generators.videossr.generator import Clue, Videossr
+from synthmill.generators.videossr.mixes import VIUBENCH, SubType, parse_sub_type
+from synthmill.generators.videossr.settings import Sampling, VideossrSettings
+from synthmill.schemas.base import Record
+from synthmill.sources.base import Source
 
 ROUND = 64  # ours: videos between two commits
 

@@ -9,9 +9,9 @@ from functools import cache
 from itertools import product
 from math import factorial
 
-from generators.videossr import rewards
-from generators.videossr.mixes import SubType
-from generators.videossr.settings import Counting, Grounding, VideossrSettings
+from synthmill.generators.videossr.mixes import SubType
+from synthmill.generators.videossr.settings import Counting, Grounding, VideossrSettings
+from synthmill.rewards import videossr as rewards
 
 
 def chance(sub_type: SubType, settings: VideossrSettings) -> float:

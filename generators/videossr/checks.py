@@ -1,12 +1,12 @@
 """Judgements on a whole video; thresholds are ours, since the paper filters no videos."""
 
-from generators.sources.base import storable
-from generators.video.container import Unusable
-from generators.video.probe import VideoInfo
-from generators.video.survey import black_share, frozen_share, moving_share
-from generators.videossr.footage import Footage
-from generators.videossr.settings import Checks, VideossrSettings
-from schemas.verdict import Verdict
+from synthmill.generators.videossr.footage import Footage
+from synthmill.generators.videossr.settings import Checks, VideossrSettings
+from synthmill.schemas.verdict import Verdict
+from synthmill.sources.base import storable
+from synthmill.sources.video.container import Unusable
+from synthmill.sources.video.probe import VideoInfo
+from synthmill.sources.video.survey import black_share, frozen_share, moving_share
 
 
 def of_header(info: VideoInfo, settings: VideossrSettings) -> list[Verdict]:

@@ -10,10 +10,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from generators.video.reading import Pixels, Seen
-from generators.videossr.records import Clip, CountingRecord, Sample, Shape
-from generators.videossr.settings import Counting, Level
-from schemas.verdict import Verdict
+from synthmill.generators.videossr.records import Clip, CountingRecord, Sample, Shape
+from synthmill.generators.videossr.settings import Counting, Level
+from synthmill.schemas.verdict import Verdict
+from synthmill.sources.video.reading import Pixels, Seen
 
 Kind = Literal["circle", "square", "triangle"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from filters.base import DiversityFilter
-from generators.videossr.records import Detail
-from schemas.base import Settings
-from schemas.row import Candidate
-from schemas.verdict import Verdict
+from synthmill.filters.base import DiversityFilter
+from synthmill.generators.videossr.records import Detail
+from synthmill.schemas.base import Settings
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
 
 if TYPE_CHECKING:
     import pyarrow as pa

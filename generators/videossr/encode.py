@@ -3,11 +3,11 @@
 import hashlib
 from dataclasses import dataclass
 
-from generators.video.container import Unusable
-from generators.video.reading import Pixels
-from generators.video.writing import SMALLEST_SIDE, clip_bytes, image_bytes
-from generators.videossr.records import Clip, Sample
-from generators.videossr.settings import Form
+from synthmill.generators.videossr.records import Clip, Sample
+from synthmill.generators.videossr.settings import Form
+from synthmill.sources.video.container import Unusable
+from synthmill.sources.video.reading import Pixels
+from synthmill.sources.video.writing import SMALLEST_SIDE, clip_bytes, image_bytes
 
 
 @dataclass(frozen=True, slots=True)

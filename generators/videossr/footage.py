@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from generators.sources.videos import Video
-from generators.video.container import Unusable
-from generators.video.reading import Pixels, Seen, fitted_size, frames_at
-from generators.video.survey import Matrix, differences, repeated_share, thumbnails
-from generators.videossr.timeline import Timeline
+from synthmill.generators.videossr.timeline import Timeline
+from synthmill.sources.video.container import Unusable
+from synthmill.sources.video.reading import Pixels, Seen, fitted_size, frames_at
+from synthmill.sources.video.survey import Matrix, differences, repeated_share, thumbnails
+from synthmill.sources.videos import Video
 
 APART = 6  # ours: a frame that comes again sooner is slow movement, not a repeat
 MOST_COVER = 16  # ours: times a frame's size to which a video may be enlarged to cover it

@@ -8,24 +8,24 @@ from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
-from filters.pool import WorkerError
-from generators.base import Context, Generator, Task
-from generators.sources.base import BadInput, Source
-from generators.sources.videos import Video
-from generators.video.container import Unusable
-from generators.videossr import checks, work
-from generators.videossr.messages import media_of, messages
-from generators.videossr.mixes import TASKS, SubType, parse_sub_type
-from generators.videossr.records import Detail
-from generators.videossr.settings import VideossrSettings
-from generators.videossr.sheet import contact_sheet, describe
-from schemas.base import Record
-from schemas.errors import InputError
-from schemas.identity import canonical_json
-from schemas.lineage import Media
-from schemas.messages import user
-from schemas.row import Candidate, Row, Score
-from schemas.verdict import Verdict
+from synthmill.filters.pool import WorkerError
+from synthmill.generators.base import Context, Generator, Task
+from synthmill.generators.videossr import checks, work
+from synthmill.generators.videossr.messages import media_of, messages
+from synthmill.generators.videossr.mixes import TASKS, SubType, parse_sub_type
+from synthmill.generators.videossr.records import Detail
+from synthmill.generators.videossr.settings import VideossrSettings
+from synthmill.generators.videossr.sheet import contact_sheet, describe
+from synthmill.schemas.base import Record
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.identity import canonical_json
+from synthmill.schemas.lineage import Media
+from synthmill.schemas.messages import user
+from synthmill.schemas.row import Candidate, Row, Score
+from synthmill.schemas.verdict import Verdict
+from synthmill.sources.base import InvalidItem, Source
+from synthmill.sources.video.container import Unusable
+from synthmill.sources.videos import Video
 
 EARLIER = 16  # ours: videos remembered to swap with
 NOTHING = "{}"
@@ -59,7 +59,7 @@ class Videossr(Generator):
         """One task a video, with the videos before it to swap with."""
         earlier: deque[Video] = deque(maxlen=EARLIER)
         for item in source.items():
-            if isinstance(item, BadInput):
+            if isinstance(item, InvalidItem):
                 yield Task(key=item.key, item=item)
                 continue
             yield Task(key=item.key, item=Clue(video=item, others=tuple(earlier)))

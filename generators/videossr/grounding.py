@@ -13,16 +13,22 @@ from random import Random
 
 import numpy as np
 
-from generators.video.probe import VideoInfo
-from generators.video.reading import Pixels, Seen
-from generators.video.survey import STILL, differences, steps, thumbnails
-from generators.videossr.perturb.base import Appearance, Drawn, Perturbation, Reorder, Speed
-from generators.videossr.perturb.registry import PERTURBATIONS
-from generators.videossr.perturb.time import StutterHold
-from generators.videossr.records import Clip, GroundingRecord, Sample
-from generators.videossr.settings import Grounding, Sampling
-from generators.videossr.timeline import Timeline, timeline
-from schemas.verdict import Verdict
+from synthmill.generators.videossr.perturb.base import (
+    Appearance,
+    Drawn,
+    Perturbation,
+    Reorder,
+    Speed,
+)
+from synthmill.generators.videossr.perturb.registry import PERTURBATIONS
+from synthmill.generators.videossr.perturb.time import StutterHold
+from synthmill.generators.videossr.records import Clip, GroundingRecord, Sample
+from synthmill.generators.videossr.settings import Grounding, Sampling
+from synthmill.generators.videossr.timeline import Timeline, timeline
+from synthmill.schemas.verdict import Verdict
+from synthmill.sources.video.probe import VideoInfo
+from synthmill.sources.video.reading import Pixels, Seen
+from synthmill.sources.video.survey import STILL, differences, steps, thumbnails
 
 QUESTION = (
     "In one span of this video, {phrase}. When does that span begin and end? Answer with the times "

@@ -8,11 +8,11 @@ from random import Random
 
 import numpy as np
 
-from generators.video.reading import Seen
-from generators.video.survey import Matrix
-from generators.videossr.records import Clip, JigsawRecord, Sample
-from generators.videossr.settings import Jigsaw
-from schemas.verdict import Verdict
+from synthmill.generators.videossr.records import Clip, JigsawRecord, Sample
+from synthmill.generators.videossr.settings import Jigsaw
+from synthmill.schemas.verdict import Verdict
+from synthmill.sources.video.reading import Seen
+from synthmill.sources.video.survey import Matrix
 
 # One character a clip, so that the answer stays a plain string beyond nine clips (ours).
 LABELS = "123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"

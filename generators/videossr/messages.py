@@ -8,12 +8,12 @@ media, frames in order or one clip, and `fps` is the rate of the frames on the v
 import json
 from typing import Any
 
-from generators.videossr.encode import MediaFile
-from generators.videossr.jigsaw import LABELS
-from generators.videossr.records import Detail
-from schemas.identity import canonical_json
-from schemas.lineage import Media
-from schemas.messages import Message
+from synthmill.generators.videossr.encode import MediaFile
+from synthmill.generators.videossr.jigsaw import LABELS
+from synthmill.generators.videossr.records import Detail
+from synthmill.schemas.identity import canonical_json
+from synthmill.schemas.lineage import Media
+from synthmill.schemas.messages import Message
 
 # The paper trains without chains of thought.
 SYSTEM = "Answer directly, without any explanation or reasoning."

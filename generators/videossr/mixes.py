@@ -3,8 +3,8 @@
 from math import inf
 from typing import NamedTuple
 
-from generators.videossr.perturb.registry import PERTURBATIONS
-from schemas.errors import nearest
+from synthmill.generators.videossr.perturb.registry import PERTURBATIONS
+from synthmill.schemas.errors import nearest
 
 TASKS = ("grounding", "counting", "jigsaw")
 LEVELS = ("easy", "hard")

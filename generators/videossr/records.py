@@ -5,11 +5,11 @@ from typing import Literal
 
 import numpy as np
 
-from generators.video.probe import VideoInfo
-from generators.video.reading import Pixels, Seen
-from generators.videossr.perturb.base import Drawn
-from schemas.base import Record
-from schemas.verdict import Verdict
+from synthmill.generators.videossr.perturb.base import Drawn
+from synthmill.schemas.base import Record
+from synthmill.schemas.verdict import Verdict
+from synthmill.sources.video.probe import VideoInfo
+from synthmill.sources.video.reading import Pixels, Seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from generators.video.writing import Codec, ImageFormat
-from generators.videossr.mixes import MIXES, SubType, check_mix
-from generators.videossr.perturb.base import Parameters, Rising
-from schemas.base import Settings
+from synthmill.generators.videossr.mixes import MIXES, SubType, check_mix
+from synthmill.generators.videossr.perturb.base import Parameters, Rising
+from synthmill.schemas.base import Settings
+from synthmill.sources.video.writing import Codec, ImageFormat
 
 SpanFrames = Annotated[int, Field(ge=2)]  # a single frame has no order, no pace and no two edges
 Share = Annotated[float, Field(gt=0, le=1)]

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generators.video.reading import frames_at
-from generators.videossr.counting import reach
-from generators.videossr.jigsaw import LABELS
-from generators.videossr.records import (
+from synthmill.generators.videossr.counting import reach
+from synthmill.generators.videossr.jigsaw import LABELS
+from synthmill.generators.videossr.records import (
     CountingRecord,
     Detail,
     GroundingRecord,
     JigsawRecord,
     Shape,
 )
-from schemas.row import Row
+from synthmill.schemas.row import Row
+from synthmill.sources.video.reading import frames_at
 
 if TYPE_CHECKING:
     from PIL.Image import Image

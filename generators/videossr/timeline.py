@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from generators.video.probe import VideoInfo
-from generators.videossr.settings import Sampling
+from synthmill.generators.videossr.settings import Sampling
+from synthmill.sources.video.probe import VideoInfo
 
 
 @dataclass(frozen=True, slots=True)

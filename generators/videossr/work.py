@@ -3,20 +3,20 @@
 from dataclasses import dataclass, field
 from random import Random
 
-from generators.sources.videos import Video
-from generators.video.container import Unusable
-from generators.video.deadline import killed_after
-from generators.video.survey import cuts, perceptual_hash
-from generators.videossr import checks, counting, grounding, jigsaw
-from generators.videossr.chance import chance
-from generators.videossr.encode import Encoder, MediaFile
-from generators.videossr.footage import Footage, borrowed
-from generators.videossr.mixes import SubType
-from generators.videossr.perturb.base import Replace
-from generators.videossr.records import Detail, Sample
-from generators.videossr.settings import VideossrSettings
-from generators.videossr.timeline import timeline
-from schemas.verdict import Verdict
+from synthmill.generators.videossr import checks, counting, grounding, jigsaw
+from synthmill.generators.videossr.chance import chance
+from synthmill.generators.videossr.encode import Encoder, MediaFile
+from synthmill.generators.videossr.footage import Footage, borrowed
+from synthmill.generators.videossr.mixes import SubType
+from synthmill.generators.videossr.perturb.base import Replace
+from synthmill.generators.videossr.records import Detail, Sample
+from synthmill.generators.videossr.settings import VideossrSettings
+from synthmill.generators.videossr.timeline import timeline
+from synthmill.schemas.verdict import Verdict
+from synthmill.sources.video.container import Unusable
+from synthmill.sources.video.deadline import killed_after
+from synthmill.sources.video.survey import cuts, perceptual_hash
+from synthmill.sources.videos import Video
 
 HASHES = 24  # ours: perceptual hashes spread over a video
 GRACE = 2  # ours: how many time limits a worker gets before it is killed

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from models.prompt import Prompt
-from models.wire import Completion, Request
-from schemas.base import Settings
-from schemas.recipe import ModelSpec
+from synthmill.models.prompt import Prompt
+from synthmill.models.wire import Completion, Request
+from synthmill.schemas.base import Settings
+from synthmill.schemas.recipe import ModelSpec
 
 
 class Unavailable(Exception):

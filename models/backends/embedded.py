@@ -11,16 +11,16 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from models.backends.base import Backend, BackendSettings, Refused, WrongSetup
-from models.embedded.batched import BatchedLanguageModel
-from models.embedded.jobs import Generation, Job
-from models.embedded.language_model import WEIGHTS, LanguageModel
-from models.prompt import Continuation, Prompt
-from models.token_text import matched
-from models.wire import Alternative, Completion, Request, Token
-from schemas.errors import InputError, nearest
-from schemas.identity import keyed_seed
-from schemas.recipe import ModelSpec
+from synthmill.models.backends.base import Backend, BackendSettings, Refused, WrongSetup
+from synthmill.models.embedded.batched import BatchedLanguageModel
+from synthmill.models.embedded.jobs import Generation, Job
+from synthmill.models.embedded.language_model import WEIGHTS, LanguageModel
+from synthmill.models.prompt import Continuation, Prompt
+from synthmill.models.token_text import matched
+from synthmill.models.wire import Alternative, Completion, Request, Token
+from synthmill.schemas.errors import InputError, nearest
+from synthmill.schemas.identity import keyed_seed
+from synthmill.schemas.recipe import ModelSpec
 
 MODEL = "synthmill-lm"
 # What decides the answers; the graph only runs it.

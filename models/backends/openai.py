@@ -8,20 +8,26 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar
 
-from models.backends.base import Backend, BackendSettings, Refused, Unavailable, WrongSetup
-from models.balancer import Balancer, Slot
-from models.connection import Limits
-from models.endpoint import Endpoint
-from models.openai_request import chat_body, encode, text_body
-from models.openai_response import from_chat, from_text, served_models
-from models.openai_settings import OpenAISettings, WireSettings, checked_address
-from models.prompt import Prompt
-from models.transport import Transport
-from models.trouble import Limited, Rejected, Trouble
-from models.wire import Completion, Request
-from schemas.errors import InputError, nearest
-from schemas.identity import canonical_json
-from schemas.recipe import SHAPING_SETTINGS, ModelSpec
+from synthmill.models.backends.base import (
+    Backend,
+    BackendSettings,
+    Refused,
+    Unavailable,
+    WrongSetup,
+)
+from synthmill.models.balancer import Balancer, Slot
+from synthmill.models.connection import Limits
+from synthmill.models.endpoint import Endpoint
+from synthmill.models.openai_request import chat_body, encode, text_body
+from synthmill.models.openai_response import from_chat, from_text, served_models
+from synthmill.models.openai_settings import OpenAISettings, WireSettings, checked_address
+from synthmill.models.prompt import Prompt
+from synthmill.models.transport import Transport
+from synthmill.models.trouble import Limited, Rejected, Trouble
+from synthmill.models.wire import Completion, Request
+from synthmill.schemas.errors import InputError, nearest
+from synthmill.schemas.identity import canonical_json
+from synthmill.schemas.recipe import SHAPING_SETTINGS, ModelSpec
 
 MEGABYTE = 2**20
 

@@ -7,11 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import ClassVar
 
-from models.backends.base import BackendSettings
-from models.backends.openai import OpenAI
-from models.vllm_server import VllmServer
-from models.vllm_settings import VllmSettings
-from schemas.recipe import ModelSpec
+from synthmill.models.backends.base import BackendSettings
+from synthmill.models.backends.openai import OpenAI
+from synthmill.models.vllm_server import VllmServer
+from synthmill.models.vllm_settings import VllmSettings
+from synthmill.schemas.recipe import ModelSpec
 
 WATCH_SECONDS = 0.5
 log = logging.getLogger("synthmill.vllm")

@@ -8,10 +8,10 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from models.embedded.jobs import FinishReason, Generation, Job, Token
-from models.embedded.network import LANES, Floats, Network
-from models.embedded.sampling import choose, log_softmax, uniforms
-from models.embedded.vocabulary import Vocabulary, as_text
+from synthmill.models.embedded.jobs import FinishReason, Generation, Job, Token
+from synthmill.models.embedded.network import LANES, Floats, Network
+from synthmill.models.embedded.sampling import choose, log_softmax, uniforms
+from synthmill.models.embedded.vocabulary import Vocabulary, as_text
 
 Ticket = TypeVar("Ticket")
 

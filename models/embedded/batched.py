@@ -8,9 +8,9 @@ import threading
 from concurrent.futures import Future
 from typing import Any
 
-from models.embedded.batch import RunningBatch, Writing
-from models.embedded.jobs import Generation, Job
-from models.embedded.language_model import LanguageModel
+from synthmill.models.embedded.batch import RunningBatch, Writing
+from synthmill.models.embedded.jobs import Generation, Job
+from synthmill.models.embedded.language_model import LanguageModel
 
 Reply = Future[Generation]
 

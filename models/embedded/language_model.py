@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from models.embedded.batch import RunningBatch
-from models.embedded.jobs import Generation, Job, Token
-from models.embedded.network import Network
-from models.embedded.sampling import log_softmax
-from models.embedded.vocabulary import Vocabulary
+from synthmill.models.embedded.batch import RunningBatch
+from synthmill.models.embedded.jobs import Generation, Job, Token
+from synthmill.models.embedded.network import Network
+from synthmill.models.embedded.sampling import log_softmax
+from synthmill.models.embedded.vocabulary import Vocabulary
 
 WEIGHTS = Path(__file__).parent / "weights"
 

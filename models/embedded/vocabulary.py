@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
-from models.embedded.jobs import Job
+from synthmill.models.embedded.jobs import Job
 
 
 class Vocabulary:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from schemas.lineage import Media
-from schemas.messages import Message
+from synthmill.schemas.lineage import Media
+from synthmill.schemas.messages import Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,17 @@
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
-from schemas.base import Settings
-from schemas.plugins import load_plugin
-from schemas.row import Kind, Row
-from schemas.validation import validated
+from synthmill.schemas.base import Settings
+from synthmill.schemas.plugins import load_plugin
+from synthmill.schemas.row import Kind, Row
+from synthmill.schemas.validation import validated
 
 if TYPE_CHECKING:
     from datasets import Features
 
 S = TypeVar("S", bound=Settings)
 FileFormat = Literal["parquet", "jsonl"]
-PACKAGES = ("store.exports",)
+PACKAGES = ("synthmill.store.exports",)
 
 
 class Exporter(ABC, Generic[S]):

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import Field, field_validator
 
-from schemas import base
-from schemas.arrow import ROW_SCHEMA
-from schemas.errors import nearest
-from schemas.row import Kind, Row
-from store.exports.base import Exporter
-from store.reading import selection
+from synthmill.schemas import base
+from synthmill.schemas.arrow import ROW_SCHEMA
+from synthmill.schemas.errors import nearest
+from synthmill.schemas.row import Kind, Row
+from synthmill.store.exports.base import Exporter
+from synthmill.store.reading import selection
 
 if TYPE_CHECKING:
     from datasets import Features

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from schemas import base
-from schemas.messages import Message
-from schemas.row import Kind, Row
-from store.exports.base import Exporter, FileFormat
+from synthmill.schemas import base
+from synthmill.schemas.messages import Message
+from synthmill.schemas.row import Kind, Row
+from synthmill.store.exports.base import Exporter, FileFormat
 
 if TYPE_CHECKING:
     from datasets import Features

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from schemas import base
-from schemas.messages import Message
-from schemas.row import Kind, Row
-from store.exports._videos import parts_of, videos_of
-from store.exports.base import Exporter
-from store.exports.verl import data_source, reward_args
+from synthmill.schemas import base
+from synthmill.schemas.messages import Message
+from synthmill.schemas.row import Kind, Row
+from synthmill.store.exports._videos import parts_of, videos_of
+from synthmill.store.exports.base import Exporter
+from synthmill.store.exports.verl import data_source, reward_args
 
 if TYPE_CHECKING:
     from datasets import Features

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from schemas import base
-from schemas.row import Kind, Row
-from store.exports._videos import Shown, marked_text, videos_of
-from store.exports.base import Exporter
+from synthmill.schemas import base
+from synthmill.schemas.row import Kind, Row
+from synthmill.store.exports._videos import Shown, marked_text, videos_of
+from synthmill.store.exports.base import Exporter
 
 if TYPE_CHECKING:
     from datasets import Features

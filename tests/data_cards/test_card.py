@@ -2,14 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from data_cards.card import card
-from schemas.errors import InputError
-from schemas.lineage import Source
-from schemas.verdict import Verdict
-from store.dataset import Dataset
-from store.deletion import delete_source
-from store.home import Home
-from store.tags import set_tag
+from synthmill.data_cards.card import card
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.lineage import SourceRef
+from synthmill.schemas.verdict import Verdict
+from synthmill.store.dataset import Dataset
+from synthmill.store.deletion import delete_source
+from synthmill.store.home import Home
+from synthmill.store.tags import set_tag
 from tests.store.building import commit, make_row, make_rows
 
 
@@ -21,7 +21,7 @@ def dataset(tmp_path: Path) -> Dataset:
 def test_a_card_says_what_the_version_holds(dataset: Dataset) -> None:
     commit(dataset, make_rows(0, 9, model="embedded:synthmill-lm", calls=2), 0)
     undecided = [Verdict(filter="equal", status="error", reason="time-out")]
-    unknown = [Source(uri="https://user:secret@a.b/x|y\nz")]
+    unknown = [SourceRef(uri="https://user:secret@a.b/x|y\nz")]
     rows = [make_row(10, kind="rlvr", split="test", sources=unknown, verdicts=undecided)]
     commit(dataset, rows, 1, run_id="run-2")
     set_tag(dataset, "v1")
@@ -41,7 +41,7 @@ def test_a_card_says_what_the_version_holds(dataset: Dataset) -> None:
         "| not stated | 1 | 1 |",
         "| https://a.b/x\\|y z |",
         "- Some rows come from the embedded model",
-        "- 1 accepted rows have a source whose licence is not stated.",
+        "- 1 accepted rows have a source whose license is not stated.",
         "- 1 accepted rows carry a verdict of a filter that could not decide.",
     ):
         assert line in text, text

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from filters.base import Filter
-from filters.load import load_filter
-from schemas.messages import assistant, user
-from schemas.recipe import FilterSpec
-from schemas.row import Candidate, Kind
+from synthmill.filters.base import Filter
+from synthmill.filters.load import load_filter
+from synthmill.schemas.messages import assistant, user
+from synthmill.schemas.recipe import FilterSpec
+from synthmill.schemas.row import Candidate, Kind
 
 
 def make(name: str, **settings: Any) -> Any:

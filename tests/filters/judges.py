@@ -3,9 +3,9 @@
 import os
 import time
 
-from filters.base import Verifier
-from schemas.row import Candidate
-from schemas.verdict import Verdict
+from synthmill.filters.base import Verifier
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
 
 
 class Misbehaving(Verifier):

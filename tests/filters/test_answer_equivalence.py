@@ -2,9 +2,9 @@ import time
 
 import pytest
 
-from filters.pool import WorkerPool
-from filters.verifiers.answer_equivalence import AnswerEquivalence
-from schemas.row import Candidate
+from synthmill.filters.pool import WorkerPool
+from synthmill.filters.verifiers.answer_equivalence import AnswerEquivalence
+from synthmill.schemas.row import Candidate
 from tests.filters.candidates import make, pair, sft, task, told
 
 

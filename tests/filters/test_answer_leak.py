@@ -1,7 +1,7 @@
 import pytest
 
-from filters.verifiers.answer_leak import AnswerLeak
-from models.embedded.arithmetic import TIERS, problems
+from scripts.embedded_model.arithmetic import TIERS, problems
+from synthmill.filters.verifiers.answer_leak import AnswerLeak
 from tests.filters.candidates import make, pair, sft, task, told
 
 END = "\nSo 3 + 4 = 7.\nThe answer is \\boxed{7}."

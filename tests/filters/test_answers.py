@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.answers import equal_by_rule, number
+from synthmill.filters.answers import equal_by_rule, number
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.neighbours import Neighbours
-from filters.shingles import shingles
-from models.embedded.arithmetic import TIERS, problems
-from schemas.messages import assistant, user
-from schemas.row import Candidate
+from scripts.embedded_model.arithmetic import TIERS, problems
+from synthmill.filters.neighbours import Neighbours
+from synthmill.filters.shingles import shingles
+from synthmill.schemas.messages import assistant, user
+from synthmill.schemas.row import Candidate
 from tests.filters.candidates import make, pair, sft, task, told
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.equations import equations
+from synthmill.filters.equations import equations
 from tests.filters.candidates import make, pair, sft, task, told
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from filters.base import DiversityFilter
-from filters.index import HEADER, DatasetIndex, index_folder
-from schemas.errors import InputError
-from schemas.row import Candidate
+from synthmill.filters.base import DiversityFilter
+from synthmill.filters.index import HEADER, DatasetIndex, index_folder
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.row import Candidate
 from tests.filters.candidates import make, sft
 
 ROOT = Path(__file__).parents[2]
@@ -188,7 +188,7 @@ def test_of_two_runs_the_one_that_covers_more_stays(tmp_path: Path) -> None:
 SAVES_FOR_EVER = textwrap.dedent("""
     import sys
     from pathlib import Path
-    from filters.index import DatasetIndex
+    from synthmill.filters.index import DatasetIndex
     from tests.filters.candidates import make
     from tests.filters.test_index import row
 

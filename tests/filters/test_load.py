@@ -1,8 +1,8 @@
 import pytest
 
-from filters.load import filter_names, load_filter, load_filters
-from schemas.errors import InputError
-from schemas.recipe import FilterSpec
+from synthmill.filters.load import filter_names, load_filter, load_filters
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.recipe import FilterSpec
 from tests.filters.candidates import make, sft
 
 BUILT_IN = {

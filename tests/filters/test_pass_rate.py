@@ -2,11 +2,11 @@
 
 import pytest
 
-from filters.load import load_filter
-from schemas.errors import InputError
-from schemas.messages import user
-from schemas.recipe import FilterSpec
-from schemas.row import Candidate
+from synthmill.filters.load import load_filter
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.messages import user
+from synthmill.schemas.recipe import FilterSpec
+from synthmill.schemas.row import Candidate
 
 
 def problem(rate: float | None) -> Candidate:

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from filters.pool import MemoryLimit, TimeLimit, WorkerDied, WorkerPool
+from synthmill.filters.pool import MemoryLimit, TimeLimit, WorkerDied, WorkerPool
 from tests.filters.candidates import make, sft
 from tests.filters.judges import Misbehaving, raise_unportable, work
 
@@ -138,7 +138,7 @@ async def test_closing_leaves_no_process() -> None:
 def test_workers_end_with_a_killed_engine() -> None:
     script = textwrap.dedent("""
         import asyncio, os, time
-        from filters.pool import WorkerPool
+        from synthmill.filters.pool import WorkerPool
         from tests.filters.judges import work
 
         async def main():

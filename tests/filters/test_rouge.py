@@ -3,7 +3,7 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.rouge import rouge_l, rouge_l_tokens
+from synthmill.filters.rouge import rouge_l, rouge_l_tokens
 from tests.filters.candidates import make, pair, sft, task, told
 
 WORDS = st.lists(st.sampled_from("abcde"), max_size=15)

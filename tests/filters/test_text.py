@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from filters.text import (
+from synthmill.filters.text import (
     last_box,
     plain,
     question,
@@ -12,8 +12,8 @@ from filters.text import (
     tokens,
     visible,
 )
-from schemas.messages import Message, assistant, user
-from schemas.row import Candidate
+from synthmill.schemas.messages import Message, assistant, user
+from synthmill.schemas.row import Candidate
 from tests.filters.candidates import pair, sft, task
 
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from flows.cli import main
+from synthmill.flows.cli import main
 
 ROOT = Path(__file__).parents[2]
 Synthmill = Callable[..., Result]
@@ -82,7 +82,7 @@ def process(
 ) -> subprocess.CompletedProcess[str]:
     """The command line as a process of its own, its output in a pipe."""
     return subprocess.run(
-        [sys.executable, "-m", "flows.cli", *arguments],
+        [sys.executable, "-m", "synthmill.flows.cli", *arguments],
         env=environment,
         capture_output=True,
         text=True,

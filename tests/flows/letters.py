@@ -8,13 +8,13 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from filters.base import Verifier
-from generators.base import Context, Generator, Task
-from generators.sources.base import Problem
-from schemas.base import Settings
-from schemas.messages import assistant, user
-from schemas.row import Candidate, Row
-from schemas.verdict import Verdict
+from synthmill.filters.base import Verifier
+from synthmill.generators.base import Context, Generator, Task
+from synthmill.schemas.base import Settings
+from synthmill.schemas.messages import assistant, user
+from synthmill.schemas.row import Candidate, Row
+from synthmill.schemas.verdict import Verdict
+from synthmill.sources.base import Problem
 
 
 class LettersSettings(Settings):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.terminal.faults import redacted
+from synthmill.flows.terminal.faults import redacted
 from tests.flows.conftest import Synthmill, process
 
 
@@ -178,7 +178,7 @@ def test_a_path_that_the_system_refuses_is_the_user_s_to_mend(
         raise PermissionError(13, "Permission denied", "/somewhere")
 
     assert "File name too long" in one_line(synthmill, "run", "a" * 5000)
-    monkeypatch.setattr("store.dataset.Dataset.history", refused)
+    monkeypatch.setattr("synthmill.store.dataset.Dataset.history", refused)
     assert "/somewhere: Permission denied" in one_line(synthmill, "log", dataset)
 
 
@@ -188,7 +188,7 @@ def test_ctrl_c_in_a_query_is_no_defect(
     def interrupted(*_: object) -> None:
         raise RuntimeError("Query interrupted")
 
-    monkeypatch.setattr("store.query.query", interrupted)
+    monkeypatch.setattr("synthmill.store.query.query", interrupted)
     result = synthmill("sql", f"from {dataset}")
     assert result.exit_code == 1
     assert result.stderr.split() == ["Aborted!"]
@@ -201,7 +201,7 @@ def test_a_defect_is_told_with_its_log(
         raise ZeroDivisionError("with hunter2-hunter2 in it")
 
     monkeypatch.setenv("MY_API_KEY", "hunter2-hunter2")
-    monkeypatch.setattr("store.dataset.Dataset.history", broken)
+    monkeypatch.setattr("synthmill.store.dataset.Dataset.history", broken)
     result = synthmill("log", dataset)
     assert result.exit_code == 1
     assert "defect: ZeroDivisionError: with <MY_API_KEY> in it" in result.stderr

@@ -7,7 +7,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from flows.cli import MODULES, main
+from synthmill.flows.cli import MODULES, main
 from tests.flows.conftest import ROOT
 
 HEAVY = (
@@ -20,7 +20,7 @@ FAMILIES = ("init", "catalog", "recipe")  # groups: their examples stand with th
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["sql", "--help"]])
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
-        "import sys; from flows.cli import main\n"
+        "import sys; from synthmill.flows.cli import main\n"
         f"main({arguments!r}, standalone_mode=False)\n"
         f"sys.stderr.write(' '.join(m for m in {HEAVY!r} if m in sys.modules))"
     )
@@ -57,7 +57,7 @@ def test_version() -> None:
 def test_docs_and_command_line_speak_of_the_same_commands() -> None:
     page = (ROOT / "docs" / "command-line.md").read_text("utf-8")
     assert not [n for n in MODULES if f"`{n}`" not in page and f"`synthmill {n}" not in page]
-    texts = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("pipelines/recipes/*")]
+    texts = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("pipelines/recipes/*.yaml")]
     for path in texts:
         named = re.findall(r"(?:^|`|\.venv/bin/)synthmill ([a-z-]+)", path.read_text("utf-8"), re.M)
         assert set(named) <= set(MODULES), path

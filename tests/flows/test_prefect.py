@@ -154,7 +154,7 @@ def test_ctrl_c_cancels_the_flow_run_and_leaves_it_resumable(
 ) -> None:
     slow = ["--set", "generator.settings.seconds=0.5", "--concurrency", "1"]
     log = tmp_path / "log"
-    arguments = [sys.executable, "-m", "flows.cli", "run", str(recipe), *slow]
+    arguments = [sys.executable, "-m", "synthmill.flows.cli", "run", str(recipe), *slow]
     running = start(arguments, tracked, log)
     until(lambda: "at work" in log.read_text("utf-8"), 60)
     time.sleep(1)
@@ -167,7 +167,7 @@ def test_ctrl_c_cancels_the_flow_run_and_leaves_it_resumable(
 
 RETRY = """
 import sys
-from flows.generate import generate
+from synthmill.flows.generate import generate
 import asyncio
 flow = generate.with_options(retries=2, retry_delay_seconds=1)
 asyncio.run(flow(recipe=sys.argv[1], home=sys.argv[2], changes=sys.argv[3:], fresh_seed=True))
@@ -202,7 +202,15 @@ def test_a_schedule_makes_new_versions_by_itself(
 ) -> None:
     before = len(api.runs("generate", "Completed"))
     log = tmp_path / "schedule.log"
-    arguments = [sys.executable, "-m", "flows.cli", "schedule", str(recipe), "--cron", "* * * * *"]
+    arguments = [
+        sys.executable,
+        "-m",
+        "synthmill.flows.cli",
+        "schedule",
+        str(recipe),
+        "--cron",
+        "* * * * *",
+    ]
     serving = start(arguments, tracked, log)
     try:
         until(lambda: len(api.runs("generate", "Completed")) >= before + 2, SCHEDULE_SECONDS)

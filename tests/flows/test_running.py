@@ -104,7 +104,7 @@ def test_a_signal_ends_a_run_resumable(
     environment: dict[str, str], recipe: Path, number: signal.Signals
 ) -> None:
     running = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "run", str(recipe), *SLOW],
+        [sys.executable, "-m", "synthmill.flows.cli", "run", str(recipe), *SLOW],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert running.stdout is not None
@@ -159,7 +159,7 @@ def on_terminal(arguments: list[str], environment: dict[str, str], term: str = "
     """What a process writes to a pseudo-terminal."""
     ours, theirs = pty.openpty()
     running = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", *arguments],
+        [sys.executable, "-m", "synthmill.flows.cli", *arguments],
         env={**environment, "TERM": term, "COLUMNS": "100", "LINES": "40"},
         stdin=theirs, stdout=theirs, stderr=theirs,
     )  # fmt: skip

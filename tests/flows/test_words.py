@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flows.funnel import top
-from flows.hints import hint, next_commands
-from flows.recipes import changed_recipe
-from flows.summary import print_summary
-from flows.terminal.console import text
-from flows.terminal.conversation import print_messages
-from flows.terminal.row_view import media_text
-from flows.terminal.watching import PlainLines, display, one_line
-from pipelines.progress import Progress
-from schemas.lineage import Media
-from schemas.messages import user
-from schemas.recipe import Recipe
-from schemas.report import RunReport
-from store.home import Home
+from synthmill.flows.funnel import top
+from synthmill.flows.hints import hint, next_commands
+from synthmill.flows.recipes import changed_recipe
+from synthmill.flows.summary import print_summary
+from synthmill.flows.terminal.console import text
+from synthmill.flows.terminal.conversation import print_messages
+from synthmill.flows.terminal.row_view import media_text
+from synthmill.flows.terminal.watching import PlainLines, display, one_line
+from synthmill.pipelines.progress import Progress
+from synthmill.schemas.lineage import Media
+from synthmill.schemas.messages import user
+from synthmill.schemas.recipe import Recipe
+from synthmill.schemas.report import RunReport
+from synthmill.store.home import Home
 from tests.flows.conftest import Synthmill
 
 PROGRESS = Progress(

@@ -2,8 +2,8 @@
 
 from random import Random
 
-from models.prompt import Continuation, Prompt
-from schemas.base import Record
+from synthmill.models.prompt import Continuation, Prompt
+from synthmill.schemas.base import Record
 
 
 class Say(Prompt[str]):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemas.recipe import ModelSpec, Price
+from synthmill.schemas.recipe import ModelSpec, Price
 
 PATIENCE = 1.5
 QUICK = {"first_backoff_seconds": 0.02, "longest_backoff_seconds": 0.2}

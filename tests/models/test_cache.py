@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from models.cache import ResponseCache, sample_keys
-from models.pool import Models
-from models.wire import Completion, Request
-from schemas.errors import InputError
+from synthmill.models.cache import ResponseCache, sample_keys
+from synthmill.models.registry import ModelRegistry
+from synthmill.models.wire import Completion, Request
+from synthmill.schemas.errors import InputError
 from tests.models.prompts import Say
 from tests.models.roles import role
 from tests.servers import ScriptedServer
@@ -24,12 +24,12 @@ ROOT = Path(__file__).parents[2]
 ASKER = """
 import asyncio, sys
 from pathlib import Path
-from models.pool import Models
+from synthmill.models.registry import ModelRegistry
 from tests.models.prompts import Say
 from tests.models.roles import role
 
 async def main(url, cache):
-    async with Models({"default": role(url)}, cache=Path(cache)) as models:
+    async with ModelRegistry({"default": role(url)}, cache=Path(cache)) as models:
         async def ask(i):
             for reply in await models.client().ask(Say(topic=f"topic {i}"), seed=i, n=2):
                 reply.unwrap()
@@ -40,7 +40,7 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-async def ask(models: Models, count: int, n: int = 1) -> list[list[str]]:
+async def ask(models: ModelRegistry, count: int, n: int = 1) -> list[list[str]]:
     client = models.client()
     asked = (client.ask(Say(topic=f"topic {i}"), seed=i, n=n) for i in range(count))
     return [[r.completion.text for r in replies] for replies in await asyncio.gather(*asked)]
@@ -49,12 +49,12 @@ async def ask(models: Models, count: int, n: int = 1) -> list[list[str]]:
 async def test_a_replay_needs_no_server(tmp_path: Path) -> None:
     with ScriptedServer() as server:
         specs = {"default": role(server.url)}
-        async with Models(specs, cache=tmp_path / "cache") as models:
+        async with ModelRegistry(specs, cache=tmp_path / "cache") as models:
             first = await ask(models, 30, n=3)
             bought = models.usage["say"]
             assert models.spent.tokens == bought.prompt_tokens + bought.completion_tokens > 0
         server.stop()
-        async with Models(specs, cache=tmp_path / "cache") as models:
+        async with ModelRegistry(specs, cache=tmp_path / "cache") as models:
             assert await ask(models, 30, n=3) == first
             replayed = models.usage["say"]
             assert (models.spent.tokens, models.spent.dollars) == (0, 0)
@@ -65,10 +65,10 @@ async def test_a_replay_needs_no_server(tmp_path: Path) -> None:
 
 async def test_only_missing_samples_are_bought(tmp_path: Path) -> None:
     with ScriptedServer() as server:
-        async with Models({"default": role(server.url)}, cache=tmp_path / "cache") as models:
+        async with ModelRegistry({"default": role(server.url)}, cache=tmp_path / "cache") as models:
             (few,) = await ask(models, 1, n=2)
             (more,) = await ask(models, 1, n=5)
-        async with Models({"default": role(server.url)}, cache=None) as models:
+        async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
             (alone,) = await ask(models, 1, n=5)
     assert more[:2] == few
     assert more == alone  # sample i is the same, however the samples were asked for
@@ -77,7 +77,7 @@ async def test_only_missing_samples_are_bought(tmp_path: Path) -> None:
 
 async def test_identical_requests_in_flight_are_one_call(tmp_path: Path) -> None:
     with ScriptedServer(latency=0.1) as server:
-        async with Models({"default": role(server.url)}, cache=tmp_path / "cache") as models:
+        async with ModelRegistry({"default": role(server.url)}, cache=tmp_path / "cache") as models:
             client = models.client()
             prompt = Say(topic="the same")
             many = await asyncio.gather(*(client.ask(prompt, seed=7) for _ in range(20)))
@@ -89,7 +89,7 @@ async def test_identical_requests_in_flight_are_one_call(tmp_path: Path) -> None
 
 async def test_who_stops_waiting_spoils_nothing(tmp_path: Path) -> None:
     with ScriptedServer(latency=0.2) as server:
-        async with Models({"default": role(server.url)}, cache=tmp_path / "cache") as models:
+        async with ModelRegistry({"default": role(server.url)}, cache=tmp_path / "cache") as models:
             first = asyncio.create_task(ask(models, 1))
             second = asyncio.create_task(ask(models, 1))
             await asyncio.sleep(0.1)
@@ -163,11 +163,13 @@ async def test_the_first_answer_stands(tmp_path: Path) -> None:
 async def test_a_damaged_entry_is_bought_again(tmp_path: Path) -> None:
     with ScriptedServer() as server:
         for damage in (b"{", b"\xff\xfe", b'{"text": 3}', b""):
-            async with Models({"default": role(server.url)}, cache=tmp_path / "cache") as models:
+            async with ModelRegistry(
+                {"default": role(server.url)}, cache=tmp_path / "cache"
+            ) as models:
                 assert len(await ask(models, 1)) == 1
             with sqlite3.connect(tmp_path / "cache") as file:
                 file.execute("UPDATE samples SET completion = CAST(? AS TEXT)", (damage,))
-        async with Models({"default": role(server.url)}, cache=tmp_path / "cache") as models:
+        async with ModelRegistry({"default": role(server.url)}, cache=tmp_path / "cache") as models:
             again = await ask(models, 1)
             assert await ask(models, 1) == again
     assert server.answered.total() == 5

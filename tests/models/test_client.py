@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from models.backends.base import WrongSetup
-from models.openai_response import from_chat
-from models.pool import Models
-from models.trouble import Trouble
-from models.usage import Usage
-from models.wire import Sampling
-from schemas.errors import InputError
-from schemas.messages import Message
-from schemas.recipe import ModelSpec
+from synthmill.models.backends.base import WrongSetup
+from synthmill.models.openai_response import from_chat
+from synthmill.models.registry import ModelRegistry
+from synthmill.models.trouble import Trouble
+from synthmill.models.usage import Usage
+from synthmill.models.wire import Sampling
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.messages import Message
+from synthmill.schemas.recipe import ModelSpec
 from tests.models.prompts import Judge, Opinion, Say
 from tests.models.roles import role
 from tests.servers import ScriptedServer
@@ -24,7 +24,7 @@ TOOLS = json.dumps([{"type": "function", "function": {"name": "search", "paramet
 
 async def test_samples_seeds_and_order() -> None:
     with ScriptedServer(lambda body, seed: f"seed {seed}") as server:
-        async with Models({"default": role(server.url)}, cache=None) as models:
+        async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
             replies = await models.client().ask(Say(topic="x"), seed=2**40 + 5, n=4)
     assert [reply.value for reply in replies] == [f"seed {5 + i}" for i in range(4)]
     assert [reply.completion.prompt_tokens for reply in replies] == [11, 0, 0, 0]
@@ -32,7 +32,7 @@ async def test_samples_seeds_and_order() -> None:
 
 async def test_a_server_that_gives_fewer_choices_is_asked_again() -> None:
     with ScriptedServer(lambda body, seed: f"seed {seed}", choices=1) as server:
-        async with Models({"default": role(server.url)}, cache=None) as models:
+        async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
             replies = await models.client().ask(Say(topic="x"), seed=0, n=3)
             await models.client().ask(Say(topic="y"), seed=0, n=3)
     assert [reply.value for reply in replies] == ["seed 0", "seed 1", "seed 2"]
@@ -44,7 +44,7 @@ async def test_fields_are_added_renamed_and_left_out() -> None:
     settings = {"tokens_field": "max_completion_tokens", "extra_body": {"top_k": 5}}
     with ScriptedServer() as server:
         spec = role(server.url, **settings, omit=["seed", "top_p"])
-        async with Models({"default": spec}, cache=None) as models:
+        async with ModelRegistry({"default": spec}, cache=None) as models:
             await models.client().ask(Say(topic="x"), seed=1)
     assert set(server.bodies[0]) == {
         "model", "messages", "temperature", "max_completion_tokens", "top_k",
@@ -54,7 +54,7 @@ async def test_fields_are_added_renamed_and_left_out() -> None:
 @pytest.mark.parametrize("style", ["continue_final_message", "assistant", "completions"])
 async def test_a_prefix_is_continued(style: str) -> None:
     with ScriptedServer(lambda body, seed: " 56\nStep 2: done") as server:
-        async with Models({"default": role(server.url, prefix=style)}, cache=None) as models:
+        async with ModelRegistry({"default": role(server.url, prefix=style)}, cache=None) as models:
             sampling = Sampling(top_logprobs=3, stop=("Answer",))
             (reply,) = await models.client().ask(
                 Say(topic="7 * 8"), seed=1, prefix="Step 1: 7 * 8 =", sampling=sampling
@@ -79,7 +79,7 @@ async def test_thinking_and_tools_are_kept_apart() -> None:
         return {"content": None, "reasoning_content": "hm", "tool_calls": [call]}
 
     with ScriptedServer(answer) as server:
-        async with Models({"default": role(server.url)}, cache=None) as models:
+        async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
             (reply,) = await models.client().ask(Say(topic="x"), seed=1, tools=TOOLS)
     completion = reply.completion
     assert (completion.text, completion.reasoning) == ("", "hm")
@@ -98,7 +98,7 @@ class Recall(Say):
 async def test_what_strict_json_cannot_hold_is_sent_all_the_same() -> None:
     with ScriptedServer() as server:
         spec = role(server.url, extra_body={"logit_bias": {50256: -100}})
-        async with Models({"default": spec}, cache=None) as models:
+        async with ModelRegistry({"default": spec}, cache=None) as models:
             await models.client().ask(Recall(topic="x"), seed=1)
     (body,) = server.bodies
     assert body["messages"][0]["tool_calls"][0]["function"]["name"] == "?"
@@ -126,7 +126,7 @@ class Look(Say):
 
 async def test_images_are_passed_on_and_never_taken_from_a_tool() -> None:
     with ScriptedServer() as server:
-        async with Models({"default": role(server.url)}, cache=None) as models:
+        async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
             await models.client().ask(Look(topic="x"), seed=1)
     shown, told = (message["content"] for message in server.bodies[0]["messages"])
     assert shown[0]["type"] == "image_url"
@@ -147,7 +147,9 @@ async def test_typed_answers(style: str) -> None:
         return f"```json\n{text}\n```\n" if style == "prompt" else text
 
     with ScriptedServer(answer) as server:
-        async with Models({"default": role(server.url, json_style=style)}, cache=None) as models:
+        async with ModelRegistry(
+            {"default": role(server.url, json_style=style)}, cache=None
+        ) as models:
             (reply,) = await models.client().ask(Judge(text="x"), seed=1)
     assert reply.unwrap() == Opinion(verdict="good", score=3)
 
@@ -163,7 +165,7 @@ async def test_a_malformed_answer_is_asked_for_again_with_the_error(tmp_path: Pa
 
     with ScriptedServer(answer) as server:
         specs = {"default": role(server.url, reasks=1), "stubborn": role(server.url, reasks=0)}
-        async with Models(specs, cache=tmp_path / "cache") as models:
+        async with ModelRegistry(specs, cache=tmp_path / "cache") as models:
             tally = Usage()
             replies = await models.client().ask(Judge(text="x"), seed=1, n=8, tally=tally)
             assert {reply.malformed is None for reply in replies} == {True, False}
@@ -171,7 +173,7 @@ async def test_a_malformed_answer_is_asked_for_again_with_the_error(tmp_path: Pa
             (reply,) = await models.client("stubborn").ask(Judge(text="x"), seed=1)
             assert reply.malformed == "score: Field required"
         bought = server.answered.total()
-        async with Models(specs, cache=tmp_path / "cache") as models:
+        async with ModelRegistry(specs, cache=tmp_path / "cache") as models:
             again = Usage()
             assert await models.client().ask(Judge(text="x"), seed=1, n=8, tally=again) == replies
             assert again == tally
@@ -180,7 +182,7 @@ async def test_a_malformed_answer_is_asked_for_again_with_the_error(tmp_path: Pa
 
 async def test_usage_and_dollars_add_up() -> None:
     with ScriptedServer() as server:
-        async with Models({"default": role(server.url)}, cache=None) as models:
+        async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
             tally = Usage()
             await models.client().ask(Say(topic="x"), seed=1, n=2, tally=tally)
             await models.client("critic").ask(Judge(text="x"), seed=1, tally=tally)
@@ -195,7 +197,7 @@ async def test_equal_roles_share_a_back_end() -> None:
     with ScriptedServer() as server:
         specs = {"default": role(server.url), "critic": role(server.url)}
         specs["judge"] = role(server.url, total_seconds=5)
-        async with Models(specs, cache=None) as models:
+        async with ModelRegistry(specs, cache=None) as models:
             assert await models.check() == [
                 f"default, critic: openai: {server.url} serves scripted",
                 f"judge: openai: {server.url} serves scripted",
@@ -204,12 +206,12 @@ async def test_equal_roles_share_a_back_end() -> None:
 
 async def test_a_role_without_a_model_is_told() -> None:
     with pytest.raises(InputError, match=r"'critic': give models\.critic or models\.default"):
-        async with Models({"author": ModelSpec()}, cache=None) as models:
+        async with ModelRegistry({"author": ModelSpec()}, cache=None) as models:
             models.client("critic")
 
 
 async def test_the_embedded_model_answers_by_rule_or_by_writing(tmp_path: Path) -> None:
-    async with Models({"default": ModelSpec()}, cache=tmp_path / "cache") as models:
+    async with ModelRegistry({"default": ModelSpec()}, cache=tmp_path / "cache") as models:
         client = models.client()
         assert client.model.startswith("synthmill-lm@")
         ruled = await client.ask(Say(topic="x"), seed=4, n=3)
@@ -219,4 +221,4 @@ async def test_the_embedded_model_answers_by_rule_or_by_writing(tmp_path: Path) 
         with pytest.raises(WrongSetup, match="prompt 'judge' has no rule"):
             await client.ask(Judge(text="x"), seed=1)
     with pytest.raises(InputError, match="embedded back end has no model 'gpt'"):
-        Models({"default": ModelSpec(model="gpt")}, cache=None)
+        ModelRegistry({"default": ModelSpec(model="gpt")}, cache=None)

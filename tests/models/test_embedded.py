@@ -1,11 +1,11 @@
 """The embedded back end: what a rule copies for the model costs what writing it would."""
 
-from generators.cotevol.prompts.author import Author
-from generators.cotevol.prompts.critique import Guidance
-from models.embedded.language_model import LanguageModel
-from models.pool import Models
-from models.wire import Sampling
-from schemas.recipe import ModelSpec
+from synthmill.generators.cotevol.prompts.author import Author
+from synthmill.generators.cotevol.prompts.critique import Guidance
+from synthmill.models.embedded.language_model import LanguageModel
+from synthmill.models.registry import ModelRegistry
+from synthmill.models.wire import Sampling
+from synthmill.schemas.recipe import ModelSpec
 
 PROBLEM = "Ann has 7 boxes of 8 apples and buys 13 more. How many apples has she?"
 KEPT = "Step 1: 7 * 8 = 56\n"
@@ -19,7 +19,7 @@ def author(begun: bool) -> Author:
 
 async def test_steps_that_a_rule_copies_are_paid_for() -> None:
     greedy = Sampling(temperature=0, max_tokens=200)
-    async with Models({"default": ModelSpec()}, cache=None) as models:
+    async with ModelRegistry({"default": ModelSpec()}, cache=None) as models:
         client = models.client()
         (whole,) = await client.ask(author(begun=False), seed=1, sampling=greedy)
         (rest,) = await client.ask(author(begun=True), seed=1, sampling=greedy, prefix=KEPT)
@@ -30,7 +30,7 @@ async def test_steps_that_a_rule_copies_are_paid_for() -> None:
 
 async def test_copied_steps_leave_less_to_be_written() -> None:
     short = Sampling(temperature=0, max_tokens=LanguageModel().count_tokens(KEPT) + 3)
-    async with Models({"default": ModelSpec()}, cache=None) as models:
+    async with ModelRegistry({"default": ModelSpec()}, cache=None) as models:
         (cut,) = await models.client().ask(author(begun=False), seed=1, sampling=short)
     assert cut.completion.finish_reason == "length"
     assert cut.completion.completion_tokens == short.max_tokens

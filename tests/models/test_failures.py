@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from models.backends.base import Refused, Unavailable, WrongSetup
-from models.pool import Models
-from models.transport import retry_after
-from schemas.errors import InputError
+from synthmill.models.backends.base import Refused, Unavailable, WrongSetup
+from synthmill.models.registry import ModelRegistry
+from synthmill.models.transport import retry_after
+from synthmill.schemas.errors import InputError
 from tests.models.prompts import Judge, Say
 from tests.models.roles import PATIENCE, role
 from tests.servers import KINDS, Faults, ScriptedServer
@@ -17,7 +17,7 @@ from tests.servers import KINDS, Faults, ScriptedServer
 SECRET = "sk-do-not-tell-anyone"
 
 
-async def ask_all(models: Models, count: int) -> list[str]:
+async def ask_all(models: ModelRegistry, count: int) -> list[str]:
     client = models.client()
     asked = (client.ask(Say(topic=f"topic {i}"), seed=i) for i in range(count))
     return [reply.unwrap() for (reply,) in await asyncio.gather(*asked)]
@@ -25,10 +25,12 @@ async def ask_all(models: Models, count: int) -> list[str]:
 
 async def test_half_of_all_calls_fail_and_every_call_is_answered() -> None:
     with ScriptedServer() as calm:
-        async with Models({"default": role(calm.url)}, cache=None) as models:
+        async with ModelRegistry({"default": role(calm.url)}, cache=None) as models:
             expected = await ask_all(models, 80)
     with ScriptedServer(faults=Faults(share=0.5)) as server:
-        async with Models({"default": role(server.url, total_seconds=3)}, cache=None) as models:
+        async with ModelRegistry(
+            {"default": role(server.url, total_seconds=3)}, cache=None
+        ) as models:
             assert await ask_all(models, 80) == expected
             failures = models.usage["say"].failures
     assert set(server.faulted) == set(KINDS)
@@ -44,7 +46,7 @@ async def test_half_of_all_calls_fail_and_every_call_is_answered() -> None:
 async def test_retry_after_is_obeyed() -> None:
     faults = Faults(share=0.5, kinds=("429",), retry_after="1")
     with ScriptedServer(faults=faults) as server:
-        async with Models({"default": role(server.url)}, cache=None) as models:
+        async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
             began = time.monotonic()
             await ask_all(models, 6)
             most = max(server.asked.values()) - 1
@@ -63,7 +65,7 @@ def test_retry_after_reads_seconds_and_dates() -> None:
 
 async def test_concurrency_settles_near_what_the_server_takes() -> None:
     with ScriptedServer(capacity=20, latency=0.02) as server:
-        async with Models({"default": role(server.url)}, cache=None) as models:
+        async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
             await ask_all(models, 300)
             refused = server.refused
             await ask_all(models, 900)
@@ -74,7 +76,9 @@ async def test_concurrency_settles_near_what_the_server_takes() -> None:
 async def test_a_dead_server_is_waited_for_and_then_given_up() -> None:
     with ScriptedServer() as server:
         server.stop()
-        async with Models({"default": role(server.url)}, cache=None, patience=PATIENCE) as models:
+        async with ModelRegistry(
+            {"default": role(server.url)}, cache=None, patience=PATIENCE
+        ) as models:
             began = time.monotonic()
             waiting = asyncio.create_task(ask_all(models, 8))
             await asyncio.sleep(PATIENCE / 2)
@@ -88,7 +92,7 @@ async def test_a_dead_server_is_waited_for_and_then_given_up() -> None:
 
 async def test_a_server_that_comes_back_gets_what_waited() -> None:
     with ScriptedServer() as server:
-        async with Models({"default": role(server.url)}, cache=None, patience=20) as models:
+        async with ModelRegistry({"default": role(server.url)}, cache=None, patience=20) as models:
             await ask_all(models, 3)
             server.stop()
             waiting = asyncio.create_task(ask_all(models, 20))
@@ -102,7 +106,7 @@ async def test_a_server_that_comes_back_gets_what_waited() -> None:
 async def test_of_two_endpoints_one_may_die() -> None:
     with ScriptedServer(latency=0.01) as first, ScriptedServer(latency=0.01) as second:
         spec = role([first.url, second.url])
-        async with Models({"default": spec}, cache=None, patience=PATIENCE) as models:
+        async with ModelRegistry({"default": spec}, cache=None, patience=PATIENCE) as models:
             await ask_all(models, 100)
             assert min(first.answered.total(), second.answered.total()) > 20
             second.stop()
@@ -117,7 +121,7 @@ async def test_a_request_that_a_live_server_never_answers_fails_alone() -> None:
         return "fine"
 
     with ScriptedServer(stumbles) as server:
-        async with Models({"default": role(server.url, retries=2)}, cache=None) as models:
+        async with ModelRegistry({"default": role(server.url, retries=2)}, cache=None) as models:
             poisoned = asyncio.create_task(models.client().ask(Say(topic="poison"), seed=1))
             while not poisoned.done():
                 await ask_all(models, 5)
@@ -128,14 +132,16 @@ async def test_a_request_that_a_live_server_never_answers_fails_alone() -> None:
 async def test_an_answer_without_end_is_cut_off() -> None:
     with ScriptedServer(lambda body, seed: "x" * 2**20) as server:
         spec = role(server.url, max_response_mb=0.5)
-        async with Models({"default": spec}, cache=None, patience=0.2) as models:
+        async with ModelRegistry({"default": spec}, cache=None, patience=0.2) as models:
             with pytest.raises(Unavailable, match="answer too large"):
                 await ask_all(models, 1)
 
 
 async def test_a_request_without_end_is_not_sent() -> None:
     with ScriptedServer() as server:
-        async with Models({"default": role(server.url, max_request_mb=0.5)}, cache=None) as models:
+        async with ModelRegistry(
+            {"default": role(server.url, max_request_mb=0.5)}, cache=None
+        ) as models:
             with pytest.raises(Refused, match=r"prompt judge: its .* bytes are over"):
                 await models.client().ask(Judge(text="x" * 2**20), seed=1)
     assert not server.asked
@@ -147,7 +153,7 @@ async def test_a_wrong_key_is_told_by_its_variable(
     monkeypatch.setenv("SCRIPTED_KEY", SECRET)
     with ScriptedServer(key="another") as server:
         spec = role(server.url, api_key_env="SCRIPTED_KEY")
-        async with Models({"default": spec}, cache=tmp_path / "cache") as models:
+        async with ModelRegistry({"default": spec}, cache=tmp_path / "cache") as models:
             with pytest.raises(WrongSetup) as refused:
                 await models.client().ask(Say(topic="x"), seed=1)
             with pytest.raises(InputError) as failed:
@@ -164,7 +170,7 @@ async def test_the_key_reaches_the_server_and_nothing_else(
     monkeypatch.setenv("SCRIPTED_KEY", SECRET)
     with ScriptedServer(key=SECRET) as server:
         spec = role(server.url, api_key_env="SCRIPTED_KEY")
-        async with Models({"default": spec}, cache=tmp_path / "cache") as models:
+        async with ModelRegistry({"default": spec}, cache=tmp_path / "cache") as models:
             assert await ask_all(models, 3)
             assert await models.check() == [f"default: openai: {server.url} serves scripted"]
             assert SECRET not in str(models.usage)
@@ -178,22 +184,22 @@ async def test_what_is_wrong_before_the_first_call(monkeypatch: pytest.MonkeyPat
     with pytest.raises(
         InputError, match=r"models\.default\.settings: unknown key 'base_ulr' \(did"
     ):
-        Models({"default": role(url, base_ulr=url)}, cache=None)
+        ModelRegistry({"default": role(url, base_ulr=url)}, cache=None)
     with pytest.raises(InputError, match="Authorization looks secret"):
-        Models({"default": role(url, headers={"Authorization": "Bearer x"})}, cache=None)
+        ModelRegistry({"default": role(url, headers={"Authorization": "Bearer x"})}, cache=None)
     for address in ("127.0.0.1:9", "ftp://host/v1", "http://user:hidden@host/v1"):
         with pytest.raises(InputError, match="base_url") as error:
-            async with Models({"default": role(address)}, cache=None):
+            async with ModelRegistry({"default": role(address)}, cache=None):
                 pass
         assert "hidden" not in str(error.value)
     with pytest.raises(InputError, match="variable SCRIPTED_KEY, which holds the key, is not set"):
-        async with Models({"default": role(url, api_key_env="SCRIPTED_KEY")}, cache=None):
+        async with ModelRegistry({"default": role(url, api_key_env="SCRIPTED_KEY")}, cache=None):
             pass
 
 
 async def test_check_names_what_is_wrong() -> None:
     with ScriptedServer(model="scripted-2") as server:
-        async with Models({"default": role(server.url)}, cache=None) as models:
+        async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
             with pytest.raises(InputError, match="did you mean 'scripted-2'"):
                 await models.check()
             with pytest.raises(WrongSetup, match="HTTP 404"):

@@ -13,11 +13,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from models import address
-from models.connection import HEAD_BYTES, Limits
-from models.transport import Transport
-from models.trouble import Limited, Rejected, Trouble
-from schemas.errors import InputError
+from synthmill.models import address
+from synthmill.models.connection import HEAD_BYTES, Limits
+from synthmill.models.transport import Transport
+from synthmill.models.trouble import Limited, Rejected, Trouble
+from synthmill.schemas.errors import InputError
 
 LIMITS = Limits(connect=2.0, stall=0.5, total=1.5, response_bytes=2**16)
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"

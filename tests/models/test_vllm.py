@@ -15,15 +15,15 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from generators.cotevol.prompts.solve import Solve
-from models.backends.base import Unavailable
-from models.embedded.language_model import WEIGHTS
-from models.pool import Models
-from models.prompt import Prompt, Reply
-from models.vllm_settings import PYTHON_VARIABLE
-from models.wire import Sampling
-from schemas.base import Record
-from schemas.recipe import ModelSpec
+from synthmill.generators.cotevol.prompts.solve import Solve
+from synthmill.models.backends.base import Unavailable
+from synthmill.models.embedded.language_model import WEIGHTS
+from synthmill.models.prompt import Prompt, Reply
+from synthmill.models.registry import ModelRegistry
+from synthmill.models.vllm_settings import PYTHON_VARIABLE
+from synthmill.models.wire import Sampling
+from synthmill.schemas.base import Record
+from synthmill.schemas.recipe import ModelSpec
 
 PYTHON = Path(
     os.environ.get(PYTHON_VARIABLE) or Path(__file__).parents[2] / ".venv-vllm/bin/python"
@@ -52,7 +52,7 @@ class Grade(Prompt[Verdict]):
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def models() -> AsyncIterator[Models]:
+async def models() -> AsyncIterator[ModelRegistry]:
     """The shipped model in both back ends; afterwards nothing of vLLM may be left."""
     settings: dict[str, Any] = {"path": str(WEIGHTS), "python": str(PYTHON), "device": "cpu"}
     settings |= {"dtype": "float32", "environment": {"HF_HUB_OFFLINE": "1"}}
@@ -61,7 +61,7 @@ async def models() -> AsyncIterator[Models]:
         "embedded": ModelSpec(),
     }
     before = set(descendants())
-    async with Models(specs, cache=None) as models:
+    async with ModelRegistry(specs, cache=None) as models:
         assert set(descendants()) - before
         yield models
     assert not set(descendants()) - before
@@ -77,13 +77,15 @@ def problems(count: int) -> list[str]:
     return [f"What is {a} * {b % 9 + 2} + {c}?" for a, b, c in numbers]
 
 
-async def test_it_says_that_it_is_ready(models: Models) -> None:
+async def test_it_says_that_it_is_ready(models: ModelRegistry) -> None:
     vllm, embedded = await models.check()
     assert vllm.startswith("default: vllm: http://127.0.0.1:")
     assert embedded.startswith("embedded: embedded: synthmill-lm@")
 
 
-async def test_both_back_ends_write_the_same_with_the_same_uncertainty(models: Models) -> None:
+async def test_both_back_ends_write_the_same_with_the_same_uncertainty(
+    models: ModelRegistry,
+) -> None:
     greedy = Sampling(temperature=0, max_tokens=150, top_logprobs=5)
     apart = 0.0
     for problem in problems(8):
@@ -107,7 +109,7 @@ async def test_both_back_ends_write_the_same_with_the_same_uncertainty(models: M
     assert apart < TOLERANCE
 
 
-async def test_samples_are_seeded_one_by_one(models: Models) -> None:
+async def test_samples_are_seeded_one_by_one(models: ModelRegistry) -> None:
     sampling = Sampling(temperature=1.2, max_tokens=100)
     client = models.client()
 
@@ -123,7 +125,7 @@ async def test_samples_are_seeded_one_by_one(models: Models) -> None:
     assert crowd[2] != many
 
 
-async def test_stop_and_length(models: Models) -> None:
+async def test_stop_and_length(models: ModelRegistry) -> None:
     client = models.client()
     prompt = Solve(problem="What is 7 * 8 + 13?")
     stopped = Sampling(temperature=0, max_tokens=150, stop=("Step 2",), top_logprobs=1)
@@ -136,7 +138,7 @@ async def test_stop_and_length(models: Models) -> None:
     assert short.completion.finish_reason == "length"
 
 
-async def test_json_follows_its_schema(models: Models) -> None:
+async def test_json_follows_its_schema(models: ModelRegistry) -> None:
     sampling = Sampling(max_tokens=100)
     replies: list[Reply] = await models.client().ask(
         Grade(text="7 * 8 = 56"), seed=1, n=4, sampling=sampling
@@ -144,7 +146,7 @@ async def test_json_follows_its_schema(models: Models) -> None:
     assert all(isinstance(reply.unwrap(), Verdict) for reply in replies)
 
 
-async def test_a_server_that_dies_is_reported_with_its_log(models: Models) -> None:
+async def test_a_server_that_dies_is_reported_with_its_log(models: ModelRegistry) -> None:
     server = next(p for p in descendants() if "vllm.entrypoints" in " ".join(p.cmdline()))
     (engine,) = [p for p in descendants() if "EngineCore" in p.name()] or [server]
     engine.kill()

@@ -9,11 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from models.backends.base import Unavailable
-from models.pool import Models
-from models.vllm_settings import VllmSettings
-from schemas.errors import InputError
-from schemas.recipe import ModelSpec
+from synthmill.models.backends.base import Unavailable
+from synthmill.models.registry import ModelRegistry
+from synthmill.models.vllm_settings import VllmSettings
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.recipe import ModelSpec
 
 ROOT = Path(__file__).parents[2]
 SLEEPER = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
@@ -21,7 +21,7 @@ SLEEPER = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); t
 STARTER = """
 import os, sys, time
 from pathlib import Path
-from models.vllm_server import VllmServer
+from synthmill.models.vllm_server import VllmServer
 shell = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(300)'])"
 server = VllmServer("sleeper", [sys.executable, "-c", shell], dict(os.environ), Path(sys.argv[1]))
 server.start()
@@ -38,10 +38,10 @@ def vllm(**settings: object) -> ModelSpec:
 async def test_a_server_that_cannot_start_shows_its_log() -> None:
     spec = vllm(python=sys.executable, startup_seconds=30)
     with pytest.raises(Unavailable, match=r"(?s)ended while it started\n.*No module named 'vllm"):
-        async with Models({"default": spec}, cache=None):
+        async with ModelRegistry({"default": spec}, cache=None):
             pass
     with pytest.raises(Unavailable, match=r"(?s)ended while it started\n.*No such file"):
-        async with Models({"default": vllm(python="/nowhere/python")}, cache=None):
+        async with ModelRegistry({"default": vllm(python="/nowhere/python")}, cache=None):
             pass
 
 
@@ -74,12 +74,12 @@ def test_replicas_share_the_gpus_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_secrets_stay_out_of_recipes() -> None:
     with pytest.raises(InputError, match="HF_TOKEN looks secret: set it in the environment"):
-        Models({"default": vllm(environment={"HF_TOKEN": "x"})}, cache=None)
+        ModelRegistry({"default": vllm(environment={"HF_TOKEN": "x"})}, cache=None)
 
 
 def test_the_guard_ends_what_will_not_end(tmp_path: Path) -> None:
     guard = subprocess.Popen(
-        [sys.executable, "-m", "models.vllm_guard", sys.executable, "-c", SLEEPER],
+        [sys.executable, "-m", "synthmill.models.vllm_guard", sys.executable, "-c", SLEEPER],
         cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     time.sleep(0.5)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from schemas.recipe import Recipe
-from schemas.row import Row
-from store.dataset import Dataset
-from store.home import Home
+from synthmill.schemas.recipe import Recipe
+from synthmill.schemas.row import Row
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
 
 
 @pytest.fixture

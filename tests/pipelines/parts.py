@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator
 
-from generators.base import Context, Generator, Outcome, Task
-from generators.sources.base import BadInput, Source
-from models.prompt import Prompt
-from schemas.base import Record, Settings
-from schemas.lineage import Source as Origin
-from schemas.messages import Message, assistant, user
-from schemas.row import Candidate
+from synthmill.generators.base import Context, Generator, Outcome, Task
+from synthmill.models.prompt import Prompt
+from synthmill.schemas.base import Record, Settings
+from synthmill.schemas.lineage import SourceRef
+from synthmill.schemas.messages import Message, assistant, user
+from synthmill.schemas.row import Candidate
+from synthmill.sources.base import InvalidItem, Source
 
 
 class Number(Record):
@@ -29,11 +29,11 @@ class Numbers(Source):
     item = Number
     Settings = NumbersSettings
 
-    def items(self) -> Iterator[Number | BadInput]:
+    def items(self) -> Iterator[Number | InvalidItem]:
         for value in range(self.settings.count):
             if self.settings.bad_every and value % self.settings.bad_every == 0:
-                origin = Origin(uri=f"numbers:{value}")
-                yield BadInput(key=f"n{value}", reason="not a number", detail="", origin=origin)
+                origin = SourceRef(uri=f"numbers:{value}")
+                yield InvalidItem(key=f"n{value}", reason="not a number", detail="", origin=origin)
             else:
                 yield Number(key=f"n{value}", value=value)
 
@@ -67,7 +67,7 @@ class Squares(Generator):
                     assistant(f"{number * number} {draw}"),
                 ],
                 answer=str(number * number),
-                sources=[Origin(uri=f"numbers:{number}")],
+                sources=[SourceRef(uri=f"numbers:{number}")],
             )
 
 

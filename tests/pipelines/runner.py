@@ -3,9 +3,9 @@
 import asyncio
 import sys
 
-from pipelines.run import resume, start
-from schemas.recipe import Recipe
-from store.home import Home
+from synthmill.pipelines.run import resume, start
+from synthmill.schemas.recipe import Recipe
+from synthmill.store.home import Home
 
 
 async def main(folder: str, run_id: str, recipe: str) -> None:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.load import read_recipe
-from pipelines.run import start
-from schemas.recipe import ModelSpec, Recipe
-from store.dataset import Dataset
-from store.home import Home
+from synthmill.pipelines.load import read_recipe
+from synthmill.pipelines.run import start
+from synthmill.schemas.recipe import ModelSpec, Recipe
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
 from tests.servers import ScriptedServer
 
 ROOT = Path(__file__).parents[2]

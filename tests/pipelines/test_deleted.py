@@ -1,9 +1,9 @@
 """A run takes nothing from sources that were deleted from its dataset."""
 
-from pipelines.run import start
-from store.dataset import Dataset
-from store.deletion import delete_source
-from store.home import Home
+from synthmill.pipelines.run import start
+from synthmill.store.dataset import Dataset
+from synthmill.store.deletion import delete_source
+from synthmill.store.home import Home
 from tests.pipelines.conftest import recipe, rows
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.progress import Progress
-from pipelines.run import preview, resume, start
-from schemas.report import RunReport
-from store.dataset import Dataset
-from store.home import Home
+from synthmill.pipelines.progress import Progress
+from synthmill.pipelines.run import preview, resume, start
+from synthmill.schemas.report import RunReport
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
 from tests.pipelines.conftest import recipe, rows
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from pipelines.run import resume, start
-from schemas.errors import InputError
-from schemas.recipe import Recipe
-from store.home import Home
+from synthmill.pipelines.run import resume, start
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.recipe import Recipe
+from synthmill.store.home import Home
 from tests.pipelines.conftest import recipe, rows
 from tests.servers import Faults, ScriptedServer
 

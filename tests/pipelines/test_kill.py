@@ -12,9 +12,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from pipelines.run import start
-from schemas.recipe import Recipe
-from store.home import Home
+from synthmill.pipelines.run import start
+from synthmill.schemas.recipe import Recipe
+from synthmill.store.home import Home
 from tests.pipelines.conftest import recipe, rows
 from tests.servers import ScriptedServer
 

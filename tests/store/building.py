@@ -6,13 +6,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.identity import content_id
-from schemas.lineage import Source
-from schemas.messages import assistant, user
-from schemas.row import Row
-from schemas.verdict import Verdict
-from store.dataset import Dataset
-from store.metadata import CommitMetadata
+from synthmill.schemas.identity import content_id
+from synthmill.schemas.lineage import SourceRef
+from synthmill.schemas.messages import assistant, user
+from synthmill.schemas.row import Row
+from synthmill.schemas.verdict import Verdict
+from synthmill.store.dataset import Dataset
+from synthmill.store.metadata import CommitMetadata
 
 
 def make_row(number: int, **changes: Any) -> Row:
@@ -27,7 +27,7 @@ def make_row(number: int, **changes: Any) -> Row:
     values: dict[str, Any] = {
         "kind": "sft",
         "messages": [user(f"question {number}"), assistant(f"answer {number}")],
-        "sources": [Source(uri=f"https://site{number % 5}.example/{number}", licence="CC0-1.0")],
+        "sources": [SourceRef(uri=f"https://site{number % 5}.example/{number}", license="CC0-1.0")],
         "verdicts": [verdict],
         "generator": "test@1",
         "task_key": f"task-{number}",

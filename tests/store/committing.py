@@ -8,9 +8,9 @@ import multiprocessing
 import time
 from pathlib import Path
 
-from store.catalog import rebuild
-from store.dataset import Dataset
-from store.home import Home
+from synthmill.store.catalog import rebuild
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
 from tests.store.building import commit, make_rows
 
 PROCESSES = multiprocessing.get_context("forkserver")

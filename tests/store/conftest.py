@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from store.dataset import Dataset
-from store.home import Home
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
 
 
 @pytest.fixture

@@ -7,17 +7,17 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from schemas.errors import InputError
-from schemas.lineage import Source
-from schemas.report import FunnelStage, RunReport, StageUsage
-from schemas.row import Row
-from store.catalog import rebuild
-from store.compaction import compact
-from store.dataset import Dataset
-from store.deletion import delete_source
-from store.home import Home
-from store.query import query
-from store.tags import set_tag
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.lineage import SourceRef
+from synthmill.schemas.report import FunnelStage, RunReport, StageUsage
+from synthmill.schemas.row import Row
+from synthmill.store.catalog import rebuild
+from synthmill.store.compaction import compact
+from synthmill.store.dataset import Dataset
+from synthmill.store.deletion import delete_source
+from synthmill.store.home import Home
+from synthmill.store.query import query
+from synthmill.store.tags import set_tag
 from tests.store.building import commit, ids, make_row, make_rows, read_ids
 from tests.store.committing import PROCESSES, rebuild_often, run_batches
 
@@ -103,7 +103,7 @@ def test_tables_say_what_logs_and_rows_say(home: Home, dataset: Dataset) -> None
         ("other", "length", "pass", None, 2),
     ]
     assert rows_of(
-        home, "SELECT licence, sum(accepted)::INT, sum(rejected)::INT FROM sources GROUP BY ALL"
+        home, "SELECT license, sum(accepted)::INT, sum(rejected)::INT FROM sources GROUP BY ALL"
     ) == [("CC0-1.0", 8, 4)]
 
 
@@ -306,7 +306,7 @@ def test_what_goes_wrong_is_said_with_what_duckdb_proposes(home: Home, dataset: 
 
 def test_a_source_has_a_title_only_if_it_has_one_alone(home: Home, dataset: Dataset) -> None:
     def row(number: int, uri: str) -> Row:
-        return make_row(number, sources=[Source(uri=uri, title=f"line {number}")])
+        return make_row(number, sources=[SourceRef(uri=uri, title=f"line {number}")])
 
     commit(dataset, [row(1, "one"), row(2, "many"), row(4, "many")], 0)
     rebuild(home)

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.arrow import ROW_SCHEMA, row_from_record, rows_to_table
-from schemas.errors import InputError
-from schemas.lineage import Source
-from schemas.row import Row, Score
-from schemas.verdict import Verdict
-from store.compaction import compact
-from store.dataset import Dataset
-from store.home import Home
-from store.metadata import CommitMetadata
+from synthmill.schemas.arrow import ROW_SCHEMA, row_from_record, rows_to_table
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.lineage import SourceRef
+from synthmill.schemas.row import Row, Score
+from synthmill.schemas.verdict import Verdict
+from synthmill.store.compaction import compact
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
+from synthmill.store.metadata import CommitMetadata
 from tests.store.building import commit, ids, make_row, make_rows, read_ids
 
 
@@ -173,9 +173,9 @@ FLOAT = st.none() | st.floats(allow_nan=False)
 INT = st.integers(-(2**63), 2**63 - 1)
 TIME = st.datetimes(timezones=st.just(UTC))
 SOURCE = st.builds(
-    Source,
+    SourceRef,
     title=st.none() | st.text(),
-    licence=st.none() | st.text(),
+    license=st.none() | st.text(),
     start=st.none() | INT,
     end=st.none() | INT,
     retrieved_at=st.none() | TIME,

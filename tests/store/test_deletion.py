@@ -1,13 +1,13 @@
 import pytest
 
-from schemas.errors import InputError
-from schemas.lineage import Source
-from schemas.row import Row
-from store import deletion
-from store.compaction import compact
-from store.dataset import Dataset
-from store.deletion import allow_source, delete_source
-from store.home import Home
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.lineage import SourceRef
+from synthmill.schemas.row import Row
+from synthmill.store import deletion
+from synthmill.store.compaction import compact
+from synthmill.store.dataset import Dataset
+from synthmill.store.deletion import allow_source, delete_source
+from synthmill.store.home import Home
 from tests.store.building import commit, ids, make_row, make_rows, read_ids
 from tests.store.committing import PROCESSES, run_batches
 
@@ -91,8 +91,8 @@ def test_a_deletion_cut_short_is_finished_by_the_next(
 
 def test_sources_are_named_by_hash_or_exact_address_too(dataset: Dataset) -> None:
     digest = "ab" * 32
-    dotted = make_row(1, sources=[Source(uri="https://a.b/c?x=[1]", sha256=digest)])
-    near = make_row(2, sources=[Source(uri="https://aXb/c?x=[1]"), Source(uri="other")])
+    dotted = make_row(1, sources=[SourceRef(uri="https://a.b/c?x=[1]", sha256=digest)])
+    near = make_row(2, sources=[SourceRef(uri="https://aXb/c?x=[1]"), SourceRef(uri="other")])
     none = make_row(4, sources=[])
     commit(dataset, [dotted, near, none], 0)
     assert delete_source(dataset, "https://a.b/c?x=[1]").rows == {"accepted": 1}

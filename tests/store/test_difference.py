@@ -1,8 +1,8 @@
-from schemas.messages import user
-from store.compaction import compact
-from store.dataset import Dataset
-from store.deletion import delete_source
-from store.difference import Difference
+from synthmill.schemas.messages import user
+from synthmill.store.compaction import compact
+from synthmill.store.dataset import Dataset
+from synthmill.store.deletion import delete_source
+from synthmill.store.difference import Difference
 from tests.store.building import commit, ids, make_row, make_rows
 
 

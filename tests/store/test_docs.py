@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from datasets import load_dataset
 
-from schemas.messages import user
-from store.catalog import rebuild
-from store.dataset import Dataset
-from store.export import export
-from store.exports.base import load_exporter
-from store.home import Home
-from store.query import query
+from synthmill.schemas.messages import user
+from synthmill.store.catalog import rebuild
+from synthmill.store.dataset import Dataset
+from synthmill.store.export import export
+from synthmill.store.exports.base import load_exporter
+from synthmill.store.home import Home
+from synthmill.store.query import query
 from tests.store.building import commit, make_rows
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -3,16 +3,16 @@
 import pytest
 from deltalake import Transaction, write_deltalake
 
-from schemas.arrow import ROW_SCHEMA, rows_to_table
-from store import table
-from store.catalog import rebuild
-from store.compaction import compact
-from store.dataset import Dataset
-from store.deletion import delete_source
-from store.difference import Difference
-from store.home import Home
-from store.loading import load_version
-from store.query import query
+from synthmill.schemas.arrow import ROW_SCHEMA, rows_to_table
+from synthmill.store import table
+from synthmill.store.catalog import rebuild
+from synthmill.store.compaction import compact
+from synthmill.store.dataset import Dataset
+from synthmill.store.deletion import delete_source
+from synthmill.store.difference import Difference
+from synthmill.store.home import Home
+from synthmill.store.loading import load_version
+from synthmill.store.query import query
 from tests.store.building import commit, ids, make_rows, read_ids
 
 OLD_SCHEMA = ROW_SCHEMA.remove(ROW_SCHEMA.get_field_index("difficulty"))

@@ -5,8 +5,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from store.dataset import Dataset
-from store.home import Home
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
 from tests.store.building import make_rows
 from tests.store.committing import (
     PROCESSES,

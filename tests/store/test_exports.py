@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from datasets import load_dataset
 
-from schemas.errors import InputError
-from schemas.lineage import Media
-from schemas.messages import Message, assistant, user
-from schemas.row import Row
-from store.dataset import Dataset
-from store.export import ExportSummary, export
-from store.exports.base import load_exporter
-from store.tags import set_tag
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.lineage import Media
+from synthmill.schemas.messages import Message, assistant, user
+from synthmill.schemas.row import Row
+from synthmill.store.dataset import Dataset
+from synthmill.store.export import ExportSummary, export
+from synthmill.store.exports.base import load_exporter
+from synthmill.store.tags import set_tag
 from tests.store.building import commit, make_row, make_rows
 
 TOOLS = [

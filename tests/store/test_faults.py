@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import InputError
-from store import dataset as dataset_module
-from store.catalog import rebuild
-from store.compaction import compact
-from store.dataset import Dataset
-from store.deletion import delete_source
-from store.difference import Difference
-from store.home import Home
-from store.query import query
-from store.tags import read_tags, set_tag
+from synthmill.schemas.errors import InputError
+from synthmill.store import dataset as dataset_module
+from synthmill.store.catalog import rebuild
+from synthmill.store.compaction import compact
+from synthmill.store.dataset import Dataset
+from synthmill.store.deletion import delete_source
+from synthmill.store.difference import Difference
+from synthmill.store.home import Home
+from synthmill.store.query import query
+from synthmill.store.tags import read_tags, set_tag
 from tests.store.building import commit, ids, make_rows, read_ids
 from tests.store.committing import PROCESSES
 

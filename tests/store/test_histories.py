@@ -5,14 +5,14 @@ import random
 
 import pytest
 
-from schemas.row import Row
-from store.catalog import rebuild
-from store.compaction import compact
-from store.dataset import Dataset
-from store.deletion import delete_source
-from store.difference import Difference
-from store.home import Home
-from store.query import query
+from synthmill.schemas.row import Row
+from synthmill.store.catalog import rebuild
+from synthmill.store.compaction import compact
+from synthmill.store.dataset import Dataset
+from synthmill.store.deletion import delete_source
+from synthmill.store.difference import Difference
+from synthmill.store.home import Home
+from synthmill.store.query import query
 from tests.store.building import commit, ids, make_rows, read_ids
 
 STEPS = 10

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import InputError
-from store.catalog import rebuild
-from store.dataset import Dataset
-from store.home import RESERVED, Home
-from store.query import query
+from synthmill.schemas.errors import InputError
+from synthmill.store.catalog import rebuild
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import RESERVED, Home
+from synthmill.store.query import query
 
 
 def test_home_is_found_by_option_then_variable_then_folder(

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from schemas.arrow import row_from_record
-from store.compaction import compact
-from store.dataset import Dataset
-from store.deletion import delete_source
-from store.loading import load_version
+from synthmill.schemas.arrow import row_from_record
+from synthmill.store.compaction import compact
+from synthmill.store.dataset import Dataset
+from synthmill.store.deletion import delete_source
+from synthmill.store.loading import load_version
 from tests.store.building import commit, make_rows, read_ids
 
 

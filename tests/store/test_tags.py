@@ -1,8 +1,8 @@
 import pytest
 
-from schemas.errors import InputError
-from store.dataset import Dataset
-from store.tags import read_tags, remove_tag, resolve, set_tag
+from synthmill.schemas.errors import InputError
+from synthmill.store.dataset import Dataset
+from synthmill.store.tags import read_tags, remove_tag, resolve, set_tag
 from tests.store.building import commit, make_rows
 
 

@@ -15,9 +15,9 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from generators.cotevol.prompts.mutate import MutateLocal
-from generators.cotevol.traces import Lineage, Place, Step, Trace
-from generators.cotevol.workshop import Start, Workshop
+from synthmill.generators.cotevol.prompts.mutate import MutateLocal
+from synthmill.generators.cotevol.traces import Lineage, Place, Step, Trace
+from synthmill.generators.cotevol.workshop import Start, Workshop
 
 Way = tuple[frozenset[str], str, str]
 BROKEN = "\ufffd"  # half of a character

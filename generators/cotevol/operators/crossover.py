@@ -4,10 +4,10 @@ Section 3.4 of the paper. The critic is told which parents are right (unless `sh
 and never the ground truth.
 """
 
-from generators.cotevol.prompts.author import Author
-from generators.cotevol.prompts.critique import Critique, Guidance
-from generators.cotevol.traces import Lineage, Trace
-from generators.cotevol.workshop import Start, Workshop
+from synthmill.generators.cotevol.prompts.author import Author
+from synthmill.generators.cotevol.prompts.critique import Critique, Guidance
+from synthmill.generators.cotevol.traces import Lineage, Trace
+from synthmill.generators.cotevol.workshop import Start, Workshop
 
 
 async def cross(workshop: Workshop, first: Trace, second: Trace, round_: int) -> Trace | None:

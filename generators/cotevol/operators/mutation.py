@@ -7,10 +7,10 @@ drawn in proportion to it, and the temperature rises with its entropy.
 from random import Random
 from typing import Literal
 
-from generators.cotevol.entropy import mutation_temperature
-from generators.cotevol.prompts.mutate import MutateGlobal, MutateLocal
-from generators.cotevol.traces import Lineage, Trace
-from generators.cotevol.workshop import Start, Workshop
+from synthmill.generators.cotevol.entropy import mutation_temperature
+from synthmill.generators.cotevol.prompts.mutate import MutateGlobal, MutateLocal
+from synthmill.generators.cotevol.traces import Lineage, Trace
+from synthmill.generators.cotevol.workshop import Start, Workshop
 
 
 def choose_step(

@@ -2,9 +2,9 @@
 
 from random import Random
 
-from generators.cotevol.prompts.critique import Guidance
-from generators.cotevol.prompts.reading import first_steps
-from models.prompt import Continuation, Prompt
+from synthmill.generators.cotevol.prompts.critique import Guidance
+from synthmill.generators.cotevol.prompts.reading import first_steps
+from synthmill.models.prompt import Continuation, Prompt
 
 
 class Author(Prompt[str]):

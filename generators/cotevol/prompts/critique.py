@@ -5,14 +5,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from generators.cotevol.prompts.reading import (
+from synthmill.generators.cotevol.prompts.reading import (
     contradicted_step,
     doubtful_step,
     last_result,
     parting_step,
 )
-from models.prompt import Prompt
-from schemas.base import Record
+from synthmill.models.prompt import Prompt
+from synthmill.schemas.base import Record
 
 Case = Literal["elite merging", "success-error fusion", "failure pattern summary", "unlabelled"]
 

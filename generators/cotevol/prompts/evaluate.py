@@ -4,9 +4,9 @@ from random import Random
 
 from pydantic import Field
 
-from generators.cotevol.prompts.reading import OVERLOOKED, doubtful_step
-from models.prompt import Prompt
-from schemas.base import Record
+from synthmill.generators.cotevol.prompts.reading import OVERLOOKED, doubtful_step
+from synthmill.models.prompt import Prompt
+from synthmill.schemas.base import Record
 
 
 class Evaluation(Record):

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from random import Random
 
-from generators.cotevol.traces import Step, split_steps
+from synthmill.generators.cotevol.traces import Step, split_steps
 
 # Ours: how often the reader overlooks what it could see.
 OVERLOOKED = 0.15

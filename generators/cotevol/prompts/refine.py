@@ -2,9 +2,9 @@
 
 from random import Random
 
-from generators.cotevol.prompts.reading import doubtful_step, first_steps
-from generators.cotevol.traces import split_steps
-from models.prompt import Continuation, Prompt
+from synthmill.generators.cotevol.prompts.reading import doubtful_step, first_steps
+from synthmill.generators.cotevol.traces import split_steps
+from synthmill.models.prompt import Continuation, Prompt
 
 
 class Refine(Prompt[str]):

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from models.prompt import Continuation, Prompt
+from synthmill.models.prompt import Continuation, Prompt
 
 
 class Solve(Prompt[str]):

@@ -1,8 +1,8 @@
 """Best-of-n, the baseline: independent solutions until there are enough or tokens run out."""
 
-from generators.cotevol.prompts.solve import Solve
-from generators.cotevol.traces import Lineage
-from generators.cotevol.workshop import Workshop
+from synthmill.generators.cotevol.prompts.solve import Solve
+from synthmill.generators.cotevol.traces import Lineage
+from synthmill.generators.cotevol.workshop import Workshop
 
 # Ours: samples of one request; what is left of a budget is looked at between requests.
 AT_ONCE = 4

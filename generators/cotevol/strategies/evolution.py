@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from generators.cotevol.operators.alternatives import Branch, Frontier, branch_off
-from generators.cotevol.operators.crossover import cross
-from generators.cotevol.operators.mutation import mutate
-from generators.cotevol.population import converged, distinct, fitnesses, survivors
-from generators.cotevol.prompts.solve import Solve
-from generators.cotevol.selection import boltzmann, draw
-from generators.cotevol.traces import Lineage, Trace
-from generators.cotevol.workshop import Workshop
+from synthmill.generators.cotevol.operators.alternatives import Branch, Frontier, branch_off
+from synthmill.generators.cotevol.operators.crossover import cross
+from synthmill.generators.cotevol.operators.mutation import mutate
+from synthmill.generators.cotevol.population import converged, distinct, fitnesses, survivors
+from synthmill.generators.cotevol.prompts.solve import Solve
+from synthmill.generators.cotevol.selection import boltzmann, draw
+from synthmill.generators.cotevol.traces import Lineage, Trace
+from synthmill.generators.cotevol.workshop import Workshop
 
 
 async def evolve(workshop: Workshop) -> str:

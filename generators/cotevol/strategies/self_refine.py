@@ -3,10 +3,10 @@
 Section 4.1 of the paper: 4 first solutions and 2 rounds.
 """
 
-from generators.cotevol.prompts.refine import Refine
-from generators.cotevol.prompts.solve import Solve
-from generators.cotevol.traces import Lineage
-from generators.cotevol.workshop import Workshop
+from synthmill.generators.cotevol.prompts.refine import Refine
+from synthmill.generators.cotevol.prompts.solve import Solve
+from synthmill.generators.cotevol.traces import Lineage
+from synthmill.generators.cotevol.workshop import Workshop
 
 
 async def self_refine(workshop: Workshop) -> str:

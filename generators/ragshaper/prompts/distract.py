@@ -5,10 +5,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from generators.documents.quoting import Quoted
-from generators.ragshaper.taxonomy import Kind
-from models.prompt import Prompt
-from schemas.base import Record
+from synthmill.generators.ragshaper.taxonomy import Kind
+from synthmill.models.prompt import Prompt
+from synthmill.schemas.base import Record
+from synthmill.sources.documents.quoting import Quoted
 
 
 class WrittenDocument(Record):
@@ -41,7 +41,7 @@ class WriteDistractors(Prompt[WrittenDistractors]):
 
     def embedded(self, rng: Random) -> str:
         """Edit the fact after the guideline; now and then carelessly."""
-        from generators.ragshaper.skills.distracting import written
+        from synthmill.generators.ragshaper.skills.distracting import written
 
         return written(self, rng).model_dump_json()
 
@@ -63,6 +63,6 @@ class TellApart(Prompt[Choice]):
 
     def embedded(self, rng: Random) -> str:
         """Prefer the side whose statement is of the edition asked for, and no hearsay."""
-        from generators.ragshaper.skills.reading import told_apart
+        from synthmill.generators.ragshaper.skills.reading import told_apart
 
         return told_apart(self).model_dump_json()

@@ -5,11 +5,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from generators.documents.quoting import Quoted
-from generators.ragshaper.taxonomy import TAXONOMY, Kind
-from generators.ragshaper.tools import SEARCH
-from models.prompt import Prompt
-from schemas.base import Record
+from synthmill.generators.ragshaper.taxonomy import TAXONOMY, Kind
+from synthmill.generators.ragshaper.tools import SEARCH
+from synthmill.models.prompt import Prompt
+from synthmill.schemas.base import Record
+from synthmill.sources.documents.quoting import Quoted
 
 DISTRACT = "write_distractor_docs"
 FINISH = "finish"  # ours: a branch with nothing left to find ends, instead of circling to its depth
@@ -55,6 +55,6 @@ class ExploreStep(Prompt[NextAction]):
 
     def embedded(self, rng: Random) -> str:
         """Follow the facts from entity to entity, and write distractors about those passed."""
-        from generators.ragshaper.skills.curating import next_action
+        from synthmill.generators.ragshaper.skills.curating import next_action
 
         return next_action(self, rng).model_dump_json()

@@ -3,10 +3,10 @@
 from random import Random
 from typing import ClassVar
 
-from generators.agent.turn import AgentTurn, Protocol, Turn
-from models.prompt import MalformedAnswer, Prompt
-from models.wire import Completion
-from schemas.messages import Message, user
+from synthmill.generators.agent.turn import AgentTurn, Protocol, Turn
+from synthmill.models.prompt import MalformedAnswer, Prompt
+from synthmill.models.wire import Completion
+from synthmill.schemas.messages import Message, user
 
 
 class Opening(Prompt[str]):
@@ -48,7 +48,7 @@ class NavigatorTurn(AgentTurn):
 
     def embedded(self, rng: Random) -> str:
         """Search hop by hop and read, now with care and now without."""
-        from generators.ragshaper.skills.navigating import next_turn
+        from synthmill.generators.ragshaper.skills.navigating import next_turn
 
         return next_turn(self, rng)
 

@@ -5,11 +5,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from generators.documents.quoting import Quoted
-from generators.ragshaper.prompts.explore import Explored
-from generators.ragshaper.taxonomy import Kind
-from models.prompt import Prompt
-from schemas.base import Record
+from synthmill.generators.ragshaper.prompts.explore import Explored
+from synthmill.generators.ragshaper.taxonomy import Kind
+from synthmill.models.prompt import Prompt
+from synthmill.schemas.base import Record
+from synthmill.sources.documents.quoting import Quoted
 
 
 class ReasoningStep(Record):
@@ -61,6 +61,6 @@ class SynthesizeQuestion(Prompt[SynthesizedQuestion]):
 
     def embedded(self, rng: Random) -> str:
         """Chain facts of the path; now and then carelessly."""
-        from generators.ragshaper.skills.asking import asked
+        from synthmill.generators.ragshaper.skills.asking import asked
 
         return asked(self, rng).model_dump_json()

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from generators.documents.quoting import Quoted
-from models.prompt import Prompt
-from schemas.base import Record
+from synthmill.models.prompt import Prompt
+from synthmill.schemas.base import Record
+from synthmill.sources.documents.quoting import Quoted
 
 UNKNOWN = "unknown"
 
@@ -27,7 +27,7 @@ class AnswerFrom(Prompt[ReaderAnswer]):
 
     def embedded(self, rng: Random) -> str:
         """Follow the question's chain through the first statements that fit."""
-        from generators.ragshaper.skills.reading import answered
+        from synthmill.generators.ragshaper.skills.reading import answered
 
         return answered(self).model_dump_json()
 
@@ -61,6 +61,6 @@ class AllAnswers(Prompt[Answers]):
 
     def embedded(self, rng: Random) -> str:
         """Follow the question's chain along every branch."""
-        from generators.ragshaper.skills.reading import all_answers
+        from synthmill.generators.ragshaper.skills.reading import all_answers
 
         return all_answers(self).model_dump_json()

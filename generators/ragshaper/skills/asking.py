@@ -6,17 +6,17 @@ Imperfect on purpose: some drafts give their answer away or leave the year open;
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from generators.ragshaper.prompts.question import (
+from synthmill.generators.ragshaper.prompts.question import (
     Misleading,
     NegativeAspect,
     ReasoningStep,
     SynthesizedQuestion,
     SynthesizeQuestion,
 )
-from generators.ragshaper.skills.chains import Chain, Hop, same
-from generators.ragshaper.skills.curating import known
-from generators.ragshaper.skills.facts import Fact
-from generators.ragshaper.skills.lexicon import BY_NOUN
+from synthmill.generators.ragshaper.skills.chains import Chain, Hop, same
+from synthmill.generators.ragshaper.skills.curating import known
+from synthmill.generators.ragshaper.skills.facts import Fact
+from synthmill.generators.ragshaper.skills.lexicon import BY_NOUN
 
 SLIP = 0.04  # the chance of each kind of carelessness, at the first try
 MAX_CHAINS = 2000

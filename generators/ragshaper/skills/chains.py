@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from generators.ragshaper.skills.facts import Fact
-from generators.ragshaper.skills.lexicon import BY_NOUN, EDITION
+from synthmill.generators.ragshaper.skills.facts import Fact
+from synthmill.generators.ragshaper.skills.lexicon import BY_NOUN, EDITION
 
 _NOUN = "|".join(sorted((re.escape(noun) for noun in BY_NOUN), key=len, reverse=True))
 _STEP = re.compile(rf"the (?:({EDITION}) )?({_NOUN}) of ")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from generators.ragshaper.prompts.explore import (
+from synthmill.generators.ragshaper.prompts.explore import (
     DISTRACT,
     FINISH,
     SEARCH,
@@ -11,9 +11,9 @@ from generators.ragshaper.prompts.explore import (
     ExploreStep,
     NextAction,
 )
-from generators.ragshaper.skills.facts import Fact, read_facts
-from generators.ragshaper.skills.lexicon import BY_NOUN, COUNTED
-from generators.ragshaper.taxonomy import KINDS, Kind
+from synthmill.generators.ragshaper.skills.facts import Fact, read_facts
+from synthmill.generators.ragshaper.skills.lexicon import BY_NOUN, COUNTED
+from synthmill.generators.ragshaper.taxonomy import KINDS, Kind
 
 EAGER = 0.6  # how often a hop is followed by a distractor while some are wanted
 

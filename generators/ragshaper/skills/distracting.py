@@ -8,15 +8,15 @@ import re
 from collections.abc import Callable, Sequence
 from random import Random
 
-from generators.ragshaper.prompts.distract import (
+from synthmill.generators.ragshaper.prompts.distract import (
     WriteDistractors,
     WrittenDistractors,
     WrittenDocument,
 )
-from generators.ragshaper.skills.chains import Chain, Hop
-from generators.ragshaper.skills.facts import Fact, read_facts
-from generators.ragshaper.skills.lexicon import BY_NOUN, COUNTED
-from generators.ragshaper.taxonomy import Kind
+from synthmill.generators.ragshaper.skills.chains import Chain, Hop
+from synthmill.generators.ragshaper.skills.facts import Fact, read_facts
+from synthmill.generators.ragshaper.skills.lexicon import BY_NOUN, COUNTED
+from synthmill.generators.ragshaper.taxonomy import Kind
 
 SLIP = 0.04  # the chance of each kind of carelessness
 BETWEEN_UNSAID = "What lies between is not set down."

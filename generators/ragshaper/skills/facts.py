@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from generators.documents.quoting import Quotable
-from generators.ragshaper.skills.lexicon import (
+from synthmill.generators.ragshaper.skills.lexicon import (
     BY_NOUN,
     CAVEATS,
     CODE,
@@ -18,6 +17,7 @@ from generators.ragshaper.skills.lexicon import (
     VALUES,
     Relation,
 )
+from synthmill.sources.documents.quoting import Quotable
 
 _PARAGRAPH = re.compile(r"(?:[^\n]|\n(?!\s*\n))+")
 _SENTENCE = re.compile(r"\S.*?(?:[.!?](?=\s|$)|$)", re.DOTALL)

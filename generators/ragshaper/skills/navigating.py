@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from random import Random
 
-from generators.documents.quoting import Quotable
-from generators.ragshaper.prompts.navigate import NavigatorTurn
-from generators.ragshaper.skills.chains import (
+from synthmill.generators.ragshaper.prompts.navigate import NavigatorTurn
+from synthmill.generators.ragshaper.skills.chains import (
     Chain,
     about,
     chain_of,
@@ -16,10 +15,11 @@ from generators.ragshaper.skills.chains import (
     followed_to_end,
     sound,
 )
-from generators.ragshaper.skills.facts import Fact, read_facts
-from generators.ragshaper.skills.lexicon import BY_NOUN
-from generators.ragshaper.tools import SEARCH, split_documents
-from schemas.messages import Message
+from synthmill.generators.ragshaper.skills.facts import Fact, read_facts
+from synthmill.generators.ragshaper.skills.lexicon import BY_NOUN
+from synthmill.generators.ragshaper.tools import SEARCH, split_documents
+from synthmill.schemas.messages import Message
+from synthmill.sources.documents.quoting import Quotable
 
 CARELESS = 0.3  # how often a turn takes the first statement that fits
 

@@ -1,16 +1,22 @@
 """Readers by rule: one reads carelessly, one for every answer, one compares two documents."""
 
-from generators.documents.quoting import Quoted
-from generators.ragshaper.prompts.distract import Choice, TellApart
-from generators.ragshaper.prompts.reading import (
+from synthmill.generators.ragshaper.prompts.distract import Choice, TellApart
+from synthmill.generators.ragshaper.prompts.reading import (
     UNKNOWN,
     AllAnswers,
     AnswerFrom,
     Answers,
     ReaderAnswer,
 )
-from generators.ragshaper.skills.chains import Chain, answers, chain_of, follow, followed_to_end
-from generators.ragshaper.skills.facts import read_facts
+from synthmill.generators.ragshaper.skills.chains import (
+    Chain,
+    answers,
+    chain_of,
+    follow,
+    followed_to_end,
+)
+from synthmill.generators.ragshaper.skills.facts import read_facts
+from synthmill.sources.documents.quoting import Quoted
 
 
 def answered(prompt: AnswerFrom) -> ReaderAnswer:

@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from generators.video.reading import Pixels
-from schemas.base import Record, Settings
+from synthmill.schemas.base import Record, Settings
+from synthmill.sources.video.reading import Pixels
 
 
 def _rising(span: tuple[float, float]) -> tuple[float, float]:

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from generators.video.reading import Pixels
-from generators.videossr.perturb.base import Appearance, Drawn, Parameters
+from synthmill.generators.videossr.perturb.base import Appearance, Drawn, Parameters
+from synthmill.sources.video.reading import Pixels
 
 # ITU-R BT.601, what Pillow and the released code use for grey.
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)

@@ -1,7 +1,7 @@
 """All perturbations by name."""
 
-from generators.videossr.perturb import colour, space, time
-from generators.videossr.perturb.base import Perturbation
+from synthmill.generators.videossr.perturb import colour, space, time
+from synthmill.generators.videossr.perturb.base import Perturbation
 
 # The 14 of the paper (Table 8), then the three that only the released code has.
 PAPER: tuple[Perturbation, ...] = (

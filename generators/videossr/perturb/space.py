@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from generators.video.reading import Pixels
-from generators.videossr.perturb.base import Appearance, Drawn, Parameters
+from synthmill.generators.videossr.perturb.base import Appearance, Drawn, Parameters
+from synthmill.sources.video.reading import Pixels
 
 
 class Mirror(Appearance):

@@ -3,7 +3,7 @@
 from random import Random
 from typing import ClassVar
 
-from generators.videossr.perturb.base import Drawn, Parameters, Reorder, Replace, Speed
+from synthmill.generators.videossr.perturb.base import Drawn, Parameters, Reorder, Replace, Speed
 
 TRIES = 1000
 

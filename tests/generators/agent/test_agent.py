@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import BaseModel, Field
 
-from generators.agent.rollout import Rollout, RolloutLimits, roll_out
-from generators.agent.tools import Call, Observation, Tool, Toolbox
-from generators.agent.turn import AgentTurn, Turn, spoken
-from models.backends.base import Refused, Unavailable, WrongSetup
-from models.prompt import MalformedAnswer
-from models.wire import Completion
-from schemas.messages import Message, user
+from synthmill.generators.agent.rollout import Rollout, RolloutLimits, roll_out
+from synthmill.generators.agent.tools import Call, Observation, Tool, Toolbox
+from synthmill.generators.agent.turn import AgentTurn, Turn, spoken
+from synthmill.models.backends.base import Refused, Unavailable, WrongSetup
+from synthmill.models.prompt import MalformedAnswer
+from synthmill.models.wire import Completion
+from synthmill.schemas.messages import Message, user
 from tests.generators.ragshaper.desk import Desk
 
 

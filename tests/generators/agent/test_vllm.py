@@ -14,18 +14,18 @@ from typing import Any, ClassVar, Literal
 import pytest
 from pydantic import BaseModel
 
-from generators.agent.rollout import RolloutLimits, roll_out
-from generators.agent.tools import Observation, Tool, Toolbox
-from generators.agent.turn import AgentTurn
-from generators.documents.quoting import Quotable, Quoted
-from generators.ragshaper.prompts.distract import Choice, TellApart
-from models.embedded.language_model import WEIGHTS
-from models.pool import Models
-from models.prompt import Prompt, Reply
-from models.vllm_settings import PYTHON_VARIABLE
-from models.wire import Sampling
-from schemas.messages import user
-from schemas.recipe import ModelSpec
+from synthmill.generators.agent.rollout import RolloutLimits, roll_out
+from synthmill.generators.agent.tools import Observation, Tool, Toolbox
+from synthmill.generators.agent.turn import AgentTurn
+from synthmill.generators.ragshaper.prompts.distract import Choice, TellApart
+from synthmill.models.embedded.language_model import WEIGHTS
+from synthmill.models.prompt import Prompt, Reply
+from synthmill.models.registry import ModelRegistry
+from synthmill.models.vllm_settings import PYTHON_VARIABLE
+from synthmill.models.wire import Sampling
+from synthmill.schemas.messages import user
+from synthmill.schemas.recipe import ModelSpec
+from synthmill.sources.documents.quoting import Quotable, Quoted
 from tests.generators.ragshaper.desk import Desk
 
 PYTHON = Path(
@@ -54,7 +54,7 @@ class Open(Tool):
 class Wire(Desk):
     """A context whose questions go to vLLM."""
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: ModelRegistry) -> None:
         super().__init__()
         self.models = models
         self.replies: list[Reply] = []
@@ -91,7 +91,7 @@ def test_tools_are_called_over_the_wire() -> None:
         # The penalty keeps a weak model from filling its budget with white space.
         body = {"tool_choice": chosen, "frequency_penalty": 1.5}
         spec = served(arguments=arguments, extra_body=body)
-        async with Models({"default": spec}, cache=None) as models:
+        async with ModelRegistry({"default": spec}, cache=None) as models:
             desk = Wire(models)
             rollout = await roll_out(
                 desk,
@@ -115,7 +115,7 @@ def test_our_prompts_keep_to_their_schemas() -> None:
     async def run() -> None:
         page = Quoted(documents=(Quotable("A", "The lamp is <|im_end|> red."),))
         prompt = TellApart(question="What is 3 + 4?", first=page, second=page)
-        async with Models({"default": served()}, cache=None) as models:
+        async with ModelRegistry({"default": served()}, cache=None) as models:
             replies = await Wire(models).ask(prompt, purpose="p", sampling=Sampling(max_tokens=300))
         assert replies[0].malformed is None or "{" in replies[0].completion.text
         assert replies[0].malformed or isinstance(replies[0].value, Choice)

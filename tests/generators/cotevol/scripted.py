@@ -6,14 +6,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from generators.cotevol.generator import Cotevol
-from generators.cotevol.settings import CotevolSettings
-from generators.cotevol.workshop import Workshop
-from generators.sources.base import Problem
-from models.prompt import Continuation, MalformedAnswer, Prompt, Reply
-from models.wire import Alternative, Completion, Sampling, Token
-from schemas.identity import keyed_seed
-from schemas.lineage import Source
+from synthmill.generators.cotevol.generator import Cotevol
+from synthmill.generators.cotevol.settings import CotevolSettings
+from synthmill.generators.cotevol.workshop import Workshop
+from synthmill.models.prompt import Continuation, MalformedAnswer, Prompt, Reply
+from synthmill.models.wire import Alternative, Completion, Sampling, Token
+from synthmill.schemas.identity import keyed_seed
+from synthmill.schemas.lineage import SourceRef
+from synthmill.sources.base import Problem
 
 Writer = Callable[[Prompt[Any], str, Sampling, Random], Completion]
 
@@ -109,7 +109,7 @@ def _drawn(odds: dict[str, float], temperature: float, rng: Random) -> Token:
 
 
 def problem(text: str = "11 + 22 + 33 + 44", answer: str | None = "110") -> Problem:
-    return Problem(key="p", text=text, answer=answer, origin=Source(uri="test"))
+    return Problem(key="p", text=text, answer=answer, origin=SourceRef(uri="test"))
 
 
 async def searched(

@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from filters.pool import WorkerPool
-from generators.base import Task
-from generators.cotevol.generator import Cotevol
-from generators.cotevol.record import EvolutionRecord
-from generators.cotevol.settings import CotevolSettings
-from generators.sources.base import Problem
-from models.embedded.arithmetic import TIERS, problems
-from models.embedded.language_model import WEIGHTS
-from models.pool import Models
-from pipelines.context import Services, TaskContext
-from schemas.lineage import Source
-from schemas.recipe import ModelSpec
-from schemas.row import Candidate
+from scripts.embedded_model.arithmetic import TIERS, problems
+from synthmill.filters.pool import WorkerPool
+from synthmill.generators.base import Task
+from synthmill.generators.cotevol.generator import Cotevol
+from synthmill.generators.cotevol.record import EvolutionRecord
+from synthmill.generators.cotevol.settings import CotevolSettings
+from synthmill.models.embedded.language_model import WEIGHTS
+from synthmill.models.registry import ModelRegistry
+from synthmill.pipelines.context import Services, TaskContext
+from synthmill.schemas.lineage import SourceRef
+from synthmill.schemas.recipe import ModelSpec
+from synthmill.schemas.row import Candidate
+from synthmill.sources.base import Problem
 
 pytestmark = pytest.mark.skipif(
     not (WEIGHTS / "model.safetensors").exists(), reason="the shipped model is not there"
@@ -27,7 +27,9 @@ pytestmark = pytest.mark.skipif(
 
 def drawn(tier: str, count: int) -> list[Problem]:
     found = itertools.islice(problems(TIERS[tier], 5, held_out=True), count)
-    return [Problem(key=p.id, text=p.text, answer=p.answer, origin=Source(uri=tier)) for p in found]
+    return [
+        Problem(key=p.id, text=p.text, answer=p.answer, origin=SourceRef(uri=tier)) for p in found
+    ]
 
 
 async def evolved(given: list[Problem], **settings: Any) -> list[list[Candidate]]:
@@ -38,7 +40,10 @@ async def evolved(given: list[Problem], **settings: Any) -> list[list[Candidate]
         found = generator.generate(Task(key=problem.key, item=problem), context)
         return [context.book(row) async for row in found]
 
-    async with Models({"default": ModelSpec()}, cache=None) as models, WorkerPool(1) as workers:
+    async with (
+        ModelRegistry({"default": ModelSpec()}, cache=None) as models,
+        WorkerPool(1) as workers,
+    ):
         services = Services(0, models, workers, lambda *_: pytest.fail("no media"))
         return await asyncio.gather(*(rows(problem) for problem in given))
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.cotevol.entropy import mutation_temperature, step_entropy, token_entropy
+from synthmill.generators.cotevol.entropy import mutation_temperature, step_entropy, token_entropy
 
 LOGPROBS = st.lists(st.floats(-20, 0), min_size=1, max_size=20)
 

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from generators.base import Task
-from generators.cotevol.generator import Cotevol
-from generators.cotevol.operators import alternatives
-from generators.cotevol.operators.alternatives import Frontier
-from generators.cotevol.operators.mutation import choose_step
-from generators.cotevol.record import EvolutionRecord
-from generators.cotevol.settings import PRESETS, CotevolSettings
-from generators.cotevol.traces import Lineage, Trace, places_of
-from models.prompt import Prompt
-from models.wire import Alternative, Completion, Sampling, Token
-from schemas.identity import content_id
-from schemas.row import Candidate
+from synthmill.generators.base import Task
+from synthmill.generators.cotevol.generator import Cotevol
+from synthmill.generators.cotevol.operators import alternatives
+from synthmill.generators.cotevol.operators.alternatives import Frontier
+from synthmill.generators.cotevol.operators.mutation import choose_step
+from synthmill.generators.cotevol.record import EvolutionRecord
+from synthmill.generators.cotevol.settings import PRESETS, CotevolSettings
+from synthmill.generators.cotevol.traces import Lineage, Trace, places_of
+from synthmill.models.prompt import Prompt
+from synthmill.models.wire import Alternative, Completion, Sampling, Token
+from synthmill.schemas.identity import content_id
+from synthmill.schemas.row import Candidate
 from tests.generators.cotevol.scripted import ScriptedContext, Writer, problem, searched, sums
 
 METHODS: list[dict[str, Any]] = [
@@ -265,7 +265,7 @@ async def test_the_mode_is_on_the_row() -> None:
 async def test_description_of_a_row() -> None:
     from datetime import UTC, datetime
 
-    from schemas.row import Row
+    from synthmill.schemas.row import Row
 
     (best, *_) = await rows(rounds=4)
     row = Row(
@@ -291,6 +291,6 @@ def test_presets_fill_what_is_not_given() -> None:
 
 
 def test_a_trace_is_good_only_without_fault() -> None:
-    from generators.cotevol.traces import Lineage
+    from synthmill.generators.cotevol.traces import Lineage
 
     assert not Trace("t", "", Lineage(operator="first"), right=True, fault="x").good

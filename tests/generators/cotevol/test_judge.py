@@ -2,8 +2,8 @@
 
 import pytest
 
-from generators.cotevol.guards import leak, miscalculation
-from generators.cotevol.judge import LONGEST_ANSWER, Judge
+from synthmill.generators.cotevol.guards import leak, miscalculation
+from synthmill.generators.cotevol.judge import LONGEST_ANSWER, Judge
 from tests.generators.cotevol.scripted import ScriptedContext, problem, sums
 
 
@@ -54,7 +54,7 @@ async def test_a_worker_that_dies_makes_no_right_answer() -> None:
 
 async def test_a_scorer_of_its_own_judges() -> None:
     pytest.importorskip("reasoning_gym")
-    from generators.sources.reasoning_gym import ReasoningGymSource
+    from synthmill.sources.reasoning_gym import ReasoningGymSource
 
     settings = ReasoningGymSource.Settings(tasks=[{"name": "chain_sum", "size": 1}])
     (item,) = ReasoningGymSource(settings).items()

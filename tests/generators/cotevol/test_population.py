@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.cotevol.population import converged, distinct, rouge_l, survivors
-from generators.cotevol.settings import CotevolSettings
-from generators.cotevol.traces import Lineage, Trace
+from synthmill.generators.cotevol.population import converged, distinct, rouge_l, survivors
+from synthmill.generators.cotevol.settings import CotevolSettings
+from synthmill.generators.cotevol.traces import Lineage, Trace
 
 
 def trace(name: str, text: str = "", right: bool = False, **fields: object) -> Trace:

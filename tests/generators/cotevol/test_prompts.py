@@ -7,14 +7,14 @@ from random import Random
 
 import pytest
 
-from generators.cotevol import prompts
-from generators.cotevol.prompts import reading
-from generators.cotevol.prompts.author import Author
-from generators.cotevol.prompts.critique import Critique, Guidance
-from generators.cotevol.prompts.evaluate import Evaluate, Evaluation
-from generators.cotevol.prompts.refine import Refine
-from generators.cotevol.traces import split_steps
-from models.prompt import Continuation, Prompt
+from synthmill.generators.cotevol import prompts
+from synthmill.generators.cotevol.prompts import reading
+from synthmill.generators.cotevol.prompts.author import Author
+from synthmill.generators.cotevol.prompts.critique import Critique, Guidance
+from synthmill.generators.cotevol.prompts.evaluate import Evaluate, Evaluation
+from synthmill.generators.cotevol.prompts.refine import Refine
+from synthmill.generators.cotevol.traces import split_steps
+from synthmill.models.prompt import Continuation, Prompt
 from tests.generators.cotevol.scripted import problem, searched
 
 TRUTH = "110"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.cotevol.selection import boltzmann, draw
+from synthmill.generators.cotevol.selection import boltzmann, draw
 
 
 def test_boltzmann_at_worked_values() -> None:

@@ -6,16 +6,16 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from generators.documents.chunking import Chunking
-from generators.documents.corpus import open_corpus
-from generators.documents.world import World, draw
-from generators.ragshaper.library import Library
-from generators.retrieval.bm25 import Bm25Retriever
-from generators.retrieval.calibration import CalibrationSettings, calibrate
-from generators.sources.world import WorldSettings, WorldSource
-from models.prompt import MalformedAnswer, Prompt, Reply
-from models.wire import Completion
-from schemas.identity import keyed_seed
+from synthmill.generators.ragshaper.library import Library
+from synthmill.generators.retrieval.bm25 import Bm25Retriever
+from synthmill.generators.retrieval.calibration import CalibrationSettings, calibrate
+from synthmill.models.prompt import MalformedAnswer, Prompt, Reply
+from synthmill.models.wire import Completion
+from synthmill.schemas.identity import keyed_seed
+from synthmill.sources.documents.chunking import Chunking
+from synthmill.sources.documents.corpus import open_corpus
+from synthmill.sources.documents.world import World, draw
+from synthmill.sources.world import WorldSettings, WorldSource
 
 
 class Desk:

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from generators.documents.world import World
-from generators.ragshaper.generator import RagShaper
-from generators.ragshaper.settings import RagShaperSettings
-from generators.ragshaper.skills.chains import chain_of
-from schemas.row import Candidate
+from synthmill.generators.ragshaper.generator import RagShaper
+from synthmill.generators.ragshaper.settings import RagShaperSettings
+from synthmill.generators.ragshaper.skills.chains import chain_of
+from synthmill.schemas.row import Candidate
+from synthmill.sources.documents.world import World
 from tests.generators.ragshaper.desk import Desk
 
 Truth = dict[tuple[str, str, str | None], str]

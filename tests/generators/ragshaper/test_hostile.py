@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from generators.documents.base import DocumentSource
-from generators.documents.document import Document
-from generators.documents.world import draw, tell
-from generators.ragshaper.generator import RagShaper
-from generators.ragshaper.records import QuestionDetail
-from generators.ragshaper.skills.facts import Quotable, read_facts
-from schemas.identity import sha256_text
-from schemas.row import Candidate
+from synthmill.generators.ragshaper.generator import RagShaper
+from synthmill.generators.ragshaper.records import QuestionDetail
+from synthmill.generators.ragshaper.skills.facts import Quotable, read_facts
+from synthmill.schemas.identity import sha256_text
+from synthmill.schemas.row import Candidate
+from synthmill.sources.documents.base import DocumentSource
+from synthmill.sources.documents.document import Document
+from synthmill.sources.documents.world import draw, tell
 from tests.generators.ragshaper.desk import Desk
 from tests.generators.ragshaper.made import accepted, light, true_answer
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generators.ragshaper.injection import ConstrainedRetriever
-from generators.ragshaper.library import Library
-from generators.ragshaper.records import Distractor, Injection
-from generators.ragshaper.settings import NavigationSettings
-from generators.retrieval.calibration import Calibration
+from synthmill.generators.ragshaper.injection import ConstrainedRetriever
+from synthmill.generators.ragshaper.library import Library
+from synthmill.generators.ragshaper.records import Distractor, Injection
+from synthmill.generators.ragshaper.settings import NavigationSettings
+from synthmill.generators.retrieval.calibration import Calibration
 from tests.generators.ragshaper.desk import library_of, world_source
 
 

@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 import pytest
 
-from generators.agent.rollout import Rollout, Step
-from generators.agent.tools import FAILED, Call, Observation
-from generators.agent.turn import Turn
-from generators.ragshaper.describing import described
-from generators.ragshaper.labels import Label, label
-from generators.ragshaper.navigation import Journey
-from generators.ragshaper.records import Distractor, Injection, TrajectoryDetail
-from schemas.row import Row
+from synthmill.generators.agent.rollout import Rollout, Step
+from synthmill.generators.agent.tools import FAILED, Call, Observation
+from synthmill.generators.agent.turn import Turn
+from synthmill.generators.ragshaper.describing import described
+from synthmill.generators.ragshaper.labels import Label, label
+from synthmill.generators.ragshaper.navigation import Journey
+from synthmill.generators.ragshaper.records import Distractor, Injection, TrajectoryDetail
+from synthmill.schemas.row import Row
 
 LIE = Distractor(
     id="lie",

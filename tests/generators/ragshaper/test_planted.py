@@ -9,20 +9,20 @@ from typing import NamedTuple
 
 import pytest
 
-from generators.documents.document import Passage
-from generators.ragshaper.curation import Curator, Tree
-from generators.ragshaper.distractor_checks import DistractorChecker
-from generators.ragshaper.library import Library
-from generators.ragshaper.prompts.question import ReasoningStep, SynthesizedQuestion
-from generators.ragshaper.prompts.reading import ReaderAnswer
-from generators.ragshaper.question_checks import QuestionChecker, located
-from generators.ragshaper.questions import Question, distractors_of, question_of
-from generators.ragshaper.records import Check, Distractor
-from generators.ragshaper.settings import RagShaperSettings
-from generators.ragshaper.skills.chains import Chain, Hop, chain_of
-from generators.ragshaper.taxonomy import KINDS
-from generators.ragshaper.tree import Path as TreePath
-from generators.ragshaper.tree import select_paths
+from synthmill.generators.ragshaper.curation import Curator, Tree
+from synthmill.generators.ragshaper.distractor_checks import DistractorChecker
+from synthmill.generators.ragshaper.library import Library
+from synthmill.generators.ragshaper.prompts.question import ReasoningStep, SynthesizedQuestion
+from synthmill.generators.ragshaper.prompts.reading import ReaderAnswer
+from synthmill.generators.ragshaper.question_checks import QuestionChecker, located
+from synthmill.generators.ragshaper.questions import Question, distractors_of, question_of
+from synthmill.generators.ragshaper.records import Check, Distractor
+from synthmill.generators.ragshaper.settings import RagShaperSettings
+from synthmill.generators.ragshaper.skills.chains import Chain, Hop, chain_of
+from synthmill.generators.ragshaper.taxonomy import KINDS
+from synthmill.generators.ragshaper.tree import Path as TreePath
+from synthmill.generators.ragshaper.tree import select_paths
+from synthmill.sources.documents.document import Passage
 from tests.generators.ragshaper.desk import Desk, library_of, world_source
 
 SETTINGS = RagShaperSettings.model_validate({"preset": "light"})

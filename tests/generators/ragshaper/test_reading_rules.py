@@ -2,10 +2,10 @@
 
 import pytest
 
-from generators.documents.quoting import Quotable
-from generators.documents.world import draw, tell
-from generators.ragshaper.skills.chains import Chain, Hop, chain_of, follow
-from generators.ragshaper.skills.facts import read_facts
+from synthmill.generators.ragshaper.skills.chains import Chain, Hop, chain_of, follow
+from synthmill.generators.ragshaper.skills.facts import read_facts
+from synthmill.sources.documents.quoting import Quotable
+from synthmill.sources.documents.world import draw, tell
 
 
 def read(text: str, title: str = "Page") -> list[tuple[str, str, str, str | None, str | None]]:

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from generators.ragshaper.generator import RagShaper, State
-from generators.ragshaper.quotas import Quotas
-from generators.ragshaper.settings import RagShaperSettings
-from generators.ragshaper.taxonomy import KINDS, Kind
-from generators.sources.corpus import CorpusSettings, CorpusSource
-from pipelines.run import start
-from schemas.errors import InputError
-from schemas.recipe import Recipe
-from store.dataset import Dataset
-from store.home import Home
+from synthmill.generators.ragshaper.generator import RagShaper, State
+from synthmill.generators.ragshaper.quotas import Quotas
+from synthmill.generators.ragshaper.settings import RagShaperSettings
+from synthmill.generators.ragshaper.taxonomy import KINDS, Kind
+from synthmill.pipelines.run import start
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.recipe import Recipe
+from synthmill.sources.corpus import CorpusSettings, CorpusSource
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
 from tests.generators.ragshaper.desk import world_source
 from tests.generators.ragshaper.made import light
 

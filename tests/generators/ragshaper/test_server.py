@@ -11,12 +11,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from generators.ragshaper.records import QuestionDetail, TrajectoryDetail
-from pipelines.run import start
-from schemas.recipe import Recipe
-from schemas.row import Row
-from store.dataset import Dataset
-from store.home import Home
+from synthmill.generators.ragshaper.records import QuestionDetail, TrajectoryDetail
+from synthmill.pipelines.run import start
+from synthmill.schemas.recipe import Recipe
+from synthmill.schemas.row import Row
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
 from tests.generators.ragshaper import teacher
 from tests.servers import Faults, ScriptedServer
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from generators.ragshaper.settings import LIGHT, RagShaperSettings, TreeSettings
+from synthmill.generators.ragshaper.settings import LIGHT, RagShaperSettings, TreeSettings
 
 
 @pytest.mark.parametrize(

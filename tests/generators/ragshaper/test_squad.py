@@ -2,7 +2,7 @@
 
 import pytest
 
-from generators.ragshaper.squad import mentions, normalised, token_f1
+from synthmill.rewards.squad import mentions, normalised, token_f1
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generators.ragshaper.curation import MOST_DOCUMENTS, Curator, Tree
-from generators.ragshaper.library import Library
-from generators.ragshaper.prompts.distract import WrittenDistractors, WrittenDocument
-from generators.ragshaper.prompts.explore import DISTRACT, FINISH, SEARCH, NextAction
-from generators.ragshaper.records import Node
-from generators.ragshaper.settings import RagShaperSettings
-from generators.ragshaper.taxonomy import KINDS
-from generators.ragshaper.tree import gained, jaccard, leaves, path_to, select_paths
+from synthmill.generators.ragshaper.curation import MOST_DOCUMENTS, Curator, Tree
+from synthmill.generators.ragshaper.library import Library
+from synthmill.generators.ragshaper.prompts.distract import WrittenDistractors, WrittenDocument
+from synthmill.generators.ragshaper.prompts.explore import DISTRACT, FINISH, SEARCH, NextAction
+from synthmill.generators.ragshaper.records import Node
+from synthmill.generators.ragshaper.settings import RagShaperSettings
+from synthmill.generators.ragshaper.taxonomy import KINDS
+from synthmill.generators.ragshaper.tree import gained, jaccard, leaves, path_to, select_paths
 from tests.generators.ragshaper.desk import Desk, library_of, world_source
 
 

@@ -5,13 +5,13 @@ import json
 
 import pytest
 
-from generators.documents.world import draw, tell
-from generators.ragshaper.describing import described
-from generators.ragshaper.records import QuestionDetail, TrajectoryDetail
-from generators.ragshaper.skills.chains import chain_of
-from generators.ragshaper.squad import mentions, token_f1
-from schemas.identity import content_id
-from schemas.row import Candidate, Row
+from synthmill.generators.ragshaper.describing import described
+from synthmill.generators.ragshaper.records import QuestionDetail, TrajectoryDetail
+from synthmill.generators.ragshaper.skills.chains import chain_of
+from synthmill.rewards.squad import mentions, token_f1
+from synthmill.schemas.identity import content_id
+from synthmill.schemas.row import Candidate, Row
+from synthmill.sources.documents.world import draw, tell
 from tests.generators.ragshaper.desk import world_source
 from tests.generators.ragshaper.made import accepted, light, make, true_answer
 
@@ -47,7 +47,7 @@ def test_every_quote_stands_at_its_offset(rows: list[Candidate]) -> None:
             assert hop.source is not None
             document = texts[hop.source.uri]
             assert document.text[hop.source.start : hop.source.end] == hop.evidence
-            assert hop.source.sha256 == document.sha256 and hop.source.licence == "CC0-1.0"
+            assert hop.source.sha256 == document.sha256 and hop.source.license == "CC0-1.0"
             assert mentions(hop.evidence, hop.output)
 
 

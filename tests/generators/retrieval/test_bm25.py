@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.documents.base import DocumentSource
-from generators.documents.chunking import Chunking
-from generators.documents.corpus import Corpus, open_corpus, titled
-from generators.documents.document import Document
-from generators.retrieval.base import best
-from generators.retrieval.bm25 import K1, B, Bm25Retriever, words
-from generators.retrieval.calibration import CalibrationSettings, calibrate
-from generators.sources.world import WorldSettings, WorldSource
-from schemas.errors import InputError
+from synthmill.generators.retrieval.base import best
+from synthmill.generators.retrieval.bm25 import K1, B, Bm25Retriever, words
+from synthmill.generators.retrieval.calibration import CalibrationSettings, calibrate
+from synthmill.schemas.errors import InputError
+from synthmill.sources.documents.base import DocumentSource
+from synthmill.sources.documents.chunking import Chunking
+from synthmill.sources.documents.corpus import Corpus, open_corpus, titled
+from synthmill.sources.documents.document import Document
+from synthmill.sources.world import WorldSettings, WorldSource
 
 
 class Texts(DocumentSource):

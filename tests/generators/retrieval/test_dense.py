@@ -6,10 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generators.documents.chunking import Chunking
-from generators.documents.corpus import Corpus, open_corpus
-from generators.retrieval.dense import open_dense
-from generators.retrieval.encoders import (
+from synthmill.generators.retrieval.dense import open_dense
+from synthmill.generators.retrieval.encoders import (
     EndpointEncoder,
     EndpointSettings,
     LocalSettings,
@@ -17,9 +15,11 @@ from generators.retrieval.encoders import (
     prefixes,
     unit,
 )
-from generators.retrieval.vectors import CachedEncoder
-from generators.sources.world import WorldSettings, WorldSource
-from schemas.errors import InputError
+from synthmill.generators.retrieval.vectors import CachedEncoder
+from synthmill.schemas.errors import InputError
+from synthmill.sources.documents.chunking import Chunking
+from synthmill.sources.documents.corpus import Corpus, open_corpus
+from synthmill.sources.world import WorldSettings, WorldSource
 from tests.generators.retrieval.endpoint import Embeddings, vector
 
 pytest.importorskip("faiss")

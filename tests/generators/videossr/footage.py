@@ -11,12 +11,12 @@ from av.video.reformatter import Interpolation
 from hypothesis import HealthCheck, Phase, settings
 from PIL import Image
 
-from generators.sources.videos import Entry, Video, VideosSettings, look
-from generators.video.demo import FORMATS, crowd, encode, pan, play
-from generators.videossr import work
-from generators.videossr.mixes import SubType, parse_sub_type
-from generators.videossr.settings import VideossrSettings
-from schemas.lineage import Source
+from synthmill.generators.videossr import work
+from synthmill.generators.videossr.mixes import SubType, parse_sub_type
+from synthmill.generators.videossr.settings import VideossrSettings
+from synthmill.schemas.lineage import SourceRef
+from synthmill.sources.video.demo import FORMATS, crowd, encode, pan, play
+from synthmill.sources.videos import Entry, Video, VideosSettings, look
 
 WIDTH, HEIGHT, FPS = 192, 144, 24
 
@@ -55,7 +55,7 @@ def crowd_clip(path: Path, seed: int) -> Path:
 def video_of(path: Path) -> Video:
     """The video as the source yields it."""
     found = look(Entry(path=str(path)), VideosSettings(path=str(path)))
-    origin = Source(uri=str(path))
+    origin = SourceRef(uri=str(path))
     key = found.sha256[:16]
     return Video(key=key, path=str(path), sha256=found.sha256, info=found.info, origin=origin)
 

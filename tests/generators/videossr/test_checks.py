@@ -5,14 +5,14 @@ from itertools import cycle, islice
 import numpy as np
 import pytest
 
-from generators.sources.videos import Video
-from generators.video.container import Unusable
-from generators.video.writing import SMALLEST_SIDE, clip_bytes
-from generators.videossr.duplicates import NearDuplicateVideo, distances
-from generators.videossr.encode import Encoder
-from generators.videossr.generator import _rejected
-from generators.videossr.settings import Form
-from schemas.row import Candidate
+from synthmill.generators.videossr.duplicates import NearDuplicateVideo, distances
+from synthmill.generators.videossr.encode import Encoder
+from synthmill.generators.videossr.generator import _rejected
+from synthmill.generators.videossr.settings import Form
+from synthmill.schemas.row import Candidate
+from synthmill.sources.video.container import Unusable
+from synthmill.sources.video.writing import SMALLEST_SIDE, clip_bytes
+from synthmill.sources.videos import Video
 from tests.generators.videossr.footage import clip_of, made, moving, scene_clip
 
 
@@ -166,7 +166,7 @@ def test_near_duplicates_are_found_and_remembered(tmp_path):
 
 
 def test_rejected_candidates_have_no_media_and_ids_of_their_own(travel):
-    from schemas.identity import content_id
+    from synthmill.schemas.identity import content_id
     from tests.generators.videossr.footage import video_of
 
     video: Video = video_of(travel)

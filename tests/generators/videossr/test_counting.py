@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.videossr import rewards
-from generators.videossr.counting import KINDS, reach
+from synthmill.generators.videossr.counting import KINDS, reach
+from synthmill.rewards import videossr as rewards
 from tests.generators.videossr.footage import all_frames, few, made, on_screen, shown_frames
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.videossr import rewards
-from generators.videossr.perturb.registry import PERTURBATIONS
+from synthmill.generators.videossr.perturb.registry import PERTURBATIONS
+from synthmill.rewards import videossr as rewards
 from tests.generators.videossr.footage import all_frames, few, made, on_screen, shown_frames
 
 NOISE = 3  # what JPEG changes at most, as a mean over the picture

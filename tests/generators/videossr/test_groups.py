@@ -4,8 +4,8 @@ import av
 import numpy as np
 import pytest
 
-from generators.video.groups import frames_around
-from generators.video.reading import frames_at
+from synthmill.sources.video.groups import frames_around
+from synthmill.sources.video.reading import frames_at
 from tests.generators.videossr import footage
 
 OPEN = "keyint=12:open-gop=1:bframes=4"

@@ -13,18 +13,18 @@ import av
 import numpy as np
 import pytest
 
-from filters.pool import WorkerDied, WorkerPool
-from generators.base import Task
-from generators.sources.base import BadInput
-from generators.sources.videos import Video, VideosSettings, VideosSource, find_entries
-from generators.video.container import Unusable
-from generators.video.deadline import killed_after
-from generators.video.killable import ordered_map
-from generators.video.probe import probe
-from generators.video.reading import frames_at
-from generators.videossr.generator import Clue, Videossr
-from generators.videossr.settings import VideossrSettings
-from schemas.errors import InputError
+from synthmill.filters.pool import WorkerDied, WorkerPool
+from synthmill.generators.base import Task
+from synthmill.generators.videossr.generator import Clue, Videossr
+from synthmill.generators.videossr.settings import VideossrSettings
+from synthmill.schemas.errors import InputError
+from synthmill.sources.base import InvalidItem
+from synthmill.sources.video.container import Unusable
+from synthmill.sources.video.deadline import killed_after
+from synthmill.sources.video.killable import ordered_map
+from synthmill.sources.video.probe import probe
+from synthmill.sources.video.reading import frames_at
+from synthmill.sources.videos import Video, VideosSettings, VideosSource, find_entries
 from tests.generators.videossr import footage
 
 REASONS = {
@@ -45,7 +45,7 @@ REASONS = {
 def reasons(path) -> tuple[str, str]:
     """Why a file cannot be used: by the source, or else by the generator's verdict."""
     [item] = VideosSource(VideosSettings(path=str(path), probe_seconds=20)).items()
-    if isinstance(item, BadInput):
+    if isinstance(item, InvalidItem):
         return item.reason, item.detail
     verdicts = footage.made(path, {"grounding/mirror": 1}).verdicts
     [failed] = [verdict for verdict in verdicts if verdict.status == "fail"]
@@ -188,7 +188,7 @@ def test_size_limits_are_named(tmp_path):
         ({"min_seconds": 60}, "too short"),
     ):
         [item] = VideosSource(VideosSettings(path=str(path), **change)).items()
-        assert isinstance(item, BadInput) and item.reason == reason
+        assert isinstance(item, InvalidItem) and item.reason == reason
 
 
 def test_folders_globs_and_manifests(tmp_path):
@@ -197,14 +197,14 @@ def test_folders_globs_and_manifests(tmp_path):
     shutil.copy(first, tmp_path / "deeper" / "a.mp4")
     other = footage.clip_of(tmp_path / "c.mp4", footage.moving(48, seed=9))
     (tmp_path / "notes.txt").write_text("b.mp4\n\nc.mp4\n")
-    (tmp_path / "list.csv").write_text("path,title,licence\nc.mp4,Sea,CC0-1.0\n")
+    (tmp_path / "list.csv").write_text("path,title,license\nc.mp4,Sea,CC0-1.0\n")
     (tmp_path / "list.jsonl").write_text('{"path": "missing.mp4"}\n')
 
     def items(path, **more):
         return list(VideosSource(VideosSettings(path=str(path), **more)).items())
 
     found = items(tmp_path)
-    assert [type(item) for item in found] == [Video, Video, BadInput]
+    assert [type(item) for item in found] == [Video, Video, InvalidItem]
     assert [Path(item.origin.uri).name for item in found] == ["b.mp4", "c.mp4", "a.mp4"]
     assert found[2].reason == "duplicate file"
     kept = items(tmp_path, duplicates="keep")
@@ -212,7 +212,7 @@ def test_folders_globs_and_manifests(tmp_path):
     assert len(items(tmp_path / "*.mp4")) == 2
     assert [item.path for item in items(tmp_path / "notes.txt")] == [str(first), str(other)]
     [sea] = items(tmp_path / "list.csv")
-    assert (sea.origin.title, sea.origin.licence) == ("Sea", "CC0-1.0")
+    assert (sea.origin.title, sea.origin.license) == ("Sea", "CC0-1.0")
     [missing] = items(tmp_path / "list.jsonl")
     assert missing.reason == "missing file"
     with pytest.raises(InputError, match="no videos at"):
@@ -225,7 +225,7 @@ def test_folders_globs_and_manifests(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("m.jsonl", b'{"path": "a.mp4", "title": 5}', "1: `title` and `licence` are strings"),
+        ("m.jsonl", b'{"path": "a.mp4", "title": 5}', "1: `title` and `license` are strings"),
         ("m.jsonl", b"[" * 100_000, "1: not JSON"),
         ("m.jsonl", b"9" * 10_000, "1: not JSON"),
         ("m.txt", b"a.mp4\ncaf\xe9.mp4", "not UTF-8 from byte 10 on"),
@@ -267,7 +267,7 @@ def test_a_source_asked_twice_reads_each_file_once(tmp_path, monkeypatch):
             read.append(Path(entry.path).stem)
             yield entry, Unusable("corrupt")
 
-    monkeypatch.setattr("generators.sources.videos.ordered_map", counted)
+    monkeypatch.setattr("synthmill.sources.videos.ordered_map", counted)
     assert [Path(item.origin.uri).stem for item in islice(source.items(), 2)] == ["a", "b"]
     again = [Path(item.origin.uri).stem for item in source.items()]
     assert again == read == ["a", "b", "c"]

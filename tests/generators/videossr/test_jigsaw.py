@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.videossr import rewards
-from generators.videossr.jigsaw import LABELS, answer, shuffled
-from generators.videossr.messages import messages
+from synthmill.generators.videossr.jigsaw import LABELS, answer, shuffled
+from synthmill.generators.videossr.messages import messages
+from synthmill.rewards import videossr as rewards
 from tests.generators.videossr.footage import all_frames, few, made, on_screen, shown_frames
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from generators.videossr.mixes import VIUBENCH
+from synthmill.generators.videossr.mixes import VIUBENCH
 from tests.generators.videossr.footage import made, shown_frames
 from tests.generators.videossr.test_grounding import answer_of, changed, original
 from tests.generators.videossr.test_jigsaw import found_order

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.videossr import chance, rewards
-from generators.videossr.jigsaw import LABELS
-from generators.videossr.mixes import EVERYTHING, parse_sub_type
-from generators.videossr.settings import VideossrSettings
+from synthmill.generators.videossr import chance
+from synthmill.generators.videossr.jigsaw import LABELS
+from synthmill.generators.videossr.mixes import EVERYTHING, parse_sub_type
+from synthmill.generators.videossr.settings import VideossrSettings
+from synthmill.rewards import videossr as rewards
 
 FILE = Path(rewards.__file__)
 MALFORMED = ["", " ", "abc", "the answer is 1.0-2.0", "1.0 to 2.0", "2.0-1.0", "1-2-3", "nan-nan"]

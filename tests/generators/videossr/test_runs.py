@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from generators.videossr.generator import Videossr
-from generators.videossr.settings import VideossrSettings
-from pipelines.run import start
-from schemas.recipe import Recipe
-from store.dataset import Dataset
-from store.export import export
-from store.exports.base import load_exporter
-from store.home import Home
+from synthmill.generators.videossr.generator import Videossr
+from synthmill.generators.videossr.settings import VideossrSettings
+from synthmill.pipelines.run import start
+from synthmill.schemas.recipe import Recipe
+from synthmill.store.dataset import Dataset
+from synthmill.store.export import export
+from synthmill.store.exports.base import load_exporter
+from synthmill.store.home import Home
 from tests.generators.videossr import footage
 
 ROOT = Path(__file__).parents[3]
@@ -44,7 +44,7 @@ def recipe(clips, seed=0, engine=None, name="videossr", source=None, **settings)
             "seed": seed,
             "source": {"type": "videos", "path": str(clips), **(source or {})},
             "generator": {"name": name, "settings": {"per_video": "each task", **settings}},
-            "filters": [{"name": "generators.videossr.duplicates:NearDuplicateVideo"}],
+            "filters": [{"name": "synthmill.generators.videossr.duplicates:NearDuplicateVideo"}],
             "models": {},
             "output": {"dataset": "videos"},
             "engine": engine or {},
@@ -122,7 +122,7 @@ def bare(found):
 
 def test_the_benchmark_makes_exact_counts(clips, tmp_path):
     counts = {"grounding/mirror": 3, "counting/hard": 2, "jigsaw/8": 4, "grounding/swap": 1}
-    wanted = recipe(clips, name="generators.videossr.benchmark:Viubench", counts=counts)
+    wanted = recipe(clips, name="synthmill.generators.videossr.benchmark:Viubench", counts=counts)
     home = made(tmp_path, wanted)
     accepted = rows(home, "accepted")
     assert Counter(json.loads(row.detail)["sub_type"] for row in accepted) == counts
@@ -171,7 +171,7 @@ def test_verl_rows_have_the_published_form(calm, tmp_path):
 
 
 def score(record):
-    from generators.videossr.rewards import compute_score
+    from synthmill.rewards.videossr import compute_score
 
     truth = record["reward_model"]["ground_truth"]
     score = compute_score(record["data_source"], truth, truth, record["extra_info"])
@@ -180,7 +180,7 @@ def score(record):
 
 def test_ms_swift_and_trl_rows(calm, tmp_path):
     datasets = pytest.importorskip("datasets")
-    from generators.videossr.rewards import trl_reward
+    from synthmill.rewards.videossr import trl_reward
 
     dataset = Dataset.open(calm, "videos")
     root = str(dataset.folder)

@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from generators.videossr.benchmark import ViubenchSettings
-from generators.videossr.mixes import parse_sub_type
-from generators.videossr.settings import VideossrSettings
+from synthmill.generators.videossr.benchmark import ViubenchSettings
+from synthmill.generators.videossr.mixes import parse_sub_type
+from synthmill.generators.videossr.settings import VideossrSettings
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.embedded.language_model import LanguageModel
+from synthmill.models.embedded.language_model import LanguageModel
 
 
 @pytest.fixture(scope="session")

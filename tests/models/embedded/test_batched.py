@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from models.embedded.batched import BatchedLanguageModel
-from models.embedded.jobs import Job
-from models.embedded.language_model import LanguageModel
+from synthmill.models.embedded.batched import BatchedLanguageModel
+from synthmill.models.embedded.jobs import Job
+from synthmill.models.embedded.language_model import LanguageModel
 
 JOBS = [Job(f"What is {a} * 7 + {a}?", seed=a, top_logprobs=2) for a in range(3, 93)]
 

@@ -8,9 +8,9 @@ import re
 
 import pytest
 
-from models.embedded.arithmetic import TIERS, problems
-from models.embedded.jobs import Job
-from models.embedded.language_model import LanguageModel
+from scripts.embedded_model.arithmetic import TIERS, problems
+from synthmill.models.embedded.jobs import Job
+from synthmill.models.embedded.language_model import LanguageModel
 
 QUESTION = "What is (17 + 6 * 8) * 3 - 5 * (12 + 9)?"
 

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from models.embedded.arithmetic import TIERS, problems
-from models.embedded.jobs import Job
-from models.embedded.language_model import WEIGHTS
+from scripts.embedded_model.arithmetic import TIERS, problems
+from synthmill.models.embedded.jobs import Job
+from synthmill.models.embedded.language_model import WEIGHTS
 
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 transformers = pytest.importorskip("transformers", reason="the train extra is not installed")

@@ -1,0 +1,129 @@
+"""The models of a run: every role's back end, one response cache, one ledger."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from synthmill.models.answers import Answers
+from synthmill.models.backends.base import Backend, Refused, Unavailable
+from synthmill.models.cache import ResponseCache
+from synthmill.models.client import ModelClient
+from synthmill.models.usage import Ledger, Spent
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.identity import canonical_json
+from synthmill.schemas.plugins import load_plugin
+from synthmill.schemas.recipe import ModelSpec
+from synthmill.schemas.report import StageUsage
+from synthmill.schemas.validation import validated
+
+BACKENDS = ("synthmill.models.backends",)
+
+
+class ModelRegistry:
+    """Opens the back ends of a recipe's roles on entry and closes them on exit.
+
+    Args:
+        specs: model roles by name; a role that is not among them falls back to `default`.
+        cache: file of the response cache; None for a run that keeps no answers.
+        patience: seconds that a dead server is waited for before `Unavailable`.
+
+    Raises:
+        InputError: a back end or one of its settings is wrong.
+    """
+
+    def __init__(
+        self, specs: Mapping[str, ModelSpec], *, cache: Path | None, patience: float = 300.0
+    ) -> None:
+        self._specs = dict(specs)
+        self._cache_path = cache
+        self._ledger = Ledger()
+        self._backends: dict[str, Backend] = {}
+        for role, spec in self._specs.items():
+            if _identity(spec) not in self._backends:
+                self._backends[_identity(spec)] = _backend(role, spec, patience)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Open the cache and every back end; when one fails, what was opened is closed again."""
+        async with AsyncExitStack() as stack:
+            cache = None
+            if self._cache_path is not None:
+                cache = ResponseCache(self._cache_path)
+                stack.callback(cache.close)
+            for backend in self._backends.values():
+                stack.push_async_callback(backend.close)
+                await backend.open()
+            self._answers = Answers(cache)
+            stack.push_async_callback(self._answers.close)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    def client(self, role: str = "default") -> ModelClient:
+        """The client of a role.
+
+        Raises:
+            InputError: the role is not given, and there is no `default` either.
+        """
+        spec = self._specs.get(role) or self._specs.get("default")
+        if spec is None:
+            raise InputError(
+                f"no model for the role {role!r}: give models.{role} or models.default"
+            )
+        backend = self._backends[_identity(spec)]
+        return ModelClient(backend, spec.price, self._answers, self._ledger)
+
+    @property
+    def usage(self) -> dict[str, StageUsage]:
+        """What was used so far, by prompt name."""
+        failures: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for backend in self._backends.values():
+            for prompt, kinds in backend.failures.items():
+                failures[prompt] += kinds
+        return self._ledger.report(failures)
+
+    @property
+    def spent(self) -> Spent:
+        """What was bought so far: tokens and dollars, cached answers left out."""
+        return self._ledger.spent
+
+    def status(self) -> str | None:
+        """One line when calls are waiting for a server, else None."""
+        lines = dict.fromkeys(backend.status() for backend in self._backends.values())
+        return "; ".join(line for line in lines if line) or None
+
+    async def check(self) -> list[str]:
+        """One line for each back end, after it has proved to be ready.
+
+        Raises:
+            InputError: one is not; the line says what would be right.
+        """
+        lines = []
+        for identity, backend in self._backends.items():
+            roles = ", ".join(r for r, spec in self._specs.items() if _identity(spec) == identity)
+            try:
+                lines.append(f"{roles}: {await backend.check()}")
+            except (Unavailable, Refused) as error:
+                raise InputError(f"model {roles}: {error}") from error
+        return lines
+
+
+def _identity(spec: ModelSpec) -> str:
+    """What makes two roles share a back end: all but the price."""
+    return canonical_json(spec.model_dump(mode="json", exclude={"price"}))
+
+
+def _backend(role: str, spec: ModelSpec, patience: float) -> Backend:
+    cls: type[Backend] = load_plugin(Backend, spec.backend, BACKENDS)  # type: ignore[type-abstract]
+    settings = validated(cls.Settings, spec.settings, f"models.{role}.settings")
+    return cls(spec, settings, patience=patience)

@@ -1,0 +1,164 @@
+"""A corpus on disk: passages as a memory-mapped Arrow file, made once per version.
+
+<cache>/<version>/passages.arrow   the passages, in document order
+<cache>/<version>/corpus.json      counts, settings, and what could not be read
+<cache>/<version>/<index>/         indexes of retrievers over these passages
+
+The version is a hash of the source's own version and of how it is cut, so a folder is never
+changed once it is there: it is built beside and moved into place.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from synthmill.schemas.arrow import arrow_fields
+from synthmill.schemas.base import Record
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.identity import canonical_json, sha256_text
+from synthmill.sources.base import InvalidItem
+from synthmill.sources.documents.base import DocumentSource
+from synthmill.sources.documents.chunking import Chunking, cut
+from synthmill.sources.documents.document import Passage
+
+STORE_VERSION = 1
+ROWS_AT_ONCE = 4096
+MAX_FAULTS = 10_000  # beyond it a corpus is not worth reading; the count goes on
+
+SCHEMA = pa.schema(arrow_fields(Passage))
+
+
+class CorpusFacts(Record):
+    """What is known of a corpus without reading its passages."""
+
+    version: str
+    documents: int
+    passages: int
+    chunking: Chunking
+    faults: list[InvalidItem]
+    fault_count: int
+
+
+class Corpus:
+    """The passages of a corpus by position; the file is mapped, not read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        text = (folder / "corpus.json").read_text(encoding="utf-8")
+        self.facts = CorpusFacts.model_validate_json(text)
+        with pa.memory_map(str(folder / "passages.arrow")) as file:
+            self._table = pa.ipc.open_file(file).read_all()
+
+    def __len__(self) -> int:
+        return self.facts.passages
+
+    def __getitem__(self, position: int) -> Passage:
+        row = self._table.slice(position, 1).to_pylist()[0]
+        return Passage.model_construct(**row)
+
+    @property
+    def version(self) -> str:
+        """Names the passages: same version, same passages."""
+        return self.facts.version
+
+    def texts(self) -> Iterator[str]:
+        """Title and text of every passage, as retrievers index them."""
+        columns = self._table.select(["title", "text"])
+        for batch in columns.to_batches(max_chunksize=ROWS_AT_ONCE):
+            for title, text in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                yield titled(title, text)
+
+    def titles(self) -> list[str]:
+        """The title of every passage."""
+        return list(self._table["title"].to_pylist())
+
+
+def titled(title: str, text: str) -> str:
+    """A passage as it is indexed and shown: `[title]`, then the text, as in the released code."""
+    return f"[{title}]\n{text}"
+
+
+def default_cache() -> Path:
+    """`corpora` in the project's home: `SYNTHMILL_HOME`, else `./factory`."""
+    return Path(os.environ.get("SYNTHMILL_HOME") or "factory") / "corpora"
+
+
+def open_corpus(source: DocumentSource, chunking: Chunking, cache: Path | None = None) -> Corpus:
+    """The corpus of a source; built where its version is not in the cache yet.
+
+    Raises:
+        InputError: the source cannot be read, or holds no text.
+    """
+    version = corpus_version(source, chunking)
+    folder = (cache or default_cache()) / version
+    built_once(folder, lambda new: _write(source, chunking, version, new))
+    return Corpus(folder)
+
+
+def corpus_version(source: DocumentSource, chunking: Chunking) -> str:
+    """Hash of what decides the passages: the documents and how they are cut."""
+    parts = {"store": STORE_VERSION, "source": source.name, "of": source.version()}
+    return sha256_text(canonical_json({**parts, **chunking.model_dump()}))[:20]
+
+
+def built_once(folder: Path, build: Callable[[Path], None]) -> None:
+    """Make `folder` by `build` in a folder beside it, unless it is there; atomic.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    if folder.exists():
+        return
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written: {error.strerror}") from error
+    try:
+        build(new)
+        new.chmod(0o755)
+        new.rename(folder)
+    except OSError as error:
+        if not folder.exists():  # else another process was faster, and built the same
+            raise InputError(f"{folder} cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _write(source: DocumentSource, chunking: Chunking, version: str, folder: Path) -> None:
+    documents = passages = fault_count = 0
+    faults: list[InvalidItem] = []
+    rows: list[dict[str, object]] = []
+    with (
+        pa.OSFile(str(folder / "passages.arrow"), "wb") as file,
+        pa.ipc.new_file(file, SCHEMA) as out,
+    ):
+        for item in source.items():
+            if isinstance(item, InvalidItem):
+                fault_count += 1
+                faults += [item] if len(faults) < MAX_FAULTS else []
+                continue
+            documents += 1
+            for passage in cut(item, chunking):
+                passages += 1
+                rows.append(dict(passage))
+                if len(rows) == ROWS_AT_ONCE:
+                    out.write_batch(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
+                    rows = []
+        if rows:
+            out.write_batch(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
+    if not passages:
+        raise InputError(f"{source.name}: no document with text in it; {fault_count} unreadable")
+    facts = CorpusFacts(
+        version=version,
+        documents=documents,
+        passages=passages,
+        chunking=chunking,
+        faults=faults,
+        fault_count=fault_count,
+    )
+    (folder / "corpus.json").write_text(facts.model_dump_json(indent=1), encoding="utf-8")

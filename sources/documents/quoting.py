@@ -1,0 +1,61 @@
+"""Text of documents as data in prompts: marked as such, and unable to end its own marks.
+
+A document may hold anything: orders to the model, a fake tool result, a chat template's special
+tokens. Signs that a template, a tool-call parser or our own fences would read as structure are
+replaced, one character for one, so that offsets into the text stay true.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from synthmill.schemas.base import Record
+
+# `<|im_end|>` and its like (DeepSeek's bar is a wide one), `[INST]`, `<<SYS>>`, and the tags that
+# tool-call parsers and agents look for.
+_SPECIAL = re.compile(
+    r"<(?=[|｜]|/?s>|</?SYS>>|/?(?:tool_call|tool_response|tools|think|function|final_answer|rag_final_answer|"
+    r"start_of_turn|end_of_turn|bos|eos|pad)\b)"
+    r"|\[(?=/?(?:INST|SYS|SYSTEM_PROMPT|TOOL_CALLS|TOOL_CONTENT|TOOL_RESULTS|AVAILABLE_TOOLS)\])",
+    re.IGNORECASE,
+)
+_HARMLESS = {"<": "‹", "[": "⁅"}
+
+
+class Quotable(NamedTuple):
+    """A text with its title, to be shown to a model as data."""
+
+    title: str
+    text: str
+
+
+class Quoted(Record):
+    """Documents in a prompt's fields; its template shows `fenced`."""
+
+    documents: tuple[Quotable, ...] = ()
+
+    @property
+    def fenced(self) -> str:
+        """See `fenced`."""
+        return fenced(self.documents)
+
+
+def harmless(text: str) -> str:
+    """The text with structural signs replaced; same length, so that offsets stay."""
+    return _SPECIAL.sub(lambda found: _HARMLESS[found.group()], text)
+
+
+def fenced(documents: Sequence[Quotable]) -> str:
+    """Documents between fences whose mark follows from their content.
+
+    A document would have to hold its own hash to close its fence.
+    """
+    return "\n\n".join(_fenced(number, d) for number, d in enumerate(documents, 1))
+
+
+def _fenced(number: int, document: Quotable) -> str:
+    mark = hashlib.sha256(f"{document.title}\n{document.text}".encode("utf-8", "replace"))
+    name = f"document {number} {mark.hexdigest()[:10]}"
+    title = " ".join(harmless(document.title).split())
+    return f"<<{name}>>\n[{title}]\n{harmless(document.text)}\n<<end of {name}>>"
