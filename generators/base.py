@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar
 
 from synthmill.models.prompt import Prompt, Reply
-from synthmill.models.wire import Sampling
+from synthmill.models.request import Sampling
 from synthmill.schemas.base import Settings
 from synthmill.schemas.lineage import Media
 from synthmill.schemas.row import Candidate, Row

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from yarl import URL
 
 from synthmill.models.connection import Connection, Limits, Response
-from synthmill.models.trouble import Rejected, Trouble
+from synthmill.models.errors import HTTPStatusError, TransientError
 
 KEEP_SECONDS = 15.0  # longer than that, and the server may be about to close an idle connection
 EYEBALLS_SECONDS = 0.25  # head start of a host's first address over its next (RFC 8305)
@@ -31,7 +31,7 @@ class Address:
         """The answer to a GET, over a new connection, so that it tells whether there is a server.
 
         Raises:
-            Trouble, Rejected: as `post` does.
+            TransientError, HTTPStatusError: as `post` does.
         """
         return await self._exchange(await self._connect(), self._get)
 
@@ -39,8 +39,8 @@ class Address:
         """The answer to a POST of `body`.
 
         Raises:
-            Trouble: there was none.
-            Rejected: the server's certificate is not trusted.
+            TransientError: there was none.
+            HTTPStatusError: the server's certificate is not trusted.
         """
         request = b"%b%d\r\n\r\n%b" % (self._post, len(body), body)
         return await self._exchange(self._kept() or await self._connect(), request)
@@ -78,9 +78,9 @@ class Address:
                     happy_eyeballs_delay=EYEBALLS_SECONDS,
                 )
         except ssl.SSLError as error:
-            raise Rejected(0, f"{self._url}: no trusted connection: {error}") from error
+            raise HTTPStatusError(0, f"{self._url}: no trusted connection: {error}") from error
         except OSError as error:  # a time-out is one, too
-            raise Trouble("no connection", absent=True) from error
+            raise TransientError("no connection", absent=True) from error
         return connection
 
 

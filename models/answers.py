@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from synthmill.models.backends.base import Backend
+from synthmill.models.backend import Backend
 from synthmill.models.cache import ResponseCache, sample_keys
+from synthmill.models.completion import Completion
 from synthmill.models.prompt import Prompt
+from synthmill.models.request import Request
 from synthmill.models.usage import Stage
-from synthmill.models.wire import Completion, Request
 from synthmill.schemas.recipe import Price
 
 
@@ -70,9 +71,9 @@ class Answers:
         """All `request.n` completions in sample order; what is bought is booked on the stage.
 
         Raises:
-            Unavailable, Refused: as the back end does.
+            ServerUnavailable, RequestRejected: as the back end does.
         """
-        keys = sample_keys(order.backend.shape, request)
+        keys = sample_keys(order.backend.cache_identity(), request)
         held = [self._flights.get(key) or self._stored(key) for key in keys]
         if None in held:
             self._launch(request, order, keys, held)
@@ -139,7 +140,7 @@ class Answers:
         self, keys: Sequence[bytes], completions: Sequence[Completion]
     ) -> Sequence[Completion]:
         # A rule answers at once and may be improved: a stored answer would only be out of date.
-        if self._cache is None or all(completion.by_rule for completion in completions):
+        if self._cache is None or all(completion.from_rule for completion in completions):
             return completions
         return await self._cache.put(list(zip(keys, completions)))  # noqa: B905
 

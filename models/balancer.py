@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from synthmill.models.backends.base import Unavailable
 from synthmill.models.endpoint import Endpoint
+from synthmill.models.errors import ServerUnavailable
 
 
 @dataclass(slots=True)
@@ -22,13 +22,13 @@ class Slot:
 class Balancer:
     """Gives calls a place at the least loaded endpoint, first come, first served.
 
-    When every endpoint has been failing for `patience` seconds, those who wait are told so.
+    When every endpoint has been failing for `give_up_after_seconds`, waiting calls fail.
     """
 
-    def __init__(self, endpoints: Sequence[Endpoint], patience: float) -> None:
+    def __init__(self, endpoints: Sequence[Endpoint], give_up_after_seconds: float) -> None:
         self.endpoints = endpoints
         self.last_answer = 0.0
-        self._patience = patience
+        self._give_up_after_seconds = give_up_after_seconds
         self._waiting: deque[tuple[asyncio.Future[Slot], Endpoint | None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -36,7 +36,7 @@ class Balancer:
         """A place, if possible not at `avoid` (where this call has just failed); `leave` it later.
 
         Raises:
-            Unavailable: all endpoints have been failing for longer than the patience.
+            ServerUnavailable: all endpoints have been failing for too long.
         """
         slot = None if self._waiting else self._take(avoid)
         return slot or await self._wait(avoid)
@@ -52,15 +52,15 @@ class Balancer:
         self.last_answer = monotonic()
         slot.endpoint.answered(self.last_answer, slot.started)
 
-    def check_patience(self) -> None:
+    def check_deadline(self) -> None:
         """For a call that has just failed.
 
         Raises:
-            Unavailable: all endpoints have been failing for longer than the patience.
+            ServerUnavailable: all endpoints have been failing for too long.
         """
         deadline = self._deadline()
         if deadline is not None and monotonic() >= deadline:
-            raise Unavailable(self._hopeless())
+            raise ServerUnavailable(self._hopeless())
 
     def bury(self, endpoint: Endpoint, epitaph: str) -> None:
         """Give an endpoint up for good; with the last one, all who wait are sent away."""
@@ -133,24 +133,24 @@ class Balancer:
 
     def _deadline(self) -> float | None:
         """When patience ends; None while any endpoint answers."""
-        latest = -self._patience
+        latest = -self._give_up_after_seconds
         for endpoint in self.endpoints:
             if endpoint.epitaph:
                 continue
             if endpoint.failing_since is None:
                 return None
             latest = max(latest, endpoint.failing_since)
-        return latest + self._patience
+        return latest + self._give_up_after_seconds
 
     def _give_up(self) -> None:
         while self._waiting:
             place, _ = self._waiting.popleft()
             if not place.done():
-                place.set_exception(Unavailable(self._hopeless()))
+                place.set_exception(ServerUnavailable(self._hopeless()))
 
     def _hopeless(self) -> str:
         now = monotonic()
         lines = ", ".join(endpoint.describe(now) for endpoint in self.endpoints)
         if all(endpoint.epitaph for endpoint in self.endpoints):
             return lines
-        return f"no model server answered within {self._patience:g} s: {lines}"
+        return f"no model server answered within {self._give_up_after_seconds:g} s: {lines}"

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from synthmill.models.wire import Completion, Request
+from synthmill.models.completion import Completion
+from synthmill.models.request import Request
 from synthmill.schemas.errors import InputError
 
 FORMAT = 1

@@ -4,10 +4,11 @@ import asyncio
 from typing import Any
 
 from synthmill.models.answers import Answers, Order
-from synthmill.models.backends.base import Backend
+from synthmill.models.backend import Backend
+from synthmill.models.completion import Completion
 from synthmill.models.prompt import MalformedAnswer, Prompt, Reply
+from synthmill.models.request import Request, Sampling
 from synthmill.models.usage import Ledger, Usage
-from synthmill.models.wire import Completion, Request, Sampling
 from synthmill.schemas.identity import keyed_seed
 from synthmill.schemas.messages import assistant, user
 from synthmill.schemas.recipe import Price
@@ -48,11 +49,13 @@ class ModelClient:
         """`n` replies in sample order.
 
         A malformed answer is asked for again with the error appended, as often as the back end's
-        `reasks` says; one that is still malformed comes back as such. `tally` counts all of it.
+        `max_parse_retries` says; one that is still malformed comes back as such. `tally` counts
+        all of it.
 
         Raises:
-            Unavailable: the model server is dead, and was waited for in vain.
-            Refused: the server will never answer this; `WrongSetup` when it is true of any call.
+            ServerUnavailable: the model server is dead, and was waited for in vain.
+            RequestRejected: the server will never answer this; `ConfigurationError` when
+                that is true of any call.
         """
         request = Request(
             model=self.model,
@@ -92,7 +95,7 @@ class ModelClient:
         self, prompt: Prompt[Any], request: Request, index: int, reply: Reply, tally: Usage | None
     ) -> Reply:
         """Ask again for sample `index` while it is malformed, each time with the error."""
-        for attempt in range(1, self._backend.settings.reasks + 1):
+        for attempt in range(1, self._backend.settings.max_parse_retries + 1):
             if reply.malformed is None:
                 break
             wrong = request.prefix + reply.completion.text

@@ -11,7 +11,7 @@ from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from synthmill.models.trouble import Trouble
+from synthmill.models.errors import TransientError
 
 HEAD_BYTES = 2**16  # of an answer's status and headers
 
@@ -60,7 +60,7 @@ class Connection(asyncio.Protocol):
         """Send a request as it is, and read the whole answer.
 
         Raises:
-            Trouble: the server broke off, was too slow, said too much, or something not HTTP.
+            TransientError: the server broke off, was too slow, said too much or not HTTP.
         """
         self._waiting = self._loop.create_future()
         self._received = 0
@@ -95,12 +95,12 @@ class Connection(asyncio.Protocol):
             return
         self._received += len(data)
         if self._received > HEAD_BYTES + self._limits.response_bytes:
-            self._fail(Trouble("answer too large"))
+            self._fail(TransientError("answer too large"))
             return
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
-            self._fail(Trouble("not HTTP"))
+            self._fail(TransientError("not HTTP"))
             return
         # The first piece may take as long as the answer takes; after it, silence is a fault.
         if self._pieces and self._is_waiting:
@@ -111,9 +111,9 @@ class Connection(asyncio.Protocol):
         if self._is_waiting:
             bounded = self._headers.keys() & {b"content-length", b"transfer-encoding"}
             if not self._status:
-                self._fail(Trouble("connection reset"))
+                self._fail(TransientError("connection reset"))
             elif bounded or error is not None:
-                self._fail(Trouble("truncated answer"))
+                self._fail(TransientError("truncated answer"))
             else:
                 self._finish()
         self.close()
@@ -161,7 +161,7 @@ class Connection(asyncio.Protocol):
             body = b"".join(self._pieces)
             self._waiting.set_result(Response(self._status, self._headers, body))
 
-    def _fail(self, trouble: Trouble) -> None:
+    def _fail(self, trouble: TransientError) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(trouble)
 
@@ -180,4 +180,4 @@ class Connection(asyncio.Protocol):
         if self._loop.time() < self._deadline:
             self._fail_at(self._deadline)
         else:
-            self._fail(Trouble("timed out"))
+            self._fail(TransientError("timed out"))

@@ -73,13 +73,15 @@ class Endpoint:
         self._failures = self._refusals = self._probes = 0
         self._count(now, started, refused=False)
 
-    def refused(self, now: float, started: float, wait: float, patience: float) -> None:
+    def refused(
+        self, now: float, started: float, wait: float, give_up_after_seconds: float
+    ) -> None:
         """The server said that it was too much (429, 503), and to come back after `wait`."""
         self._note(now, "rate limited")
         self._count(now, started, refused=True)
         self._refusals += 1
         # One refusal among answers is that call's own; refusals only, or a long wait, are all's.
-        if self._refusals >= LIMITED_TO_PAUSE or wait > patience:
+        if self._refusals >= LIMITED_TO_PAUSE or wait > give_up_after_seconds:
             self.resumes_at = max(self.resumes_at, now + wait)
 
     def failed(self, now: float, started: float, kind: str, *, absent: bool, probe: bool) -> None:

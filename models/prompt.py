@@ -12,7 +12,7 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ValidationError
 
-from synthmill.models.wire import Completion
+from synthmill.models.completion import Completion
 from synthmill.schemas.base import Record
 from synthmill.schemas.messages import Message, user
 

@@ -8,18 +8,15 @@ from types import TracebackType
 from typing import Self
 
 from synthmill.models.answers import Answers
-from synthmill.models.backends.base import Backend, Refused, Unavailable
+from synthmill.models.backend import Backend, backend_settings
 from synthmill.models.cache import ResponseCache
 from synthmill.models.client import ModelClient
+from synthmill.models.errors import RequestRejected, ServerUnavailable
 from synthmill.models.usage import Ledger, Spent
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json
-from synthmill.schemas.plugins import load_plugin
 from synthmill.schemas.recipe import ModelSpec
 from synthmill.schemas.report import StageUsage
-from synthmill.schemas.validation import validated
-
-BACKENDS = ("synthmill.models.backends",)
 
 
 class ModelRegistry:
@@ -28,14 +25,18 @@ class ModelRegistry:
     Args:
         specs: model roles by name; a role that is not among them falls back to `default`.
         cache: file of the response cache; None for a run that keeps no answers.
-        patience: seconds that a dead server is waited for before `Unavailable`.
+        give_up_after_seconds: seconds that a dead server is waited for before `ServerUnavailable`.
 
     Raises:
         InputError: a back end or one of its settings is wrong.
     """
 
     def __init__(
-        self, specs: Mapping[str, ModelSpec], *, cache: Path | None, patience: float = 300.0
+        self,
+        specs: Mapping[str, ModelSpec],
+        *,
+        cache: Path | None,
+        give_up_after_seconds: float = 300.0,
     ) -> None:
         self._specs = dict(specs)
         self._cache_path = cache
@@ -43,7 +44,10 @@ class ModelRegistry:
         self._backends: dict[str, Backend] = {}
         for role, spec in self._specs.items():
             if _identity(spec) not in self._backends:
-                self._backends[_identity(spec)] = _backend(role, spec, patience)
+                cls, settings = backend_settings(role, spec)
+                self._backends[_identity(spec)] = cls(
+                    spec, settings, give_up_after_seconds=give_up_after_seconds
+                )
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -113,7 +117,7 @@ class ModelRegistry:
             roles = ", ".join(r for r, spec in self._specs.items() if _identity(spec) == identity)
             try:
                 lines.append(f"{roles}: {await backend.check()}")
-            except (Unavailable, Refused) as error:
+            except (ServerUnavailable, RequestRejected) as error:
                 raise InputError(f"model {roles}: {error}") from error
         return lines
 
@@ -121,9 +125,3 @@ class ModelRegistry:
 def _identity(spec: ModelSpec) -> str:
     """What makes two roles share a back end: all but the price."""
     return canonical_json(spec.model_dump(mode="json", exclude={"price"}))
-
-
-def _backend(role: str, spec: ModelSpec, patience: float) -> Backend:
-    cls: type[Backend] = load_plugin(Backend, spec.backend, BACKENDS)  # type: ignore[type-abstract]
-    settings = validated(cls.Settings, spec.settings, f"models.{role}.settings")
-    return cls(spec, settings, patience=patience)

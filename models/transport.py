@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 from synthmill.models.address import Address
 from synthmill.models.connection import Limits, Response
-from synthmill.models.trouble import Limited, Rejected, Trouble
+from synthmill.models.errors import HTTPStatusError, RateLimited, TransientError
 from synthmill.schemas.errors import InputError
 
 ERROR_CHARS = 300  # of a server's own words in a message
@@ -55,9 +55,9 @@ class Transport:
         """The body of the answer to a JSON body.
 
         Raises:
-            Limited: HTTP 429, or 503 with Retry-After.
-            Trouble: any other failure that may pass.
-            Rejected: one that will not.
+            RateLimited: HTTP 429, or 503 with Retry-After.
+            TransientError: any other failure that may pass.
+            HTTPStatusError: one that will not.
         """
         return self._body(url, await self._address(url).post(body))
 
@@ -77,10 +77,10 @@ class Transport:
         told = response.headers.get(b"retry-after")
         wait = retry_after(told.decode("latin-1")) if told else None
         if status == 429 or (status == 503 and wait is not None):
-            raise Limited(f"HTTP {status}", wait)
+            raise RateLimited(f"HTTP {status}", wait)
         if status >= 500 or status in RETRIED:
-            raise Trouble(f"HTTP {status}")
-        raise Rejected(status, f"{url} says HTTP {status}: {self._words(response.body)}")
+            raise TransientError(f"HTTP {status}")
+        raise HTTPStatusError(status, f"{url} says HTTP {status}: {self._words(response.body)}")
 
     def _words(self, body: bytes) -> str:
         """What a server says, safe to show: one bounded line without the key."""

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from synthmill.models.wire import Completion
+from synthmill.models.completion import Completion
 from synthmill.schemas.recipe import Price
 from synthmill.schemas.report import StageUsage
 

@@ -50,7 +50,7 @@ async def check(recipe: Recipe, home: Home) -> AsyncIterator[Finding]:
 
 
 async def _models(recipe: Recipe) -> str:
-    async with ModelRegistry(recipe.models, cache=None, patience=0) as models:
+    async with ModelRegistry(recipe.models, cache=None, give_up_after_seconds=0) as models:
         return "; ".join(await models.check()) or "none needed"
 
 

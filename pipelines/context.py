@@ -12,8 +12,8 @@ from typing import Literal, ParamSpec, TypeVar
 from synthmill.filters.pool import WorkerPool
 from synthmill.models.prompt import Prompt, Reply
 from synthmill.models.registry import ModelRegistry
+from synthmill.models.request import Sampling
 from synthmill.models.usage import Usage
-from synthmill.models.wire import Sampling
 from synthmill.schemas.identity import keyed_seed
 from synthmill.schemas.lineage import Media
 from synthmill.schemas.recipe import Price

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from synthmill.generators.base import Generator, Outcome, Task
-from synthmill.models.backends.base import Unavailable, WrongSetup
+from synthmill.models.errors import ConfigurationError, ServerUnavailable
 from synthmill.pipelines.bounds import Launches, Stop, bound_reached
 from synthmill.pipelines.context import Services, Spending, TaskContext
 from synthmill.pipelines.cursor import Cursor
@@ -113,7 +113,7 @@ class Engine:
         """
         try:
             stop = await self._rounds()
-        except (Unavailable, Undecided) as error:
+        except (ServerUnavailable, Undecided) as error:
             stop = Stop("failed", str(error))
         except InputError:
             await self._flush()
@@ -176,9 +176,9 @@ class Engine:
                     booked = context.book(candidate)
                     checked = await verify(booked, self._plan.verifiers, self._services.workers)
                     worked.candidates.append(checked)
-        except (InputError, Unavailable, Undecided):
+        except (InputError, ServerUnavailable, Undecided):
             raise
-        except WrongSetup as error:
+        except ConfigurationError as error:
             raise InputError(str(error)) from error
         except Exception as error:
             worked.failure = f"{type(error).__name__}: {error}"[:200]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from synthmill.filters.pool import WorkerPool
-from synthmill.models.backends.base import Refused, Unavailable
+from synthmill.models.errors import RequestRejected, ServerUnavailable
 from synthmill.models.registry import ModelRegistry
 from synthmill.pipelines.bounds import Stop
 from synthmill.pipelines.context import MediaWriter, Services
@@ -122,7 +122,9 @@ async def _execute(
     patience = 60 * recipe.engine.patience_minutes
     judges = [stage.filter for stage in plan.verifiers]
     async with (
-        _opened(ModelRegistry(recipe.models, cache=responses, patience=patience)) as models,
+        _opened(
+            ModelRegistry(recipe.models, cache=responses, give_up_after_seconds=patience)
+        ) as models,
         WorkerPool(recipe.engine.workers, warm=judges) as workers,
     ):
         journal = Journal(plan, dataset, memory, models, run_id)
@@ -148,7 +150,7 @@ async def _opened(models: ModelRegistry) -> AsyncIterator[ModelRegistry]:
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(models)
-        except (Unavailable, Refused) as error:
+        except (ServerUnavailable, RequestRejected) as error:
             raise InputError(str(error)) from error
         yield models
 

@@ -43,6 +43,10 @@ class ModelSpec(Record):
 
     backend: str = Field(default="embedded", description="embedded, openai or vllm")
     model: str = Field(default="synthmill-lm", description="the model's name at its server")
+    name: str | None = Field(
+        default=None,
+        description="the model's name in rows and cache keys, where a server calls it by a path",
+    )
     settings: dict[str, Any] = Field(default={}, description="the back end's own settings")
     price: Price = Price()
 

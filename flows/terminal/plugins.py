@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 from synthmill.filters.base import Filter
 from synthmill.filters.load import PACKAGES as FILTERS
 from synthmill.generators.base import Generator
-from synthmill.models.backends.base import Backend
-from synthmill.models.registry import BACKENDS
+from synthmill.models.backend import BACKENDS, Backend
 from synthmill.pipelines.plan import GENERATORS, SOURCES
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.plugins import available, load_plugin

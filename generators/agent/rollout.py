@@ -9,8 +9,8 @@ from pydantic import Field
 from synthmill.generators.agent.tools import Call, Observation, Toolbox
 from synthmill.generators.agent.turn import AgentTurn, Turn, spoken
 from synthmill.generators.base import Context
-from synthmill.models.backends.base import Refused, WrongSetup
-from synthmill.models.wire import Sampling
+from synthmill.models.errors import ConfigurationError, RequestRejected
+from synthmill.models.request import Sampling
 from synthmill.schemas.base import Record, Settings
 from synthmill.schemas.messages import Message
 
@@ -86,7 +86,7 @@ async def roll_out(
     A server that refuses a turn (too long a context) ends the rollout, not the task.
 
     Raises:
-        Unavailable, WrongSetup: no answer can be had at all.
+        ServerUnavailable, ConfigurationError: no answer can be had at all.
     """
     conversation, steps, seen = list(opening), list[Step](), Counter[str]()
 
@@ -100,9 +100,9 @@ async def roll_out(
             (reply,) = await context.ask(
                 prompt, purpose=f"{purpose}/{number}", role=role, sampling=sampling, tools=tools
             )
-        except WrongSetup:
+        except ConfigurationError:
             raise
-        except Refused:
+        except RequestRejected:
             return ended("refused by server")
         if reply.malformed is not None:
             return ended("malformed turn")

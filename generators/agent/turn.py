@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from synthmill.generators.agent.tools import Call
+from synthmill.models.completion import Completion
 from synthmill.models.prompt import MalformedAnswer, Prompt
-from synthmill.models.wire import Completion
 from synthmill.schemas.base import Record
 from synthmill.schemas.identity import sha256_text
 from synthmill.schemas.messages import Message

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from synthmill.filters.text import last_box, tokens
 from synthmill.filters.verifiers.format import Format
 from synthmill.generators.cotevol.entropy import step_entropy, token_entropy
-from synthmill.models.wire import Completion, Token
+from synthmill.models.completion import Completion, Token
 from synthmill.schemas.base import Record
 from synthmill.schemas.messages import assistant
 from synthmill.schemas.row import Candidate

@@ -15,7 +15,7 @@ from synthmill.generators.cotevol.prompts.evaluate import Evaluate
 from synthmill.generators.cotevol.settings import CotevolSettings
 from synthmill.generators.cotevol.traces import Lineage, Place, Trace, places_of
 from synthmill.models.prompt import Prompt, Reply
-from synthmill.models.wire import Sampling
+from synthmill.models.request import Sampling
 from synthmill.sources.base import Problem
 
 # Ours: a model that evaluates itself calls a trace right from here on.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from synthmill.generators.base import Context
 from synthmill.generators.ragshaper.prompts.reading import UNKNOWN, AnswerFrom
 from synthmill.generators.ragshaper.records import Check
-from synthmill.models.wire import Sampling
+from synthmill.models.request import Sampling
 from synthmill.schemas.verdict import Verdict
 from synthmill.sources.documents.quoting import Quotable, Quoted, harmless
 

@@ -14,7 +14,7 @@ from synthmill.generators.ragshaper.question_checks import QuestionChecker, loca
 from synthmill.generators.ragshaper.records import Check, Distractor, HopRecord
 from synthmill.generators.ragshaper.settings import RagShaperSettings
 from synthmill.generators.ragshaper.tree import Path
-from synthmill.models.wire import Sampling
+from synthmill.models.request import Sampling
 from synthmill.sources.documents.quoting import Quotable, Quoted, harmless
 
 EMPTY = SynthesizedQuestion(question="", answer="", reasoning_steps=[])

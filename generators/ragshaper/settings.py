@@ -11,7 +11,7 @@ from synthmill.generators.agent.turn import Protocol
 from synthmill.generators.retrieval.bm25 import Bm25Settings
 from synthmill.generators.retrieval.calibration import CalibrationSettings
 from synthmill.generators.retrieval.encoders import EncoderSettings
-from synthmill.models.wire import Sampling
+from synthmill.models.request import Sampling
 from synthmill.schemas.base import Settings
 from synthmill.sources.documents.chunking import Chunking
 

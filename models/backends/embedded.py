@@ -11,13 +11,15 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from synthmill.models.backends.base import Backend, BackendSettings, Refused, WrongSetup
+from synthmill.models.backend import Backend, BackendSettings
+from synthmill.models.completion import Alternative, Completion, Token
 from synthmill.models.embedded.batched import BatchedLanguageModel
 from synthmill.models.embedded.jobs import Generation, Job
 from synthmill.models.embedded.language_model import WEIGHTS, LanguageModel
+from synthmill.models.errors import ConfigurationError, RequestRejected
+from synthmill.models.openai_api.align_tokens import matched
 from synthmill.models.prompt import Continuation, Prompt
-from synthmill.models.token_text import matched
-from synthmill.models.wire import Alternative, Completion, Request, Token
+from synthmill.models.request import Request
 from synthmill.schemas.errors import InputError, nearest
 from synthmill.schemas.identity import keyed_seed
 from synthmill.schemas.recipe import ModelSpec
@@ -41,14 +43,14 @@ class Embedded(Backend):
     Settings: ClassVar[type[BackendSettings]] = EmbeddedSettings
 
     def __init__(
-        self, spec: ModelSpec, settings: EmbeddedSettings, *, patience: float = 300.0
+        self, spec: ModelSpec, settings: EmbeddedSettings, *, give_up_after_seconds: float = 300.0
     ) -> None:
         """See `Backend`.
 
         Raises:
             InputError: the recipe names another model than the shipped one.
         """
-        super().__init__(spec, settings, patience=patience)
+        super().__init__(spec, settings, give_up_after_seconds=give_up_after_seconds)
         self.settings: EmbeddedSettings = settings
         if spec.model != MODEL:
             hint = nearest(spec.model, [MODEL])
@@ -75,7 +77,9 @@ class Embedded(Backend):
         if hasattr(self, "_writer"):
             await asyncio.to_thread(self._writer.close)
 
-    async def complete(self, request: Request, prompt: Prompt[Any]) -> list[Completion]:
+    async def complete(
+        self, request: Request, prompt: Prompt[Any], *, priority: int = 0
+    ) -> list[Completion]:
         """All samples; each depends on the request's seed and its own index alone."""
         indices = range(request.first, request.first + request.n)
         return await asyncio.gather(*(self._sample(request, prompt, index) for index in indices))
@@ -90,7 +94,7 @@ class Embedded(Backend):
         try:
             answer = prompt.embedded(Random(seed))
         except NotImplementedError as error:
-            raise WrongSetup(str(error)) from error
+            raise ConfigurationError(str(error)) from error
         alone = index == request.first  # the prompt's tokens are booked on the first sample
         if isinstance(answer, Continuation):
             return await self._written(request, answer, seed, alone)
@@ -100,7 +104,7 @@ class Embedded(Backend):
             text=answer,
             prompt_tokens=sum(count(text) for text in read),
             completion_tokens=count(answer),
-            by_rule=True,
+            from_rule=True,
         )
 
     async def _written(
@@ -126,7 +130,7 @@ class Embedded(Backend):
         try:
             written = await self._writer.generate(job)
         except ValueError as error:
-            raise Refused(f"the embedded model cannot answer: {error}") from error
+            raise RequestRejected(f"the embedded model cannot answer: {error}") from error
         return Completion(
             text=given + written.text,
             finish_reason=written.finish_reason,

@@ -8,26 +8,27 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar
 
-from synthmill.models.backends.base import (
-    Backend,
-    BackendSettings,
-    Refused,
-    Unavailable,
-    WrongSetup,
-)
+from synthmill.models.backend import Backend, BackendSettings
 from synthmill.models.balancer import Balancer, Slot
+from synthmill.models.completion import Completion
 from synthmill.models.connection import Limits
 from synthmill.models.endpoint import Endpoint
-from synthmill.models.openai_request import chat_body, encode, text_body
-from synthmill.models.openai_response import from_chat, from_text, served_models
-from synthmill.models.openai_settings import OpenAISettings, WireSettings, checked_address
+from synthmill.models.errors import (
+    ConfigurationError,
+    HTTPStatusError,
+    RateLimited,
+    RequestRejected,
+    ServerUnavailable,
+    TransientError,
+)
+from synthmill.models.openai_api.answer import from_chat, from_text, served_models
+from synthmill.models.openai_api.body import chat_body, encode, text_body
+from synthmill.models.openai_api.settings import OpenAISettings, WireSettings, checked_address
 from synthmill.models.prompt import Prompt
+from synthmill.models.request import Request
 from synthmill.models.transport import Transport
-from synthmill.models.trouble import Limited, Rejected, Trouble
-from synthmill.models.wire import Completion, Request
 from synthmill.schemas.errors import InputError, nearest
-from synthmill.schemas.identity import canonical_json
-from synthmill.schemas.recipe import SHAPING_SETTINGS, ModelSpec
+from synthmill.schemas.recipe import ModelSpec
 
 MEGABYTE = 2**20
 
@@ -50,20 +51,16 @@ class OpenAI(Backend):
     name: ClassVar[str] = "openai"
     Settings: ClassVar[type[BackendSettings]] = OpenAISettings
 
-    def __init__(self, spec: ModelSpec, settings: WireSettings, *, patience: float = 300.0) -> None:
-        super().__init__(spec, settings, patience=patience)
+    def __init__(
+        self, spec: ModelSpec, settings: WireSettings, *, give_up_after_seconds: float = 300.0
+    ) -> None:
+        super().__init__(spec, settings, give_up_after_seconds=give_up_after_seconds)
         self.settings: WireSettings = settings
-        self._shape = _shape(settings)
         self._key_name: str | None = None
         self._samples = settings.max_samples
         self._random = Random()  # jitter only: it spreads retries, and no row depends on it
         self._transport: Transport | None = None
-        self._balancer = Balancer([], patience)
-
-    @property
-    def shape(self) -> str:
-        """The settings that change what is asked, not those of how the server is reached."""
-        return self._shape
+        self._balancer = Balancer([], give_up_after_seconds)
 
     def samples_a_call(self, request: Request) -> int:
         """As many as the server gives; a greedy answer is asked for alone, as vLLM demands."""
@@ -94,7 +91,7 @@ class OpenAI(Backend):
         )
         self._transport = Transport(headers, limits, secret=secret)
         endpoints = [Endpoint(url, settings.max_concurrency) for url in urls]
-        self._balancer = Balancer(endpoints, self.patience)
+        self._balancer = Balancer(endpoints, self.give_up_after_seconds)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -106,30 +103,36 @@ class OpenAI(Backend):
         """One line when endpoints are dead or told us to wait."""
         return self._balancer.status()
 
-    async def complete(self, request: Request, prompt: Prompt[Any]) -> list[Completion]:
+    async def complete(
+        self, request: Request, prompt: Prompt[Any], *, priority: int = 0
+    ) -> list[Completion]:
         """Ask until an endpoint answers; failures that may pass are counted and tried again."""
         name = prompt.prompt_name()
         call = self._call(request)
         if len(call.body) > self.settings.max_request_mb * MEGABYTE:
-            raise Refused(f"prompt {name}: its {len(call.body):,} bytes are over max_request_mb")
+            raise RequestRejected(
+                f"prompt {name}: its {len(call.body):,} bytes are over max_request_mb"
+            )
         failed_at: Endpoint | None = None
         while True:
             slot = await self._balancer.enter(avoid=failed_at)
             try:
                 return await self._attempt(call, slot)
-            except Trouble as trouble:
+            except TransientError as trouble:
                 self.failures[name][trouble.kind] += 1
                 delay = self._setback(call, slot, trouble)
                 failed_at, last = slot.endpoint, trouble.kind
-            except Rejected as error:
+            except HTTPStatusError as error:
                 raise self._refusal(error, f"prompt {name}: ") from error
             finally:
                 self._balancer.leave(slot)
             # A server that answers others but never this request will not answer it at all; one
             # that answers nobody is waited for as long as patience lasts.
             if call.failures > self.settings.retries and self._balancer.last_answer > call.began:
-                raise Refused(f"prompt {name}: {call.failures} tries failed, the last by: {last}")
-            self._balancer.check_patience()
+                raise RequestRejected(
+                    f"prompt {name}: {call.failures} tries failed, the last by: {last}"
+                )
+            self._balancer.check_deadline()
             await asyncio.sleep(delay)
 
     async def check(self) -> str:
@@ -138,14 +141,16 @@ class OpenAI(Backend):
         for endpoint in self._balancer.endpoints:
             try:
                 served = served_models(await self._transport.get(f"{endpoint.url}/models"))
-            except Trouble as trouble:
-                raise Unavailable(f"{endpoint.url} does not answer: {trouble.kind}") from trouble
-            except Rejected as error:
+            except TransientError as trouble:
+                raise ServerUnavailable(
+                    f"{endpoint.url} does not answer: {trouble.kind}"
+                ) from trouble
+            except HTTPStatusError as error:
                 raise self._refusal(error, "") from error
             if served and self.spec.model not in served:
                 known = ", ".join(served[:10])
                 hint = nearest(self.spec.model, served)
-                raise WrongSetup(
+                raise ConfigurationError(
                     f"{endpoint.url} has no model {self.spec.model!r}{hint}; it serves {known}"
                 )
         urls = ", ".join(endpoint.url for endpoint in self._balancer.endpoints)
@@ -186,14 +191,14 @@ class OpenAI(Backend):
             self._samples = min(self._samples, len(completions))
         return completions
 
-    def _setback(self, call: Call, slot: Slot, trouble: Trouble) -> float:
+    def _setback(self, call: Call, slot: Slot, trouble: TransientError) -> float:
         """Tell the endpoint's state of a failure; returns the seconds to wait before a retry."""
         now = time.monotonic()
-        if isinstance(trouble, Limited):
+        if isinstance(trouble, RateLimited):
             wait = self._backoff(call.refusals) if trouble.wait is None else trouble.wait
             call.refusals += 1
-            slot.endpoint.refused(now, slot.started, wait, self.patience)
-            return min(wait, self.patience)
+            slot.endpoint.refused(now, slot.started, wait, self.give_up_after_seconds)
+            return min(wait, self.give_up_after_seconds)
         slot.endpoint.failed(
             now, slot.started, trouble.kind, absent=trouble.absent, probe=slot.probe
         )
@@ -207,23 +212,17 @@ class OpenAI(Backend):
         longest = settings.first_backoff_seconds * 2.0 ** min(failures, 30)
         return min(longest, settings.longest_backoff_seconds) * self._random.uniform(0.5, 1.0)
 
-    def _refusal(self, error: Rejected, prompt: str) -> Refused:
+    def _refusal(self, error: HTTPStatusError, prompt: str) -> RequestRejected:
         """What a rejection means to the user, in one line."""
         if error.status in (401, 403):
             name = self._key_name
             cure = f"the key in {name} is not accepted" if name else "give a key: api_key_env"
-            return WrongSetup(f"{error}; {cure}")
+            return ConfigurationError(f"{error}; {cure}")
         if error.status == 404:
-            return WrongSetup(
+            return ConfigurationError(
                 f"{error}; is it the address up to /v1, and is the model "
                 f"{self.spec.model!r} served there?"
             )
         if 300 <= error.status < 400:
-            return WrongSetup(f"{error}; give the address that answers itself")
-        return Refused(f"{prompt}{error}")
-
-
-def _shape(settings: WireSettings) -> str:
-    shaping = set(SHAPING_SETTINGS)
-    kept = settings.model_dump(mode="json", include=shaping, exclude_defaults=True)
-    return canonical_json(kept) if kept else ""
+            return ConfigurationError(f"{error}; give the address that answers itself")
+        return RequestRejected(f"{prompt}{error}")

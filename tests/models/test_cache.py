@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from synthmill.models.cache import ResponseCache, sample_keys
+from synthmill.models.completion import Completion
 from synthmill.models.registry import ModelRegistry
-from synthmill.models.wire import Completion, Request
+from synthmill.models.request import Request
 from synthmill.schemas.errors import InputError
 from tests.models.prompts import Say
 from tests.models.roles import role

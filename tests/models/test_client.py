@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from synthmill.models.backends.base import WrongSetup
-from synthmill.models.openai_response import from_chat
+from synthmill.models.errors import ConfigurationError, TransientError
+from synthmill.models.openai_api.answer import from_chat
 from synthmill.models.registry import ModelRegistry
-from synthmill.models.trouble import Trouble
+from synthmill.models.request import Sampling
 from synthmill.models.usage import Usage
-from synthmill.models.wire import Sampling
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.messages import Message
 from synthmill.schemas.recipe import ModelSpec
@@ -112,7 +111,7 @@ def test_what_strict_json_cannot_hold_is_read_all_the_same() -> None:
     (completion,) = from_chat(json.dumps({"choices": [choice]}).encode(), 1)
     assert completion.text == "a?"
     assert json.loads(completion.tool_calls or "") == [{"function": {"name": "?"}}]
-    with pytest.raises(Trouble, match="not JSON"):
+    with pytest.raises(TransientError, match="not JSON"):
         from_chat(b'{"choices"', 1)
 
 
@@ -164,7 +163,10 @@ async def test_a_malformed_answer_is_asked_for_again_with_the_error(tmp_path: Pa
         return '{"verdict": "good", "score": 3}' if seed % 2 else "nonsense"
 
     with ScriptedServer(answer) as server:
-        specs = {"default": role(server.url, reasks=1), "stubborn": role(server.url, reasks=0)}
+        specs = {
+            "default": role(server.url, max_parse_retries=1),
+            "stubborn": role(server.url, max_parse_retries=0),
+        }
         async with ModelRegistry(specs, cache=tmp_path / "cache") as models:
             tally = Usage()
             replies = await models.client().ask(Judge(text="x"), seed=1, n=8, tally=tally)
@@ -215,10 +217,10 @@ async def test_the_embedded_model_answers_by_rule_or_by_writing(tmp_path: Path) 
         client = models.client()
         assert client.model.startswith("synthmill-lm@")
         ruled = await client.ask(Say(topic="x"), seed=4, n=3)
-        assert all(reply.completion.by_rule for reply in ruled)
+        assert all(reply.completion.from_rule for reply in ruled)
         assert len({reply.value for reply in ruled}) > 1
         assert await client.ask(Say(topic="x"), seed=4, n=3) == ruled
-        with pytest.raises(WrongSetup, match="prompt 'judge' has no rule"):
+        with pytest.raises(ConfigurationError, match="prompt 'judge' has no rule"):
             await client.ask(Judge(text="x"), seed=1)
     with pytest.raises(InputError, match="embedded back end has no model 'gpt'"):
         ModelRegistry({"default": ModelSpec(model="gpt")}, cache=None)

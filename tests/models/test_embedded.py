@@ -4,7 +4,7 @@ from synthmill.generators.cotevol.prompts.author import Author
 from synthmill.generators.cotevol.prompts.critique import Guidance
 from synthmill.models.embedded.language_model import LanguageModel
 from synthmill.models.registry import ModelRegistry
-from synthmill.models.wire import Sampling
+from synthmill.models.request import Sampling
 from synthmill.schemas.recipe import ModelSpec
 
 PROBLEM = "Ann has 7 boxes of 8 apples and buys 13 more. How many apples has she?"

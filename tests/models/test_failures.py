@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from synthmill.models.backends.base import Refused, Unavailable, WrongSetup
+from synthmill.models.errors import ConfigurationError, RequestRejected, ServerUnavailable
 from synthmill.models.registry import ModelRegistry
 from synthmill.models.transport import retry_after
 from synthmill.schemas.errors import InputError
@@ -77,7 +77,7 @@ async def test_a_dead_server_is_waited_for_and_then_given_up() -> None:
     with ScriptedServer() as server:
         server.stop()
         async with ModelRegistry(
-            {"default": role(server.url)}, cache=None, patience=PATIENCE
+            {"default": role(server.url)}, cache=None, give_up_after_seconds=PATIENCE
         ) as models:
             began = time.monotonic()
             waiting = asyncio.create_task(ask_all(models, 8))
@@ -85,14 +85,18 @@ async def test_a_dead_server_is_waited_for_and_then_given_up() -> None:
             status = models.status() or ""
             assert status.startswith(f"paused: {server.url} dead for")
             assert "no connection" in status
-            with pytest.raises(Unavailable, match=f"within {PATIENCE:g} s: {server.url} dead"):
+            with pytest.raises(
+                ServerUnavailable, match=f"within {PATIENCE:g} s: {server.url} dead"
+            ):
                 await waiting
             assert PATIENCE <= time.monotonic() - began < PATIENCE + 1.5
 
 
 async def test_a_server_that_comes_back_gets_what_waited() -> None:
     with ScriptedServer() as server:
-        async with ModelRegistry({"default": role(server.url)}, cache=None, patience=20) as models:
+        async with ModelRegistry(
+            {"default": role(server.url)}, cache=None, give_up_after_seconds=20
+        ) as models:
             await ask_all(models, 3)
             server.stop()
             waiting = asyncio.create_task(ask_all(models, 20))
@@ -106,7 +110,9 @@ async def test_a_server_that_comes_back_gets_what_waited() -> None:
 async def test_of_two_endpoints_one_may_die() -> None:
     with ScriptedServer(latency=0.01) as first, ScriptedServer(latency=0.01) as second:
         spec = role([first.url, second.url])
-        async with ModelRegistry({"default": spec}, cache=None, patience=PATIENCE) as models:
+        async with ModelRegistry(
+            {"default": spec}, cache=None, give_up_after_seconds=PATIENCE
+        ) as models:
             await ask_all(models, 100)
             assert min(first.answered.total(), second.answered.total()) > 20
             second.stop()
@@ -125,15 +131,19 @@ async def test_a_request_that_a_live_server_never_answers_fails_alone() -> None:
             poisoned = asyncio.create_task(models.client().ask(Say(topic="poison"), seed=1))
             while not poisoned.done():
                 await ask_all(models, 5)
-            with pytest.raises(Refused, match="prompt say: 3 tries failed, the last by: HTTP 500"):
+            with pytest.raises(
+                RequestRejected, match="prompt say: 3 tries failed, the last by: HTTP 500"
+            ):
                 await poisoned
 
 
 async def test_an_answer_without_end_is_cut_off() -> None:
     with ScriptedServer(lambda body, seed: "x" * 2**20) as server:
         spec = role(server.url, max_response_mb=0.5)
-        async with ModelRegistry({"default": spec}, cache=None, patience=0.2) as models:
-            with pytest.raises(Unavailable, match="answer too large"):
+        async with ModelRegistry(
+            {"default": spec}, cache=None, give_up_after_seconds=0.2
+        ) as models:
+            with pytest.raises(ServerUnavailable, match="answer too large"):
                 await ask_all(models, 1)
 
 
@@ -142,7 +152,7 @@ async def test_a_request_without_end_is_not_sent() -> None:
         async with ModelRegistry(
             {"default": role(server.url, max_request_mb=0.5)}, cache=None
         ) as models:
-            with pytest.raises(Refused, match=r"prompt judge: its .* bytes are over"):
+            with pytest.raises(RequestRejected, match=r"prompt judge: its .* bytes are over"):
                 await models.client().ask(Judge(text="x" * 2**20), seed=1)
     assert not server.asked
 
@@ -154,7 +164,7 @@ async def test_a_wrong_key_is_told_by_its_variable(
     with ScriptedServer(key="another") as server:
         spec = role(server.url, api_key_env="SCRIPTED_KEY")
         async with ModelRegistry({"default": spec}, cache=tmp_path / "cache") as models:
-            with pytest.raises(WrongSetup) as refused:
+            with pytest.raises(ConfigurationError) as refused:
                 await models.client().ask(Say(topic="x"), seed=1)
             with pytest.raises(InputError) as failed:
                 await models.check()
@@ -202,7 +212,7 @@ async def test_check_names_what_is_wrong() -> None:
         async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
             with pytest.raises(InputError, match="did you mean 'scripted-2'"):
                 await models.check()
-            with pytest.raises(WrongSetup, match="HTTP 404"):
+            with pytest.raises(ConfigurationError, match="HTTP 404"):
                 await models.client().ask(Say(topic="x"), seed=1)
             server.stop()
             with pytest.raises(InputError, match="does not answer: no connection"):

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from synthmill.models import address
 from synthmill.models.connection import HEAD_BYTES, Limits
+from synthmill.models.errors import HTTPStatusError, RateLimited, TransientError
 from synthmill.models.transport import Transport
-from synthmill.models.trouble import Limited, Rejected, Trouble
 from synthmill.schemas.errors import InputError
 
 LIMITS = Limits(connect=2.0, stall=0.5, total=1.5, response_bytes=2**16)
@@ -94,7 +94,7 @@ async def outcome(*scripts: Script) -> bytes | str:
     async with serving(*scripts) as server, sending() as transport:
         try:
             return await transport.post(server.url, b"{}")
-        except Trouble as trouble:
+        except TransientError as trouble:
             return trouble.kind
 
 
@@ -239,19 +239,19 @@ async def test_statuses_are_judged() -> None:
 
     async def failing(script: Script) -> Exception:
         async with serving(script) as server, sending() as transport:
-            with pytest.raises((Trouble, Rejected)) as failed:
+            with pytest.raises((TransientError, HTTPStatusError)) as failed:
                 await transport.post(server.url, b"{}")
             return failed.value
 
     for line, header, wait in (("429 x", "retry-after: 3", 3.0), ("429 x", "Via: y", None)):
         limited = await failing(status(line, header))
-        assert isinstance(limited, Limited)
+        assert isinstance(limited, RateLimited)
         assert limited.wait == wait
-    assert isinstance(await failing(status("503 x", "Retry-After: 1")), Limited)
+    assert isinstance(await failing(status("503 x", "Retry-After: 1")), RateLimited)
     assert (await failing(status("503 x"))).args == ("HTTP 503",)
     for code in (301, 304, 400, 404, 413):
         rejected = await failing(status(f"{code} x"))
-        assert isinstance(rejected, Rejected)
+        assert isinstance(rejected, HTTPStatusError)
         assert rejected.status == code
 
 
@@ -259,7 +259,7 @@ async def test_no_server_is_told() -> None:
     async with serving(says(GOOD)) as server:
         pass
     async with sending() as transport:
-        with pytest.raises(Trouble, match="no connection") as trouble:
+        with pytest.raises(TransientError, match="no connection") as trouble:
             await transport.post(server.url, b"{}")
         assert trouble.value.absent
 
@@ -271,7 +271,7 @@ async def test_a_certificate_must_be_trusted(
     tls.load_cert_chain(self_signed(tmp_path / "server.pem"))
     async with serving(says(GOOD), tls=tls) as server:
         async with sending() as transport:
-            with pytest.raises(Rejected, match="no trusted connection"):
+            with pytest.raises(HTTPStatusError, match="no trusted connection"):
                 await transport.post(server.url, b"{}")
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "server.pem"))
         async with sending() as transport:

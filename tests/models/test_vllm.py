@@ -16,12 +16,12 @@ import pytest
 import pytest_asyncio
 
 from synthmill.generators.cotevol.prompts.solve import Solve
-from synthmill.models.backends.base import Unavailable
+from synthmill.models.backends.vllm import PYTHON_VARIABLE
 from synthmill.models.embedded.language_model import WEIGHTS
+from synthmill.models.errors import ServerUnavailable
 from synthmill.models.prompt import Prompt, Reply
 from synthmill.models.registry import ModelRegistry
-from synthmill.models.vllm_settings import PYTHON_VARIABLE
-from synthmill.models.wire import Sampling
+from synthmill.models.request import Sampling
 from synthmill.schemas.base import Record
 from synthmill.schemas.recipe import ModelSpec
 
@@ -152,6 +152,6 @@ async def test_a_server_that_dies_is_reported_with_its_log(models: ModelRegistry
     engine.kill()
     if engine != server:
         server.kill()
-    with pytest.raises(Unavailable, match=r"vLLM server 1 of 1 \(synthmill-lm\) died\n"):
+    with pytest.raises(ServerUnavailable, match=r"vLLM server 1 of 1 \(synthmill-lm\) died\n"):
         await models.client().ask(Solve(problem="What is 1 + 1?"), seed=9)
     assert "vLLM server 1 of 1 (synthmill-lm) died" in (models.status() or "")

@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from synthmill.models.backends.base import Unavailable
+from synthmill.models.backends.vllm import VllmSettings
+from synthmill.models.errors import ServerUnavailable
 from synthmill.models.registry import ModelRegistry
-from synthmill.models.vllm_settings import VllmSettings
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import ModelSpec
 
@@ -21,9 +21,9 @@ SLEEPER = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); t
 STARTER = """
 import os, sys, time
 from pathlib import Path
-from synthmill.models.vllm_server import VllmServer
+from synthmill.models.server_process import ServerProcess
 shell = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(300)'])"
-server = VllmServer("sleeper", [sys.executable, "-c", shell], dict(os.environ), Path(sys.argv[1]))
+server = ServerProcess("sleeper", [sys.executable, "-c", shell], dict(os.environ), Path(sys.argv[1]))
 server.start()
 time.sleep(1)
 print(server._process.pid, flush=True)
@@ -37,10 +37,12 @@ def vllm(**settings: object) -> ModelSpec:
 
 async def test_a_server_that_cannot_start_shows_its_log() -> None:
     spec = vllm(python=sys.executable, startup_seconds=30)
-    with pytest.raises(Unavailable, match=r"(?s)ended while it started\n.*No module named 'vllm"):
+    with pytest.raises(
+        ServerUnavailable, match=r"(?s)ended while it started\n.*No module named 'vllm"
+    ):
         async with ModelRegistry({"default": spec}, cache=None):
             pass
-    with pytest.raises(Unavailable, match=r"(?s)ended while it started\n.*No such file"):
+    with pytest.raises(ServerUnavailable, match=r"(?s)ended while it started\n.*No such file"):
         async with ModelRegistry({"default": vllm(python="/nowhere/python")}, cache=None):
             pass
 
@@ -79,7 +81,7 @@ def test_secrets_stay_out_of_recipes() -> None:
 
 def test_the_guard_ends_what_will_not_end(tmp_path: Path) -> None:
     guard = subprocess.Popen(
-        [sys.executable, "-m", "synthmill.models.vllm_guard", sys.executable, "-c", SLEEPER],
+        [sys.executable, "-m", "synthmill.models.process_guard", sys.executable, "-c", SLEEPER],
         cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     time.sleep(0.5)

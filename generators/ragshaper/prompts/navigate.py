@@ -4,8 +4,8 @@ from random import Random
 from typing import ClassVar
 
 from synthmill.generators.agent.turn import AgentTurn, Protocol, Turn
+from synthmill.models.completion import Completion
 from synthmill.models.prompt import MalformedAnswer, Prompt
-from synthmill.models.wire import Completion
 from synthmill.schemas.messages import Message, user
 
 

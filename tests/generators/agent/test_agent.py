@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 from synthmill.generators.agent.rollout import Rollout, RolloutLimits, roll_out
 from synthmill.generators.agent.tools import Call, Observation, Tool, Toolbox
 from synthmill.generators.agent.turn import AgentTurn, Turn, spoken
-from synthmill.models.backends.base import Refused, Unavailable, WrongSetup
+from synthmill.models.completion import Completion
+from synthmill.models.errors import ConfigurationError, RequestRejected, ServerUnavailable
 from synthmill.models.prompt import MalformedAnswer
-from synthmill.models.wire import Completion
 from synthmill.schemas.messages import Message, user
 from tests.generators.ragshaper.desk import Desk
 
@@ -143,8 +143,8 @@ async def test_a_refused_turn_ends_the_rollout_and_a_dead_server_the_run() -> No
 
         return Desk(answers={"counting": answer})
 
-    assert (await rolled(raising(Refused("too long")))).stop == "refused by server"
-    for error in (WrongSetup("key"), Unavailable("dead")):
+    assert (await rolled(raising(RequestRejected("too long")))).stop == "refused by server"
+    for error in (ConfigurationError("key"), ServerUnavailable("dead")):
         with pytest.raises(type(error)):
             await rolled(raising(error))
 

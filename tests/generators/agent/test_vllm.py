@@ -18,11 +18,11 @@ from synthmill.generators.agent.rollout import RolloutLimits, roll_out
 from synthmill.generators.agent.tools import Observation, Tool, Toolbox
 from synthmill.generators.agent.turn import AgentTurn
 from synthmill.generators.ragshaper.prompts.distract import Choice, TellApart
+from synthmill.models.backends.vllm import PYTHON_VARIABLE
 from synthmill.models.embedded.language_model import WEIGHTS
 from synthmill.models.prompt import Prompt, Reply
 from synthmill.models.registry import ModelRegistry
-from synthmill.models.vllm_settings import PYTHON_VARIABLE
-from synthmill.models.wire import Sampling
+from synthmill.models.request import Sampling
 from synthmill.schemas.messages import user
 from synthmill.schemas.recipe import ModelSpec
 from synthmill.sources.documents.quoting import Quotable, Quoted

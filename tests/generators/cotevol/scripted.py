@@ -9,8 +9,9 @@ from typing import Any
 from synthmill.generators.cotevol.generator import Cotevol
 from synthmill.generators.cotevol.settings import CotevolSettings
 from synthmill.generators.cotevol.workshop import Workshop
+from synthmill.models.completion import Alternative, Completion, Token
 from synthmill.models.prompt import Continuation, MalformedAnswer, Prompt, Reply
-from synthmill.models.wire import Alternative, Completion, Sampling, Token
+from synthmill.models.request import Sampling
 from synthmill.schemas.identity import keyed_seed
 from synthmill.schemas.lineage import SourceRef
 from synthmill.sources.base import Problem
@@ -66,7 +67,7 @@ def sums(prompt: Prompt[Any], prefix: str, sampling: Sampling, rng: Random) -> C
     """
     answer = prompt.embedded(rng)
     if isinstance(answer, str):
-        return Completion(text=answer, completion_tokens=len(answer.split()), by_rule=True)
+        return Completion(text=answer, completion_tokens=len(answer.split()), from_rule=True)
     tokens: list[Token] = []
     given = prefix + answer.prefix
     numbers = [int(word) for word in answer.problem.split("+")]

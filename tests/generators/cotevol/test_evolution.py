@@ -14,8 +14,9 @@ from synthmill.generators.cotevol.operators.mutation import choose_step
 from synthmill.generators.cotevol.record import EvolutionRecord
 from synthmill.generators.cotevol.settings import PRESETS, CotevolSettings
 from synthmill.generators.cotevol.traces import Lineage, Trace, places_of
+from synthmill.models.completion import Alternative, Completion, Token
 from synthmill.models.prompt import Prompt
-from synthmill.models.wire import Alternative, Completion, Sampling, Token
+from synthmill.models.request import Sampling
 from synthmill.schemas.identity import content_id
 from synthmill.schemas.row import Candidate
 from tests.generators.cotevol.scripted import ScriptedContext, Writer, problem, searched, sums

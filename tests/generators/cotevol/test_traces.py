@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthmill.generators.cotevol.traces import MOST_STEPS, Lineage, Trace, places_of, split_steps
-from synthmill.models.wire import Alternative, Completion, Token
+from synthmill.models.completion import Alternative, Completion, Token
 
 TEXT = "Step 1: 7 * 8 = 56\nStep 2: 56 + 4 = 60\nThe answer is \\boxed{60}."
 

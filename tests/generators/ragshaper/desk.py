@@ -9,8 +9,8 @@ from typing import Any
 from synthmill.generators.ragshaper.library import Library
 from synthmill.generators.retrieval.bm25 import Bm25Retriever
 from synthmill.generators.retrieval.calibration import CalibrationSettings, calibrate
+from synthmill.models.completion import Completion
 from synthmill.models.prompt import MalformedAnswer, Prompt, Reply
-from synthmill.models.wire import Completion
 from synthmill.schemas.identity import keyed_seed
 from synthmill.sources.documents.chunking import Chunking
 from synthmill.sources.documents.corpus import open_corpus

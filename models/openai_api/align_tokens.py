@@ -3,7 +3,7 @@
 from codecs import getincrementaldecoder
 from collections.abc import Sequence
 
-from synthmill.models.wire import Token
+from synthmill.models.completion import Token
 
 
 def matched(

@@ -1,7 +1,7 @@
 """What OpenAI-compatible servers answer, as completions.
 
 Answers are read as they come and checked by the types they become: whatever does not fit is a
-`Trouble`, which the caller counts and tries again.
+`TransientError`, which the caller counts and tries again.
 """
 
 import json
@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from synthmill.models.token_text import matched
-from synthmill.models.trouble import Trouble
-from synthmill.models.wire import Alternative, Completion, FinishReason, Token
+from synthmill.models.completion import Alternative, Completion, FinishReason, Token
+from synthmill.models.errors import TransientError
+from synthmill.models.openai_api.align_tokens import matched
 
 CHARS_A_TOKEN = 4  # where a server counts nothing, so that budgets do not run blind
 FINISH: dict[str | None, FinishReason] = {
@@ -33,7 +33,7 @@ def from_chat(body: bytes, n: int) -> list[Completion]:
     """At most `n` completions in a body of `/chat/completions`.
 
     Raises:
-        Trouble: the body is not such an answer, or the server broke off.
+        TransientError: the body is not such an answer, or the server broke off.
     """
     return _read(body, lambda answer: _completions(answer, n, _from_message))
 
@@ -44,7 +44,7 @@ def from_text(body: bytes, n: int) -> list[Completion]:
 
 
 def served_models(body: bytes) -> list[str]:
-    """Names in a body of `/models`; raises Trouble when it is none."""
+    """Names in a body of `/models`; raises TransientError when it is none."""
     return _read(body, lambda answer: [str(model["id"]) for model in answer["data"]])
 
 
@@ -54,7 +54,7 @@ def _read(body: bytes, meaning: Callable[[Any], Any]) -> Any:
         return meaning(answer)
     # pydantic's ValidationError is a ValueError.
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        raise Trouble("not a completion") from error
+        raise TransientError("not a completion") from error
 
 
 def _parsed(body: bytes) -> Any:
@@ -67,7 +67,7 @@ def _parsed(body: bytes) -> Any:
         text = json.dumps(json.loads(body), ensure_ascii=False)
         return json.loads(text.encode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
-        raise Trouble("not JSON") from error
+        raise TransientError("not JSON") from error
 
 
 def _completions(
@@ -77,7 +77,7 @@ def _completions(
     if len(choices) > 1:
         choices = sorted(choices, key=lambda choice: choice["index"])[:n]
     if any(choice.get("finish_reason") in BROKEN_OFF for choice in choices):
-        raise Trouble("broken off by the server")
+        raise TransientError("broken off by the server")
     usage = answer.get("usage") or {}
     lengths = _lengths(usage.get("completion_tokens"), choices)
     # A call's prompt is paid for once, whatever the number of samples: it goes to the first.

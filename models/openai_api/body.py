@@ -8,7 +8,7 @@ from typing import Any, Literal
 import orjson
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from synthmill.models.wire import Request
+from synthmill.models.request import Request
 from synthmill.schemas.messages import Message
 
 SchemaStyle = Literal["json_schema", "json_object", "prompt"]

@@ -1,6 +1,6 @@
 """Runs a command that must not outlive whoever started it.
 
-    python -m synthmill.models.vllm_guard COMMAND...
+    python -m synthmill.models.process_guard COMMAND...
 
 The starter holds the other end of this process's standard input. When that closes (the starter
 ended, by SIGKILL too) or this process is told to end, the command and all its children are: by

@@ -5,8 +5,8 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 from yarl import URL
 
-from synthmill.models.backends.base import BackendSettings
-from synthmill.models.openai_request import PrefixStyle, SchemaStyle
+from synthmill.models.backend import AFFECTS_OUTPUT, BackendSettings
+from synthmill.models.openai_api.body import PrefixStyle, SchemaStyle
 from synthmill.schemas.errors import InputError
 
 SECRETS = ("authorization", "cookie", "key", "token", "secret", "password")
@@ -43,27 +43,34 @@ class WireSettings(BackendSettings):
     )
     max_samples: int = Field(default=128, ge=1, description="most samples asked for in one call")
     api: Literal["chat", "completions"] = Field(
-        default="chat", description="completions for base models"
+        default="chat", json_schema_extra=AFFECTS_OUTPUT, description="completions for base models"
     )
     prefix: PrefixStyle = Field(
         default="continue_final_message",
+        json_schema_extra=AFFECTS_OUTPUT,
         description="how an answer is continued: that flag (vLLM, SGLang), a plain assistant turn "
         "at the end (llama.cpp, Ollama, some clouds), or /completions with `template`",
     )
     template: str = Field(
         default=BASE_TEMPLATE,
+        json_schema_extra=AFFECTS_OUTPUT,
         description="Jinja text of `messages` for /completions, up to where the answer begins",
     )
     json_style: SchemaStyle = Field(
         default="json_schema",
+        json_schema_extra=AFFECTS_OUTPUT,
         description="response_format json_schema, json_object, or only told in the prompt",
     )
     tokens_field: Literal["max_tokens", "max_completion_tokens"] = Field(
         default="max_tokens", description="what the server calls the bound on generated tokens"
     )
-    extra_body: dict[str, Any] = Field(default={}, description="more fields of every request")
+    extra_body: dict[str, Any] = Field(
+        default={}, json_schema_extra=AFFECTS_OUTPUT, description="more fields of every request"
+    )
     omit: tuple[str, ...] = Field(
-        default=(), description="fields that this server does not take, such as seed"
+        default=(),
+        json_schema_extra=AFFECTS_OUTPUT,
+        description="fields that this server does not take, such as seed",
     )
     max_request_mb: float = Field(default=64.0, gt=0)
     max_response_mb: float = Field(default=64.0, gt=0)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import aiohttp
 
-from synthmill.models.backends.base import Unavailable
+from synthmill.models.errors import ServerUnavailable
 
 TAIL_LINES, TAIL_CHARS = 20, 4000
 PROGRESS_SECONDS = 10.0
@@ -21,7 +21,7 @@ STOP_SECONDS = 20.0
 log = logging.getLogger("synthmill.vllm")
 
 
-class VllmServer:
+class ServerProcess:
     """A server on a free port of loopback, in a process group of its own, logging to `log_file`."""
 
     def __init__(
@@ -42,7 +42,7 @@ class VllmServer:
     def start(self) -> None:
         """Start the process, guarded: it ends when this one does."""
         # -P: our own folder must not hide the standard library's modules from the guard.
-        guard = [sys.executable, "-P", str(Path(__file__).with_name("vllm_guard.py"))]
+        guard = [sys.executable, "-P", str(Path(__file__).with_name("process_guard.py"))]
         with self._log_file.open("wb") as output:
             self._process = subprocess.Popen(
                 [*guard, *self._command],
@@ -57,17 +57,17 @@ class VllmServer:
         """Wait until it answers.
 
         Raises:
-            Unavailable: it ended, or was not ready within `seconds`; with the end of its log.
+            ServerUnavailable: it ended, or was not ready within `seconds`; with the end of its log.
         """
         began = said = time.monotonic()
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
             while not await _answers(session, f"{self.address}/health"):
                 now = time.monotonic()
                 if not self.alive:
-                    raise Unavailable(f"{self.name} ended while it started\n{self.tail()}")
+                    raise ServerUnavailable(f"{self.name} ended while it started\n{self.tail()}")
                 if now - began > seconds:
                     late = f"{self.name} was not ready within {seconds:g} s"
-                    raise Unavailable(f"{late}\n{self.tail()}")
+                    raise ServerUnavailable(f"{late}\n{self.tail()}")
                 if now - said > PROGRESS_SECONDS:
                     log.info("%s is starting: %.0f s", self.name, now - began)
                     said = now

@@ -1,0 +1,46 @@
+"""What comes back from a back end."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from synthmill.schemas.base import Record
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+class Alternative(Record):
+    """A token that could have stood in one place, with its natural log-probability."""
+
+    token: str
+    logprob: float
+
+
+class Token(Record):
+    """A generated token; `top` are the likeliest tokens of its place, likeliest first.
+
+    Log-probabilities are those of the model itself, before temperature and top-p.
+    """
+
+    token: str
+    logprob: float
+    top: tuple[Alternative, ...] = ()
+
+
+class Completion(Record):
+    """One sample: the text after the prefix, and what it cost.
+
+    The texts of `tokens`, joined, are the end of `text`: all of it but what a rule put in front
+    (where a server's tokens cannot be matched with its text, they are as it gave them).
+    The prompt tokens of a call for several samples are booked on its first sample, so that sums
+    are true. `from_rule` marks an answer that a rule of the embedded back end made, not a model.
+    """
+
+    text: str
+    finish_reason: FinishReason = "stop"
+    tokens: tuple[Token, ...] = ()
+    reasoning: str | None = None
+    tool_calls: str | None = None
+    prompt_tokens: int = Field(default=0, ge=0)
+    completion_tokens: int = Field(default=0, ge=0)
+    from_rule: bool = False

@@ -1,0 +1,1 @@
+"""The OpenAI-compatible wire format: request bodies, answers, settings, presets."""
