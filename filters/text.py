@@ -1,6 +1,5 @@
 """The shared readings of a candidate, so that no filter parses for itself."""
 
-import json
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -50,23 +49,9 @@ _SENTENCE_END = re.compile(r"[.!?;:][)\"'*]*\s+|\n+")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
-def plain(message: Message) -> str:
-    """The text of a message: its content, or the text parts where the content is JSON parts."""
-    content = message.content or ""
-    if not content.startswith("[{"):
-        return content
-    try:
-        parts = json.loads(content)
-    except (ValueError, RecursionError):  # thousands of open brackets
-        return content
-    if not all(isinstance(part, dict) and "type" in part for part in parts):
-        return content
-    return "\n".join(str(part.get("text", "")) for part in parts if part["type"] == "text")
-
-
 def question(candidate: Candidate) -> str:
     """What the user says, all turns."""
-    return "\n".join(plain(m) for m in candidate.messages if m.role == "user")
+    return "\n".join(m.text for m in candidate.messages if m.role == "user")
 
 
 def responses(candidate: Candidate) -> list[Response]:
@@ -86,7 +71,7 @@ def responses(candidate: Candidate) -> list[Response]:
 def conversation(candidate: Candidate) -> str:
     """Every word of the candidate: all turns of messages, chosen and rejected, and tool calls."""
     turns = [*candidate.messages, *candidate.chosen, *candidate.rejected]
-    spoken = (part for m in turns for part in (m.reasoning, plain(m), m.tool_calls) if part)
+    spoken = (part for m in turns for part in (m.reasoning, m.text, m.tool_calls) if part)
     return "\n".join(spoken)
 
 
@@ -177,7 +162,7 @@ def normal(text: str) -> str:
 def _final(label: str, messages: Sequence[Message]) -> Response | None:
     for message in reversed(messages):
         if message.role == "assistant" and (message.content or message.reasoning):
-            return Response(label, plain(message), message.reasoning or "")
+            return Response(label, message.text, message.reasoning or "")
     return None
 
 

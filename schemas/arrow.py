@@ -1,6 +1,9 @@
 """The Arrow schema of a row, derived from the pydantic model.
 
-Only types that `datasets`, DuckDB and the trainers all read: no map, no free structs.
+Only types that `datasets`, DuckDB and the trainers all read: no map, no free structs, no unions.
+A message whose content is typed parts is stored in two strings: `content` holds its text, as for
+every other message, and `parts` the JSON text of all its parts. `parts` is null for text, so
+reading never has to guess from how a text looks.
 """
 
 import types
@@ -9,8 +12,9 @@ from datetime import datetime
 from typing import Any, Literal, Union, get_args, get_origin
 
 import pyarrow as pa
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
+from synthmill.schemas.messages import ContentPart, Message
 from synthmill.schemas.row import Row
 
 SCALARS: dict[type, pa.DataType] = {
@@ -46,8 +50,14 @@ def arrow_type(annotation: Any) -> pa.DataType:
 
 
 def arrow_fields(model: type[BaseModel]) -> list[pa.Field]:
-    """One nullable Arrow field for each field of the model, in order."""
-    return [pa.field(name, arrow_type(f.annotation)) for name, f in model.model_fields.items()]
+    """The nullable Arrow fields of a model, in order: one for each field, two for `content`."""
+    fields = []
+    for name, field in model.model_fields.items():
+        if model is Message and name == "content":
+            fields += [pa.field("content", pa.string()), pa.field("parts", pa.string())]
+        else:
+            fields.append(pa.field(name, arrow_type(field.annotation)))
+    return fields
 
 
 # What a reader looks at first stands first.
@@ -59,11 +69,38 @@ ROW_SCHEMA: pa.Schema = pa.schema(
 )
 
 
+CONVERSATIONS = ("messages", "chosen", "rejected")
+_PARTS = TypeAdapter(tuple[ContentPart, ...])
+
+
 def rows_to_table(rows: Sequence[Row]) -> pa.Table:
     """Rows as an Arrow table of `ROW_SCHEMA`."""
-    return pa.Table.from_pylist([row.model_dump() for row in rows], schema=ROW_SCHEMA)
+    return pa.Table.from_pylist([record_from_row(row) for row in rows], schema=ROW_SCHEMA)
+
+
+def record_from_row(row: Row) -> dict[str, Any]:
+    """A row as a record of `ROW_SCHEMA`, with typed content as text and JSON text."""
+    record = row.model_dump()
+    for name in CONVERSATIONS:
+        turns: list[Message] = getattr(row, name)
+        for turn, stored in zip(turns, record[name], strict=True):
+            stored["parts"] = None
+            if isinstance(turn.content, tuple):
+                stored["parts"] = _PARTS.dump_json(turn.content, exclude_none=True).decode()
+                stored["content"] = turn.text
+    return record
 
 
 def row_from_record(record: dict[str, Any]) -> Row:
     """A row read back from Arrow: nulls in lists and flags become the model's defaults."""
-    return Row.model_validate({key: value for key, value in record.items() if value is not None})
+    values = {key: value for key, value in record.items() if value is not None}
+    for name in CONVERSATIONS:
+        if name in values:
+            values[name] = [_message_values(turn) for turn in values[name]]
+    return Row.model_validate(values)
+
+
+def _message_values(stored: dict[str, Any]) -> dict[str, Any]:
+    values = dict(stored)
+    parts = values.pop("parts", None)
+    return values if parts is None else {**values, "content": _PARTS.validate_json(parts)}

@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Any
 
+from synthmill.schemas.messages import Message
 from synthmill.schemas.row import Candidate
 
 CONTENT_ID_LENGTH = 24  # hex digits: 96 bits, so a billion rows collide with odds below 1e-11
@@ -25,16 +26,24 @@ def content_id(candidate: Candidate) -> str:
     Verdicts, costs and lineage do not count: the same training example has one id, however it
     was found.
     """
-    spoken = {"role", "content", "reasoning", "tool_calls", "name", "train"}
     content = {
         "kind": candidate.kind,
-        "messages": [m.model_dump(include=spoken) for m in candidate.messages],
-        "chosen": [m.model_dump(include=spoken) for m in candidate.chosen],
-        "rejected": [m.model_dump(include=spoken) for m in candidate.rejected],
+        "messages": [_turn(message) for message in candidate.messages],
+        "chosen": [_turn(message) for message in candidate.chosen],
+        "rejected": [_turn(message) for message in candidate.rejected],
         "answer": candidate.answer,
         "media": [m.sha256 for m in candidate.media],
     }
     return sha256_text(canonical_json(content))[:CONTENT_ID_LENGTH]
+
+
+def _turn(message: Message) -> dict[str, Any]:
+    """What a turn says; parts stay objects, so that no text has the id of parts."""
+    said = message.model_dump(include={"role", "reasoning", "tool_calls", "name", "train"})
+    content = message.content
+    if isinstance(content, tuple):
+        return {**said, "content": [part.model_dump(exclude_none=True) for part in content]}
+    return {**said, "content": content}
 
 
 def keyed_seed(*parts: object) -> int:

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Literal
 
+from pydantic import model_validator
+
 from synthmill.schemas.base import Record
 from synthmill.schemas.lineage import Media, SourceRef
 from synthmill.schemas.messages import Message
@@ -26,7 +28,8 @@ class Candidate(Record):
     (a `fail` among them rejects the candidate before any filter runs). `detail` is the JSON text
     of the generator's typed record. What the candidate cost (`prompt_tokens`,
     `completion_tokens`, `calls`) is booked by the engine: the tokens its task used since its
-    previous candidate, so that sums over rows are true.
+    previous candidate, so that sums over rows are true. The files that messages refer to are
+    among `media`; a data: URL has no place in a row.
     """
 
     kind: Kind
@@ -50,6 +53,15 @@ class Candidate(Record):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     calls: int = 0
+
+    @model_validator(mode="after")
+    def _media_is_listed(self) -> "Candidate":
+        turns = (*self.messages, *self.chosen, *self.rejected)
+        if paths := {path for turn in turns for path in turn.media_paths}:
+            unlisted = paths - {file.path for file in self.media}
+            if unlisted:
+                raise ValueError(f"not among the row's media: {min(unlisted)[:80]!r}")
+        return self
 
 
 class Row(Candidate):

@@ -7,7 +7,7 @@ from pydantic import Field
 from synthmill.filters.answers import equal_by_rule
 from synthmill.filters.base import Verifier
 from synthmill.filters.derivation import first_claim, first_result
-from synthmill.filters.text import plain, responses, stated_answer
+from synthmill.filters.text import responses, stated_answer
 from synthmill.schemas.base import Settings
 from synthmill.schemas.row import Candidate
 from synthmill.schemas.verdict import Verdict
@@ -85,7 +85,7 @@ class AnswerLeak(Verifier):
 
     def judge(self, candidate: Candidate) -> Verdict:
         """Pass, or fail with the first leak found."""
-        asked = "\n".join(plain(m) for m in candidate.messages if m.role in ASKING)
+        asked = "\n".join(m.text for m in candidate.messages if m.role in ASKING)
         traces = [r for r in responses(candidate) if r.label != "rejected"]
         if not traces and not (asked and candidate.answer):
             return self.verdict("skipped", "neither trace nor question with answer")

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from textwrap import indent
-from typing import Any
 
 from rich.console import Console
 
 from synthmill.flows.terminal.console import text
-from synthmill.schemas.messages import Message
-from synthmill.store.exports._videos import parts_of
+from synthmill.schemas.messages import ImagePart, Message, TextPart, VideoPart
 
 
 def print_messages(console: Console, messages: Sequence[Message]) -> None:
@@ -19,20 +17,19 @@ def print_messages(console: Console, messages: Sequence[Message]) -> None:
         console.print(text(f"{message.role}{name}{masked}", "bold cyan"))
         for label, said in (
             ("thinking: ", message.reasoning),
-            ("", "".join(map(_part_text, parts_of(message)))),
+            ("", "".join(map(_part_text, message.parts))),
             ("calls: ", message.tool_calls),
         ):
             if said:
                 console.print(text(indent(label + said, "  ")), soft_wrap=True)
 
 
-def _part_text(part: dict[str, Any]) -> str:
+def _part_text(part: TextPart | ImagePart | VideoPart) -> str:
     """A content part: its text, or a line that says what it shows."""
-    if part["type"] == "text":
-        return str(part.get("text", ""))
-    frames, rate = part.get("media"), part.get("fps")
-    facts = (
-        f"{len(frames)} frames" if isinstance(frames, list) else None,
-        f"{rate:.4g} a second" if isinstance(rate, int | float) else None,
-    )
-    return f"[{', '.join(filter(None, (part['type'], *facts)))}]\n"
+    if isinstance(part, TextPart):
+        return part.text
+    if isinstance(part, ImagePart):
+        return "[image]\n"
+    frames = f", {len(part.paths)} frames" if part.has_frames else ""
+    rate = f", {part.fps:.4g} a second" if part.fps else ""
+    return f"[video{frames}{rate}]\n"

@@ -92,7 +92,7 @@ def _storable(text: str) -> str:
 
 def _spelled(message: Message) -> Message:
     if message.role == "tool":
-        text = f"<tool_response>\n{message.content or ''}\n</tool_response>"
+        text = f"<tool_response>\n{message.text}\n</tool_response>"
         return Message(role="user", content=text, train=False)
     if message.tool_calls is None:
         return message
@@ -102,7 +102,7 @@ def _spelled(message: Message) -> Message:
         f'"arguments": {c["function"]["arguments"]}}}\n</tool_call>'
         for c in json.loads(message.tool_calls)
     ]
-    text = "\n".join(filter(None, [message.content, *spelled]))
+    text = "\n".join(filter(None, [message.text, *spelled]))
     return message.model_copy(update={"content": text, "tool_calls": None})
 
 

@@ -108,8 +108,8 @@ def _trajectory(
     for message in messages:
         if message.role == "assistant":
             yield from _said(message)
-        elif message.role == "tool" and (message.content or "").startswith(FAILED):
-            yield f"  fails  {_short(message.content or '')}"  # it never reached the retriever
+        elif message.role == "tool" and message.text.startswith(FAILED):
+            yield f"  fails  {_short(message.text)}"  # it never reached the retriever
         elif message.role == "tool":
             yield from _observed(message, next(injections, None))
 
@@ -136,7 +136,7 @@ def _said(message: Message) -> Iterator[str]:
 
 def _observed(message: Message, injection: Injection | None) -> Iterator[str]:
     positions = injection.positions if injection else []
-    for number, document in enumerate(split_documents(message.content or "")):
+    for number, document in enumerate(split_documents(message.text)):
         mark = "!" if number in positions else " "
         yield f"  sees {mark}[{document.title}] {_short(document.text)}"
 

@@ -109,7 +109,7 @@ class Videossr(Generator):
             args |= {"shift": round(detail.chance, 4)}
         return Candidate(
             kind="rlvr",
-            messages=messages(question.text, question.files, detail.fps),
+            messages=messages(question.text, question.files, stored, detail.fps),
             answer=question.answer,
             reward=f"videossr.{task}@{Videossr.version}",
             reward_args=canonical_json(args),

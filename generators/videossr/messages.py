@@ -1,38 +1,38 @@
-"""The chat messages of a question, and the media that they refer to.
+"""The chat messages of a question, and the media that they refer to."""
 
-`content` of the user's turn is the JSON text of content parts. A video is the part
-``{"type": "video", "media": [0, 1, ...], "fps": 4.8}``: `media` are places in the row's list of
-media, frames in order or one clip, and `fps` is the rate of the frames on the video's own axis.
-"""
-
-import json
-from typing import Any
+from collections.abc import Mapping
 
 from synthmill.generators.videossr.encode import MediaFile
 from synthmill.generators.videossr.jigsaw import LABELS
 from synthmill.generators.videossr.records import Detail
 from synthmill.schemas.identity import canonical_json
 from synthmill.schemas.lineage import Media
-from synthmill.schemas.messages import Message
+from synthmill.schemas.messages import ImagePart, Message, TextPart, VideoPart
 
 # The paper trains without chains of thought.
 SYSTEM = "Answer directly, without any explanation or reasoning."
 
 
-def messages(text: str, files: tuple[MediaFile, ...], fps: float) -> list[Message]:
-    """The system's and the user's turn; several clips are numbered as the answer names them."""
-    places: dict[int, list[int]] = {}
-    for place, file in enumerate(files):
-        places.setdefault(file.clip, []).append(place)
-    parts: list[dict[str, Any]] = []
-    for clip, media in places.items():
-        if len(places) > 1:
-            parts.append({"type": "text", "text": f"Clip {LABELS[clip]}: "})
-        parts.append({"type": "video", "media": media, "fps": fps})
-    parts.append({"type": "text", "text": text})
+def messages(
+    text: str, files: tuple[MediaFile, ...], stored: Mapping[str, Media], fps: float
+) -> list[Message]:
+    """The system's and the user's turn; several clips are numbered as the answer names them.
+
+    `stored` are the files by hash, `fps` the rate of the frames on the video's own axis.
+    """
+    clips: dict[int, list[Media]] = {}
+    for file in files:
+        clips.setdefault(file.clip, []).append(stored[file.sha256])
+    parts: list[TextPart | ImagePart | VideoPart] = []
+    for clip, media in clips.items():
+        if len(clips) > 1:
+            parts.append(TextPart(text=f"Clip {LABELS[clip]}: "))
+        paths = tuple(file.path for file in media)
+        parts.append(VideoPart(paths=paths, mime=media[0].mime, fps=fps))
+    parts.append(TextPart(text=text))
     return [
         Message(role="system", content=SYSTEM, train=False),
-        Message(role="user", content=json.dumps(parts, ensure_ascii=False), train=False),
+        Message(role="user", content=tuple(parts), train=False),
     ]
 
 

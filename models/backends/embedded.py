@@ -98,7 +98,7 @@ class Embedded(Backend):
         alone = index == request.first  # the prompt's tokens are booked on the first sample
         if isinstance(answer, Continuation):
             return await self._written(request, answer, seed, alone)
-        read = (message.content or "" for message in request.messages) if alone else ()
+        read = (message.text for message in request.messages) if alone else ()
         count = self._language_model.count_tokens
         return Completion(
             text=answer,

@@ -9,7 +9,7 @@ import orjson
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from synthmill.models.request import Request
-from synthmill.schemas.messages import Message
+from synthmill.schemas.messages import ImagePart, Message, TextPart, VideoPart, is_data_url
 
 SchemaStyle = Literal["json_schema", "json_object", "prompt"]
 PrefixStyle = Literal["continue_final_message", "assistant", "completions"]
@@ -19,7 +19,6 @@ SEED_MASK = 2**31 - 1
 SCHEMA_TOLD = (
     "Answer with one JSON object and nothing else. It must be valid under this JSON schema:\n"
 )
-MEDIA_TYPES = frozenset({"text", "image_url", "video_url", "input_audio", "audio_url"})
 _ENVIRONMENT = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
 
 
@@ -46,7 +45,7 @@ def chat_body(
 
 def text_body(request: Request, model: str, template: str) -> dict[str, Any]:
     """The body of a call of `/completions`: the conversation as one text, then the prefix."""
-    messages = [message.model_dump() for message in request.messages]
+    messages = [{**message.model_dump(), "content": message.text} for message in request.messages]
     text = _ENVIRONMENT.from_string(template).render(messages=messages)
     body = {"model": model, "prompt": text + request.prefix, **_sampling(request)}
     if request.sampling.top_logprobs:
@@ -100,20 +99,25 @@ def _turn(message: Message) -> dict[str, Any]:
 
 
 def _content(message: Message) -> Any:
-    """Text, or the content parts of a user turn that holds images or video frames.
+    """Text, or the wire's content parts. Frames of a video go as images, in order.
 
-    Only a user turn can hold parts: what a tool returned is text, whatever it looks like.
+    Raises:
+        ValueError: a part refers to a stored file, which has to be loaded first.
     """
-    content = message.content
-    if message.role != "user" or content is None or not content.startswith("[{"):
-        return content
-    try:
-        parts = json.loads(content)
-    except ValueError:
-        return content
-    if all(isinstance(part, dict) and part.get("type") in MEDIA_TYPES for part in parts):
-        return parts
-    return content
+    if not isinstance(message.content, tuple):
+        return message.content
+    parts: list[dict[str, Any]] = []
+    for part in message.content:
+        if isinstance(part, TextPart):
+            parts.append({"type": "text", "text": part.text})
+            continue
+        kind = "video_url" if isinstance(part, VideoPart) and not part.has_frames else "image_url"
+        detail = {"detail": part.detail} if isinstance(part, ImagePart) and part.detail else {}
+        for path in (part.path,) if isinstance(part, ImagePart) else part.paths:
+            if not is_data_url(path):
+                raise ValueError(f"{path} is a stored file: see models.media.load_media")
+            parts.append({"type": kind, kind: {"url": path, **detail}})
+    return parts
 
 
 @lru_cache(maxsize=64)

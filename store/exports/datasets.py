@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import Field, field_validator
 
 from synthmill.schemas import base
-from synthmill.schemas.arrow import ROW_SCHEMA
+from synthmill.schemas.arrow import ROW_SCHEMA, record_from_row
 from synthmill.schemas.errors import nearest
 from synthmill.schemas.row import Kind, Row
 from synthmill.store.exports.base import Exporter
@@ -50,5 +50,6 @@ class DatasetsExporter(Exporter[DatasetsSettings]):
         return Features.from_arrow_schema(selection(self.settings.columns))
 
     def convert(self, row: Row) -> dict[str, Any]:
-        """The row itself."""
-        return row.model_dump(include=set(self.settings.columns))
+        """The row as it is stored."""
+        record = record_from_row(row)
+        return {name: record[name] for name in self.settings.columns}

@@ -7,7 +7,7 @@ from pydantic import Field
 from synthmill.schemas import base
 from synthmill.schemas.messages import Message
 from synthmill.schemas.row import Kind, Row
-from synthmill.store.exports._videos import marked_text, videos_of
+from synthmill.store.exports._videos import marked_text, shows_only_videos, videos_of
 from synthmill.store.exports.base import Exporter, FileFormat
 from synthmill.store.exports.verl import data_source, reward_args
 
@@ -71,15 +71,15 @@ class MsSwiftExporter(Exporter[MsSwiftSettings]):
     def convert(self, row: Row) -> dict[str, Any] | None:
         """The record of a row, or None where ms-swift's simple form has no way to say it."""
         turns = [*row.messages, *row.chosen]
-        videos = videos_of(turns, row.media, self.settings.media_root)
+        videos = videos_of(turns, self.settings.media_root)
         said = (*turns, *row.rejected)
         if row.tools or any(m.tool_calls or m.role == "tool" for m in said):
             return None
-        if bool(row.media) != bool(videos):
+        if not shows_only_videos(said) or bool(row.media) != bool(videos):
             return None
         record: dict[str, Any] = {"messages": [_message(m) for m in turns]}
         if videos:
-            record["videos"] = [shown.value for shown in videos]
+            record["videos"] = [video.value for video in videos]
         if row.kind == "preference":
             if len(row.chosen) != 1 or len(row.rejected) != 1:
                 return None

@@ -116,7 +116,7 @@ class TrlExporter(Exporter[TrlSettings]):
         return None if masked else {"messages": row.messages}
 
     def _message(self, message: Message) -> dict[str, Any]:
-        said: dict[str, Any] = {"role": message.role, "content": message.content or ""}
+        said: dict[str, Any] = {"role": message.role, "content": message.text}
         if message.reasoning and self.settings.reasoning == "thinking":
             said["thinking"] = message.reasoning
         if message.reasoning and self.settings.reasoning == "tags":

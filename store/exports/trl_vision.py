@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from synthmill.schemas import base
-from synthmill.schemas.messages import Message
+from synthmill.schemas.messages import Message, TextPart, VideoPart
 from synthmill.schemas.row import Kind, Row
-from synthmill.store.exports._videos import parts_of, videos_of
+from synthmill.store.exports._videos import videos_of
 from synthmill.store.exports.base import Exporter
 from synthmill.store.exports.verl import data_source, reward_args
 
@@ -58,12 +58,12 @@ class TrlVisionExporter(Exporter[TrlVisionSettings]):
 
     def convert(self, row: Row) -> dict[str, Any] | None:
         """The record of a row, or None where it has no frames."""
-        videos = videos_of(row.messages, row.media, self.settings.media_root)
-        if not videos or not all(shown.frames for shown in videos):
+        videos = videos_of(row.messages, self.settings.media_root)
+        if not videos or not all(video.frames for video in videos):
             return None
         return {
             "prompt": [{"role": m.role, "content": _content(m)} for m in row.messages],
-            "images": [{"path": path, "bytes": None} for shown in videos for path in shown.paths],
+            "images": [{"path": path, "bytes": None} for video in videos for path in video.paths],
             "data_source": data_source(row),
             "ground_truth": row.answer,
             "extra_info": reward_args(row),
@@ -73,9 +73,9 @@ class TrlVisionExporter(Exporter[TrlVisionSettings]):
 def _content(message: Message) -> list[dict[str, str | None]]:
     """The parts of a message; every frame of a video is one image part."""
     parts: list[dict[str, str | None]] = []
-    for part in parts_of(message):
-        if part["type"] == "video":
-            parts += [{"type": "image", "text": None} for _ in part["media"]]
-        else:
-            parts.append({"type": "text", "text": part["text"]})
+    for part in message.parts:
+        if isinstance(part, TextPart):
+            parts.append({"type": "text", "text": part.text})
+        elif isinstance(part, VideoPart):
+            parts += [{"type": "image", "text": None} for _ in part.paths]
     return parts

@@ -11,7 +11,12 @@ from pydantic import Field
 
 from synthmill.schemas import base
 from synthmill.schemas.row import Kind, Row
-from synthmill.store.exports._videos import Shown, marked_text, videos_of
+from synthmill.store.exports._videos import (
+    ExportedVideo,
+    marked_text,
+    shows_only_videos,
+    videos_of,
+)
 from synthmill.store.exports.base import Exporter
 
 if TYPE_CHECKING:
@@ -83,8 +88,10 @@ class VerlExporter(Exporter[VerlSettings]):
 
     def convert(self, row: Row) -> dict[str, Any] | None:
         """The record of a row, or None where verl has no way to say it."""
-        videos = videos_of(row.messages, row.media, self.settings.media_root)
-        if row.tools or row.answer is None or bool(row.media) != bool(videos):
+        videos = videos_of(row.messages, self.settings.media_root)
+        if row.tools or row.answer is None or not shows_only_videos(row.messages):
+            return None
+        if bool(row.media) != bool(videos):
             return None
         prompt = [{"role": m.role, "content": marked_text(m)} for m in row.messages]
         record: dict[str, Any] = {
@@ -95,14 +102,14 @@ class VerlExporter(Exporter[VerlSettings]):
             "extra_info": _extra(row, prompt[-1]["content"]),
         }
         if videos:
-            record["videos"] = [self._video(shown) for shown in videos]
+            record["videos"] = [self._video(video) for video in videos]
             record["extra_info"] |= _video_extra(row, videos)
         return record
 
-    def _video(self, shown: Shown) -> dict[str, Any]:
+    def _video(self, video: ExportedVideo) -> dict[str, Any]:
         return {
-            "video": shown.value,
-            "sample_fps" if shown.frames else "fps": shown.fps,
+            "video": video.value,
+            "sample_fps" if video.frames else "fps": video.fps,
             "max_pixels": self.settings.max_pixels,
             "min_pixels": self.settings.min_pixels,
         }
@@ -130,7 +137,7 @@ def _extra(row: Row, question: str) -> dict[str, Any]:
     }
 
 
-def _video_extra(row: Row, videos: list[Shown]) -> dict[str, Any]:
+def _video_extra(row: Row, videos: list[ExportedVideo]) -> dict[str, Any]:
     sample = json.loads(row.detail).get("sample") or {}
     return {
         "video_id": row.task_key,

@@ -1,10 +1,7 @@
-import json
-
 import pytest
 
 from synthmill.filters.text import (
     last_box,
-    plain,
     question,
     responses,
     stated_answer,
@@ -12,7 +9,8 @@ from synthmill.filters.text import (
     tokens,
     visible,
 )
-from synthmill.schemas.messages import Message, assistant, user
+from synthmill.schemas.lineage import Media
+from synthmill.schemas.messages import ImagePart, Message, TextPart, assistant, user
 from synthmill.schemas.row import Candidate
 from tests.filters.candidates import pair, sft, task
 
@@ -102,18 +100,16 @@ def test_a_pair_without_a_text_has_an_empty_side() -> None:
 
 
 def test_content_parts_give_their_text() -> None:
-    parts = [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {}}]
-    message = Message(role="user", content=json.dumps(parts))
-    assert plain(message) == "What is it?"
-    assert plain(Message(role="user", content="[{1, 2}]")) == "[{1, 2}]"
-    assert question(Candidate(kind="sft", messages=[message, user("Well?")])) == (
-        "What is it?\nWell?"
-    )
+    image = ImagePart(path="media/x.png", mime="image/png")
+    message = Message(role="user", content=(TextPart(text="What is it?"), image))
+    file = Media(kind="image", path="media/x.png", sha256="0", mime="image/png")
+    shown = Candidate(kind="sft", messages=[message, user("Well?"), user("[{1, 2}]")], media=[file])
+    assert question(shown) == "What is it?\nWell?\n[{1, 2}]"
 
 
 def test_what_a_parser_refuses_is_plain_text() -> None:
-    nested = Message(role="user", content='[{"a":' + 100_000 * "[")
-    assert plain(nested) == nested.content
+    nested = '[{"a":' + 100_000 * "["
+    assert question(Candidate(kind="sft", messages=[user(nested)])) == nested
     endless = f"Step {5000 * '1'}: add"
     assert [(s.number, s.text) for s in steps(endless)] == [(None, endless)]
 

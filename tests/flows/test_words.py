@@ -18,7 +18,7 @@ from synthmill.flows.terminal.row_view import media_text
 from synthmill.flows.terminal.watching import PlainLines, display, one_line
 from synthmill.pipelines.progress import Progress
 from synthmill.schemas.lineage import Media
-from synthmill.schemas.messages import user
+from synthmill.schemas.messages import Message, TextPart, VideoPart, user
 from synthmill.schemas.recipe import Recipe
 from synthmill.schemas.report import RunReport
 from synthmill.store.home import Home
@@ -163,13 +163,13 @@ def test_lines_come_in_time_and_with_news() -> None:
 
 
 def test_videos_are_told_in_a_few_words() -> None:
-    parts = [
-        {"type": "text", "text": "Clip 1: "},
-        {"type": "video", "media": [0, 1, 2], "fps": 7.6923},
-        {"type": "text", "text": "What is seen?"},
-    ]
+    frames = VideoPart(paths=("media/a.jpg",) * 3, mime="image/jpeg", fps=7.6923)
+    parts = (TextPart(text="Clip 1: "), frames, TextPart(text="What is seen?"))
     console = Console(width=100, record=True, force_terminal=False, highlight=False)
-    print_messages(console, [user(json.dumps(parts)), user("[{ plain"), user("[{" * 10**5)])
+    print_messages(
+        console,
+        [Message(role="user", content=parts, train=False), user("[{ plain"), user("[{" * 10**5)],
+    )
     assert console.export_text()[:500].splitlines()[:5] == [
         "user (not trained on)",
         "  Clip 1: [video, 3 frames, 7.692 a second]",

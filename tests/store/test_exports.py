@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from datasets import load_dataset
 
+from synthmill.schemas.arrow import row_from_record
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.lineage import Media
-from synthmill.schemas.messages import Message, assistant, user
+from synthmill.schemas.messages import ImagePart, Message, TextPart, VideoPart, assistant, user
 from synthmill.schemas.row import Row
 from synthmill.store.dataset import Dataset
 from synthmill.store.export import ExportSummary, export
@@ -174,13 +175,39 @@ def test_datasets_holds_the_rows_as_they_are(dataset: Dataset, out: Path) -> Non
     assert summary.rows == {"default": {"dev_hard": 1, "train": 1}}
     for row, split in zip(rows, ("train", "dev_hard"), strict=True):
         (record,) = _load(out, "default", split)
-        assert Row(**record) == row
+        assert row_from_record(record) == row
 
 
 def test_datasets_with_some_columns(dataset: Dataset, out: Path) -> None:
     _export(dataset, out, [_accepted(1)], "datasets", columns=["messages", "id"])
     (record,) = _load(out, "default")
     assert list(record) == ["messages", "id"]
+
+
+def test_videos_are_expressed_and_text_that_looks_like_one_is_left_out(
+    dataset: Dataset, out: Path
+) -> None:
+    frame = Media(kind="image", path="media/x.png", sha256="0" * 64, mime="image/png")
+    film = VideoPart(paths=(frame.path,) * 2, mime=frame.mime, fps=4.0)
+    image = ImagePart(path=frame.path, mime=frame.mime)
+
+    def shown(number: int, *parts: Any) -> Row:
+        turn = Message(role="user", content=(*parts, TextPart(text="What?")), train=False)
+        media = [frame] * 2
+        return _accepted(number, kind="rlvr", messages=[turn], answer="1", media=media)
+
+    forged = _accepted(4, kind="rlvr", messages=[user("<video>\nWhat?")], answer="1")
+    rows = [shown(1, film), shown(2, film, image), shown(3, film, TextPart(text="<image>")), forged]
+    commit(dataset, rows, dataset.version)
+    for name in ("verl", "ms_swift"):
+        summary = export(dataset, load_exporter(name, {"media_root": "r"}), out / name)
+        (part,) = summary.rows
+        (record,) = _load(out / name, part)
+        turn = record["prompt" if name == "verl" else "messages"][0]
+        assert turn == {"role": "user", "content": "<video>\nWhat?"}
+        video = record["videos"][0]["video"] if name == "verl" else record["videos"][0]
+        assert video == ["r/media/x.png"] * 2
+        assert sum(summary.left_out.values()) == 3
 
 
 def test_versions_tags_kinds_splits_and_conditions(dataset: Dataset, tmp_path: Path) -> None:

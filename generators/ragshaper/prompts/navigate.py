@@ -21,7 +21,7 @@ class Opening(Prompt[str]):
 
     def message(self) -> Message:
         """The user turn that opens the rollout."""
-        return user(self.messages()[0].content or "")
+        return user(self.messages()[0].text)
 
 
 class NavigatorTurn(AgentTurn):

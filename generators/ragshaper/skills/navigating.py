@@ -84,7 +84,7 @@ def _query(relation: str, edition: str | None, entity: str, asked: Counter[str])
 
 
 def _pages(conversation: Sequence[Message]) -> list[Quotable]:
-    observed = (m.content or "" for m in conversation if m.role == "tool")
+    observed = (m.text for m in conversation if m.role == "tool")
     return [page for text in observed for page in split_documents(text)]
 
 

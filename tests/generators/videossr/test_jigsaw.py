@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from synthmill.generators.videossr.jigsaw import LABELS, answer, shuffled
 from synthmill.generators.videossr.messages import messages
 from synthmill.rewards import videossr as rewards
+from synthmill.schemas.lineage import Media
+from synthmill.schemas.messages import TextPart, VideoPart
 from tests.generators.videossr.footage import all_frames, few, made, on_screen, shown_frames
 
 
@@ -62,6 +64,12 @@ def test_the_answer_is_the_inverse_and_never_the_identity(seed, count):
 def test_messages_number_the_clips(travel):
     result = made(travel, {"jigsaw/6": 1})
     [question] = result.questions
-    _, turn = messages(question.text, question.files, question.detail.fps)
-    assert turn.content.count('"type": "video"') == 6
-    assert '"Clip 6: "' in turn.content and '"media": [40, 41' in turn.content
+    stored = {
+        file.sha256: Media(kind="image", path=f"{place}.jpg", sha256="", mime="image/jpeg")
+        for place, file in enumerate(question.files)
+    }
+    _, turn = messages(question.text, question.files, stored, question.detail.fps)
+    videos = [part for part in turn.content if isinstance(part, VideoPart)]
+    assert len(videos) == 6 and all(video.has_frames for video in videos)
+    assert turn.content[10] == TextPart(text="Clip 6: ")
+    assert videos[5].paths[:2] == tuple(stored[f.sha256].path for f in question.files[40:42])
