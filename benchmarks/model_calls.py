@@ -134,7 +134,7 @@ async def ours(url: str, calls: int, concurrency: int, cache: Path | None) -> Pa
 
         async def call(number: int) -> str:
             prompt = Solve(problem=f"{number} + 13 * 8?")
-            (reply,) = await client.ask(prompt, seed=number)
+            reply = await client.generate(prompt, seed=number)
             return str(reply.unwrap())
 
         return await timed(calls, concurrency, call)

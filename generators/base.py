@@ -14,7 +14,6 @@ from synthmill.schemas.lineage import Media
 from synthmill.schemas.row import Candidate, Row
 from synthmill.sources.base import Source
 
-A = TypeVar("A")
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -41,21 +40,33 @@ class Context(Protocol):
     def rng(self, purpose: str) -> Random:
         """A random generator keyed by (run seed, task key, purpose)."""
 
-    async def ask(
+    async def generate(
         self,
-        prompt: Prompt[A],
+        prompt: Prompt[T],
         *,
         purpose: str,
         role: str = "default",
-        n: int = 1,
         prefix: str = "",
         sampling: Sampling | None = None,
         tools: str | None = None,
-    ) -> list[Reply]:
-        """`n` answers of the model in `role`; the seed is keyed by `purpose`.
+    ) -> Reply[T]:
+        """One reply of the model in `role`; see `sample`."""
+
+    async def sample(
+        self,
+        prompt: Prompt[T],
+        n: int,
+        *,
+        purpose: str,
+        role: str = "default",
+        prefix: str = "",
+        sampling: Sampling | None = None,
+        tools: str | None = None,
+    ) -> list[Reply[T]]:
+        """`n` replies of the model in `role`; the seed is keyed by `purpose`.
 
         A malformed answer is asked for again, with the error, as often as the model's settings
-        say; what is still malformed comes back as such.
+        say; one that is still malformed comes back as such.
         """
 
     async def write_media(

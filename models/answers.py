@@ -57,6 +57,7 @@ class Order:
     prompt: Prompt[Any]
     stage: Stage
     price: Price
+    priority: int = 0
 
 
 class Answers:

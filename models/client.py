@@ -1,17 +1,19 @@
 """Asking one model role: the prompt goes out, typed replies come back."""
 
 import asyncio
-from typing import Any
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from synthmill.models.answers import Answers, Order
 from synthmill.models.backend import Backend
-from synthmill.models.completion import Completion
-from synthmill.models.prompt import MalformedAnswer, Prompt, Reply
+from synthmill.models.prompt import Prompt, Reply
 from synthmill.models.request import Request, Sampling
 from synthmill.models.usage import Ledger, Usage
 from synthmill.schemas.identity import keyed_seed
 from synthmill.schemas.messages import assistant, user
 from synthmill.schemas.recipe import Price
+
+T = TypeVar("T")
 
 DEFAULT_SAMPLING = Sampling()
 
@@ -35,22 +37,56 @@ class ModelClient:
         """What its tokens cost."""
         return self._price
 
-    async def ask(
+    async def generate(
         self,
-        prompt: Prompt[Any],
+        prompt: Prompt[T],
         *,
         seed: int,
-        n: int = 1,
         prefix: str = "",
         sampling: Sampling | None = None,
         tools: str | None = None,
-        tally: Usage | None = None,
-    ) -> list[Reply]:
+        priority: int = 0,
+        usage: Usage | None = None,
+    ) -> Reply[T]:
+        """One reply; see `sample`."""
+        (reply,) = await self.sample(
+            prompt,
+            1,
+            seed=seed,
+            prefix=prefix,
+            sampling=sampling,
+            tools=tools,
+            priority=priority,
+            usage=usage,
+        )
+        return reply
+
+    async def sample(
+        self,
+        prompt: Prompt[T],
+        n: int,
+        *,
+        seed: int,
+        prefix: str = "",
+        sampling: Sampling | None = None,
+        tools: str | None = None,
+        priority: int = 0,
+        usage: Usage | None = None,
+    ) -> list[Reply[T]]:
         """`n` replies in sample order.
 
         A malformed answer is asked for again with the error appended, as often as the back end's
-        `max_parse_retries` says; one that is still malformed comes back as such. `tally` counts
-        all of it.
+        `max_parse_retries` says; one that is still malformed comes back as such.
+
+        Args:
+            prompt: the question.
+            n: how many samples of the answer.
+            seed: of sample 0; the same request with the same seed has the same answers.
+            prefix: the beginning of the answer, to be continued.
+            sampling: temperature and bounds; `DEFAULT_SAMPLING` where it is not given.
+            tools: JSON text of tool schemas.
+            priority: calls of a lower number go first where calls wait; the task's index.
+            usage: counts all of it.
 
         Raises:
             ServerUnavailable: the model server is dead, and was waited for in vain.
@@ -67,53 +103,56 @@ class ModelClient:
             json_schema=prompt.json_schema(),
             tools=tools,
         )
-        replies = await self._replies(prompt, request, tally)
+        call = _Call(prompt, priority, usage)
+        replies = await self._replies(request, call)
         if any(reply.malformed is not None for reply in replies):
-            mended = (self._mend(prompt, request, i, r, tally) for i, r in enumerate(replies))
-            replies = list(await asyncio.gather(*mended))
+            retried = (self._retry_malformed(request, call, i, r) for i, r in enumerate(replies))
+            replies = list(await asyncio.gather(*retried))
         return replies
 
-    async def _replies(
-        self, prompt: Prompt[Any], request: Request, tally: Usage | None
-    ) -> list[Reply]:
-        stage = self._ledger.stage(prompt.prompt_name())
-        order = Order(self._backend, prompt, stage, self._price)
+    async def _replies(self, request: Request, call: "_Call[T]") -> list[Reply[T]]:
+        stage = self._ledger.stage(call.prompt.prompt_name())
+        order = Order(self._backend, call.prompt, stage, self._price, call.priority)
         completions = await self._answers.obtain(request, order)
         stage.asked.add(completions)
-        if tally is not None:
-            tally.add(completions)
-        return [self._reply(prompt, completion) for completion in completions]
+        if call.usage is not None:
+            call.usage.add(completions)
+        return [
+            Reply.parsed(call.prompt, completion, self.model, request.prefix)
+            for completion in completions
+        ]
 
-    def _reply(self, prompt: Prompt[Any], completion: Completion) -> Reply:
-        try:
-            value, malformed = prompt.parse(completion), None
-        except MalformedAnswer as error:
-            value, malformed = None, str(error)
-        return Reply(value=value, malformed=malformed, completion=completion, model=self.model)
-
-    async def _mend(
-        self, prompt: Prompt[Any], request: Request, index: int, reply: Reply, tally: Usage | None
-    ) -> Reply:
+    async def _retry_malformed(
+        self, request: Request, call: "_Call[T]", index: int, reply: Reply[T]
+    ) -> Reply[T]:
         """Ask again for sample `index` while it is malformed, each time with the error."""
         for attempt in range(1, self._backend.settings.max_parse_retries + 1):
             if reply.malformed is None:
                 break
             wrong = request.prefix + reply.completion.text
+            error = user(
+                f"This answer cannot be used: {reply.malformed}\n"
+                "Give the whole answer again, in the form asked for."
+            )
+            # Some servers refuse a turn without content.
+            turns = (assistant(wrong), error) if wrong.strip() else (error,)
             again = request.model_copy(
                 update={
-                    "messages": (
-                        *request.messages,
-                        assistant(wrong),
-                        user(
-                            f"This answer cannot be used: {reply.malformed}\n"
-                            "Give the whole answer again, in the form asked for."
-                        ),
-                    ),
+                    "messages": (*request.messages, *turns),
                     "first": index,
                     "n": 1,
                     # The same wrong answer twice is still a new question.
                     "seed": keyed_seed(request.seed, "malformed", attempt),
                 }
             )
-            (reply,) = await self._replies(prompt, again, tally)
+            (reply,) = await self._replies(again, call)
         return reply
+
+
+@dataclass(frozen=True, slots=True)
+class _Call(Generic[T]):
+    """What stays the same when a malformed answer is asked for again."""
+
+    prompt: Prompt[T]
+    priority: int
+    usage: Usage | None

@@ -5,8 +5,7 @@ import json
 import re
 from functools import cache
 from pathlib import Path
-from random import Random
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar, cast
 
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -16,7 +15,7 @@ from synthmill.models.completion import Completion
 from synthmill.schemas.base import Record
 from synthmill.schemas.messages import Message, user
 
-A = TypeVar("A")
+T = TypeVar("T")
 
 # Values of a prompt's fields are data: the sandbox keeps a template from reaching beyond them.
 _ENVIRONMENT = ImmutableSandboxedEnvironment(
@@ -30,42 +29,14 @@ class MalformedAnswer(Exception):
     """The model's text is not of the type that its prompt declares; the message says why."""
 
 
-class Continuation(Record):
-    """A question for the shipped language model: it goes on writing after `prefix`."""
+class Prompt(Record, Generic[T]):
+    """A question to a model, answered by a value of type `T`.
 
-    problem: str
-    prefix: str = ""
-
-
-class Reply(Record):
-    """An answer: its typed value, or why the text is not of the declared type."""
-
-    value: Any = None
-    malformed: str | None = None
-    completion: Completion
-    model: str
-
-    def unwrap(self) -> Any:
-        """The value.
-
-        Raises:
-            MalformedAnswer: there is none.
-        """
-        if self.malformed is not None:
-            raise MalformedAnswer(self.malformed)
-        return self.value
-
-
-class Prompt(Record, Generic[A]):
-    """A question to a model.
-
-    A subclass declares its fields, `answer` (``str``, or a pydantic model that is sent as a JSON
-    schema for guided decoding), and has its template in a file beside its module, named
-    `<snake_case_of_class>.jinja`. It may override `parse` where text is not the answer yet, and
-    `embedded` to say how the embedded back end answers it.
+    ``class Solve(Prompt[str])`` asks for free text; with a pydantic model as `T`, its JSON schema
+    is sent for guided decoding. A subclass declares its fields and has its template in a file
+    beside its module, named `<snake_case_of_class>.jinja`. It may override `parse` where the text
+    needs more than validation, and `json_schema` where no schema shall be sent.
     """
-
-    answer: ClassVar[type] = str
 
     @classmethod
     def prompt_name(cls) -> str:
@@ -73,52 +44,99 @@ class Prompt(Record, Generic[A]):
         return _snake_case(cls.__name__)
 
     @classmethod
+    def answer_type(cls) -> type[T]:
+        """The class parameter `T`.
+
+        Raises:
+            TypeError: the class does not derive from ``Prompt[T]`` with a concrete `T`.
+        """
+        return _answer_type(cls)
+
+    @classmethod
     def json_schema(cls) -> str | None:
         """JSON schema of the answer, or None where the answer is free text."""
-        if not issubclass(cls.answer, BaseModel):
-            return None
-        return _schema(cls.answer)
+        answer = cls.answer_type()
+        return _schema(answer) if issubclass(answer, BaseModel) else None
 
     def messages(self) -> tuple[Message, ...]:
         """The conversation to send: the rendered template as one user turn."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return (user(_template(type(self)).render(**fields)),)
 
-    def parse(self, completion: Completion) -> A:
+    def parse(self, completion: Completion) -> T:
         """The typed answer in a completion.
 
         Raises:
             MalformedAnswer: the text is not of the declared type.
         """
-        if not issubclass(self.answer, BaseModel):
-            return cast(A, completion.text)
+        answer = self.answer_type()
+        if not issubclass(answer, BaseModel):
+            return cast(T, completion.text)
         try:
-            # Models that are only told to write JSON like to fence it as code.
+            # Models without guided decoding often put JSON into a fenced code block.
             fenced = _FENCE.fullmatch(completion.text.strip())
-            text = fenced[1] if fenced else completion.text
-            return cast(A, self.answer.model_validate_json(text))
+            return answer.model_validate_json(fenced[1] if fenced else completion.text)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the answer"
             raise MalformedAnswer(f"{where}: {first['msg']}") from error
 
-    def embedded(self, rng: Random) -> "str | Continuation":
-        """How the embedded back end answers: a text made by rule, or work for the language model.
 
-        Rules read the typed fields, are seeded by `rng`, and are imperfect as a small model is.
+class Reply(Record, Generic[T]):
+    """An answer: its typed value, or why the text is not of the declared type."""
+
+    value: T | None = None
+    malformed: str | None = None
+    completion: Completion
+    model: str
+
+    @classmethod
+    def parsed(
+        cls, prompt: Prompt[T], completion: Completion, model: str, prefix: str = ""
+    ) -> Self:
+        """The reply that a completion is to a prompt.
+
+        A completion without text and without a tool call is malformed, unless it continues a
+        given `prefix`, after which there may be nothing left to say.
+        """
+        value, malformed = None, None
+        if not (prefix or completion.tool_calls or completion.text.strip()):
+            malformed = "the answer is empty"
+        else:
+            try:
+                value = prompt.parse(completion)
+            except MalformedAnswer as error:
+                malformed = str(error)
+        return cls(value=value, malformed=malformed, completion=completion, model=model)
+
+    @property
+    def reasoning(self) -> str | None:
+        """What the model thought before it answered, where the server tells it."""
+        return self.completion.reasoning
+
+    def unwrap(self) -> T:
+        """The value.
 
         Raises:
-            NotImplementedError: this prompt has no rule, so it needs a real model.
+            MalformedAnswer: there is none.
         """
-        raise NotImplementedError(
-            f"prompt {self.prompt_name()!r} has no rule for the embedded back end; "
-            "give this role a real model (backend: openai or vllm)"
-        )
+        if self.malformed is not None:
+            raise MalformedAnswer(self.malformed)
+        return cast(T, self.value)
 
 
 @cache
 def _snake_case(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+@cache
+def _answer_type(cls: type[Prompt[Any]]) -> type[Any]:
+    for base in cls.__mro__:
+        metadata = getattr(base, "__pydantic_generic_metadata__", {})
+        if metadata.get("origin") is Prompt:
+            return cast(type[Any], metadata["args"][0])
+    raise TypeError(f"{cls.__name__} names no answer type: derive it from Prompt[T]")
 
 
 @cache

@@ -19,7 +19,6 @@ from synthmill.schemas.lineage import Media
 from synthmill.schemas.recipe import Price
 from synthmill.schemas.row import Candidate
 
-A = TypeVar("A")
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -94,29 +93,51 @@ class TaskContext:
         """A random generator keyed by run seed, task key and purpose."""
         return Random(keyed_seed(self._services.seed, self._task_key, purpose))
 
-    async def ask(
+    async def generate(
         self,
-        prompt: Prompt[A],
+        prompt: Prompt[T],
         *,
         purpose: str,
         role: str = "default",
-        n: int = 1,
         prefix: str = "",
         sampling: Sampling | None = None,
         tools: str | None = None,
-    ) -> list[Reply]:
-        """See `generators.base.Context.ask`."""
+    ) -> Reply[T]:
+        """See `generators.base.Context.generate`."""
+        (reply,) = await self.sample(
+            prompt,
+            1,
+            purpose=purpose,
+            role=role,
+            prefix=prefix,
+            sampling=sampling,
+            tools=tools,
+        )
+        return reply
+
+    async def sample(
+        self,
+        prompt: Prompt[T],
+        n: int,
+        *,
+        purpose: str,
+        role: str = "default",
+        prefix: str = "",
+        sampling: Sampling | None = None,
+        tools: str | None = None,
+    ) -> list[Reply[T]]:
+        """See `generators.base.Context.sample`."""
         client = self._services.models.client(role)
         used = Usage()
         try:
-            replies = await client.ask(
+            replies = await client.sample(
                 prompt,
+                n,
                 seed=keyed_seed(self._services.seed, self._task_key, purpose),
-                n=n,
                 prefix=prefix,
                 sampling=sampling,
                 tools=tools,
-                tally=used,
+                usage=used,
             )
         finally:
             self.spent.add(used, client.price)

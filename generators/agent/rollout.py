@@ -97,14 +97,14 @@ async def roll_out(
         prompt = turn(tuple(conversation))
         tools = toolbox.schemas if prompt.protocol == "native" else None
         try:
-            (reply,) = await context.ask(
+            reply = await context.generate(
                 prompt, purpose=f"{purpose}/{number}", role=role, sampling=sampling, tools=tools
             )
         except ConfigurationError:
             raise
         except RequestRejected:
             return ended("refused by server")
-        if reply.malformed is not None:
+        if reply.value is None:
             return ended("malformed turn")
         calls = reply.value.calls[: limits.max_calls]
         observations = [await toolbox.call(call) for call in calls]

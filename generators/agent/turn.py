@@ -9,7 +9,7 @@ leaves the model's own form as it is.
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from synthmill.generators.agent.tools import Call
 from synthmill.models.completion import Completion
@@ -39,12 +39,15 @@ class Turn(Record):
 class AgentTurn(Prompt[Turn]):
     """The next turn of a conversation with tools.
 
-    A subclass says how the embedded back end acts, and may be stricter in `parse`.
+    A subclass may be stricter in `parse`.
     """
 
-    answer: ClassVar[type] = str
     conversation: tuple[Message, ...]
     protocol: Protocol = "native"
+
+    @classmethod
+    def json_schema(cls) -> None:
+        """None: a turn is text or tool calls, not JSON."""
 
     def messages(self) -> tuple[Message, ...]:
         """The conversation, calls spelled out where the protocol is text."""

@@ -147,6 +147,13 @@ def split_steps(text: str) -> list[Step]:
     ]
 
 
+def first_steps(solution: str, count: int) -> str:
+    """The text of the first `count` steps, with the line end behind them."""
+    steps = split_steps(solution)
+    count = max(0, min(count, len(steps)))
+    return solution[: steps[count].start] if count < len(steps) else solution[: steps[-1].end]
+
+
 def _conclusion(text: str) -> int:
     """Where the line that states the boxed answer begins; the end where a step does it."""
     box = last_box(text)

@@ -6,7 +6,7 @@ tokens are spent. So methods differ in nothing but their decisions.
 
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from synthmill.generators.base import Context
 from synthmill.generators.cotevol.guards import leak, miscalculation
@@ -17,6 +17,8 @@ from synthmill.generators.cotevol.traces import Lineage, Place, Trace, places_of
 from synthmill.models.prompt import Prompt, Reply
 from synthmill.models.request import Sampling
 from synthmill.sources.base import Problem
+
+T = TypeVar("T")
 
 # Ours: a model that evaluates itself calls a trace right from here on.
 TRUSTED = 0.5
@@ -72,10 +74,15 @@ class Workshop:
         """A random generator keyed by purpose and by how much was done, for one decision."""
         return self.context.rng(f"{purpose}/{self._calls}")
 
-    async def ask(
-        self, prompt: Prompt[Any], temperature: float, n: int = 1, prefix: str = ""
-    ) -> list[Reply]:
-        """Replies to a prompt.
+    async def generate(self, prompt: Prompt[T], temperature: float) -> Reply[T]:
+        """One reply to a prompt; see `sample`."""
+        (reply,) = await self.sample(prompt, 1, temperature)
+        return reply
+
+    async def sample(
+        self, prompt: Prompt[T], n: int, temperature: float, prefix: str = ""
+    ) -> list[Reply[T]]:
+        """`n` replies to a prompt.
 
         Raises:
             Spent: the tokens of this problem are used up.
@@ -91,22 +98,22 @@ class Workshop:
             max_tokens=most,
             top_logprobs=self.settings.top_logprobs,
         )
-        return await self.context.ask(
+        return await self.context.sample(
             prompt,
+            n,
             purpose=f"{prompt.prompt_name()}/{self._calls}",
-            n=n,
             prefix=prefix,
             sampling=sampling,
         )
 
-    def pay(self, reply: Reply) -> int:
+    def pay(self, reply: Reply[Any]) -> int:
         """Count a reply's tokens."""
         self.spent += reply.completion.completion_tokens
         return reply.completion.completion_tokens
 
     async def write(
         self,
-        prompt: Prompt[Any],
+        prompt: Prompt[str],
         lineage: Lineage,
         temperature: float,
         n: int = 1,
@@ -118,7 +125,7 @@ class Workshop:
         `paid` is what had to be generated before, for these traces alone (a critic's answer).
         """
         given = start or Start()
-        replies = await self.ask(prompt, temperature, n, given.text)
+        replies = await self.sample(prompt, n, temperature, given.text)
         known = lineage.model_copy(update={"temperature": temperature})
         made = []
         for reply in replies:
@@ -130,7 +137,7 @@ class Workshop:
             self.archive.append(made[-1])
         return made
 
-    def _trace(self, reply: Reply, lineage: Lineage, given: Start, cost: int) -> Trace:
+    def _trace(self, reply: Reply[str], lineage: Lineage, given: Start, cost: int) -> Trace:
         settings, completion = self.settings, reply.completion
         places = places_of(completion, len(given.text), settings.entropy_base, settings.renormalise)
         return Trace(
@@ -161,7 +168,7 @@ class Workshop:
     async def _believed(self, trace: Trace) -> bool:
         """The model's own opinion, where there is no ground truth; no opinion, no trust."""
         try:
-            (reply,) = await self.ask(
+            reply = await self.generate(
                 Evaluate(problem=self.problem.text, solution=trace.text), temperature=0.0
             )
         except Spent:

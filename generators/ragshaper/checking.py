@@ -62,10 +62,10 @@ class Reader:
         """The reader's answer, "" where it finds none, or None where it gave nothing usable."""
         quoted = Quoted(documents=tuple(documents))
         prompt = AnswerFrom(question=harmless(question), documents=quoted)
-        (reply,) = await self._context.ask(
+        reply = await self._context.generate(
             prompt, purpose=self._purpose, role="reader", sampling=READING
         )
-        if reply.malformed is not None:
+        if reply.value is None:
             return None
         answer: str = reply.value.answer.strip()
         return "" if answer.casefold().rstrip(".") == UNKNOWN else answer

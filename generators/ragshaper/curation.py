@@ -117,13 +117,13 @@ class Curator:
         An action that the tree has used is proposed again, then kills the branch (released code).
         """
         for attempt in range(self._settings.tree.tries):
-            (reply,) = await self._context.ask(
+            reply = await self._context.generate(
                 self._prompt(tree, at, child * self._settings.tree.tries + attempt + 1),
                 purpose=f"explore/{at}/{child}/{attempt}",
                 role="curator",
                 sampling=self._settings.tree.sampling,
             )
-            if reply.malformed is not None:
+            if reply.value is None:
                 continue
             action: NextAction = reply.value
             name = action_name(action)
@@ -188,7 +188,7 @@ class Curator:
         nearby = [tree.passages[n] for step in path[-CONTEXT_STEPS:] for n in step.passages]
         made: list[Distractor] = []
         for kind in dict.fromkeys(action.types or KINDS[:1]):
-            (reply,) = await self._context.ask(
+            reply = await self._context.generate(
                 WriteDistractors(
                     fact=action.fact,
                     kind=kind,
@@ -200,7 +200,7 @@ class Curator:
                 role="curator",
                 sampling=self._settings.tree.sampling,
             )
-            if reply.malformed is None:
+            if reply.value is not None:
                 support = [source, *nearby] if kind == "false_shortcut" else [source]
                 made += _named(reply.value, kind, action.fact, support, node.id)
         return made

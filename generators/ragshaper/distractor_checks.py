@@ -136,13 +136,13 @@ class DistractorChecker:
         )
         swapped = self._context.rng(f"{self._purpose}/order/{distractor.id}").random() < 0.5
         first, second = reversed(sides) if swapped else sides
-        (reply,) = await self._context.ask(
+        reply = await self._context.generate(
             TellApart(question=harmless(distractor.question), first=first, second=second),
             purpose=f"{self._purpose}/apart/{distractor.id}",
             role="judge",
             sampling=READING,
         )
-        if reply.malformed is not None:
+        if reply.value is None:
             return Fault("distinction undecided")
         right = "second" if swapped else "first"
         return (

@@ -171,13 +171,13 @@ class QuestionChecker:
         for query in _around(asked, hops):
             around |= {f.passage.id: f.passage for f in await self._library.search(query, self._k)}
         pages = [_page(p) for p in list(around.values())[: self._settings.unique_documents]]
-        (reply,) = await self._context.ask(
+        reply = await self._context.generate(
             AllAnswers(question=asked.question, documents=Quoted(documents=tuple(pages))),
             purpose=f"{self._purpose}/unique",
             role="judge",
             sampling=READING,
         )
-        if reply.malformed is not None:
+        if reply.value is None:
             return Fault("uniqueness undecided")
         others = [a for a in reply.value.answers if not self._right(asked, a)]
         if others:
@@ -187,13 +187,13 @@ class QuestionChecker:
         return None if reply.value.answers else Fault("no answer on reading with care")
 
     async def _unknown(self, asked: SynthesizedQuestion) -> Outcome:
-        (reply,) = await self._context.ask(
+        reply = await self._context.generate(
             AnswerAlone(question=asked.question),
             purpose=f"{self._purpose}/alone",
             role="teacher",
             sampling=READING,
         )
-        if reply.malformed is None and self._right(asked, reply.value.answer):
+        if reply.value is not None and self._right(asked, reply.value.answer):
             return Fault("known by heart")
         return None
 

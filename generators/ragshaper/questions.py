@@ -49,13 +49,13 @@ async def question_of(
     prompt = _prompt(settings, tree, path)
     question = Question(EMPTY, [], [])
     for attempt in range(settings.questions.attempts):
-        (reply,) = await context.ask(
+        reply = await context.generate(
             prompt,
             purpose=f"{purpose}/ask/{attempt}",
             role="author",
             sampling=_sampling(settings, attempt),
         )
-        if reply.malformed is not None:
+        if reply.value is None:
             fault = Check(name="form", passed=False, reason="malformed", detail=reply.malformed)
             question = Question(EMPTY, [], [fault])
         else:

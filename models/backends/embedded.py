@@ -17,8 +17,9 @@ from synthmill.models.embedded.batched import BatchedLanguageModel
 from synthmill.models.embedded.jobs import Generation, Job
 from synthmill.models.embedded.language_model import WEIGHTS, LanguageModel
 from synthmill.models.errors import ConfigurationError, RequestRejected
+from synthmill.models.offline import Continuation, NoOfflineRule, offline_answer
 from synthmill.models.openai_api.align_tokens import matched
-from synthmill.models.prompt import Continuation, Prompt
+from synthmill.models.prompt import Prompt
 from synthmill.models.request import Request
 from synthmill.schemas.errors import InputError, nearest
 from synthmill.schemas.identity import keyed_seed
@@ -37,7 +38,7 @@ class EmbeddedSettings(BackendSettings):
 
 
 class Embedded(Backend):
-    """Answers by the prompt's own rule, or with the shipped language model."""
+    """Answers by offline rules (`synthmill.models.offline`), or with the shipped language model."""
 
     name: ClassVar[str] = "embedded"
     Settings: ClassVar[type[BackendSettings]] = EmbeddedSettings
@@ -92,8 +93,8 @@ class Embedded(Backend):
     async def _sample(self, request: Request, prompt: Prompt[Any], index: int) -> Completion:
         seed = keyed_seed(request.seed, index)
         try:
-            answer = prompt.embedded(Random(seed))
-        except NotImplementedError as error:
+            answer = offline_answer(prompt, Random(seed))
+        except NoOfflineRule as error:
             raise ConfigurationError(str(error)) from error
         alone = index == request.first  # the prompt's tokens are booked on the first sample
         if isinstance(answer, Continuation):

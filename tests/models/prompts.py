@@ -2,7 +2,8 @@
 
 from random import Random
 
-from synthmill.models.prompt import Continuation, Prompt
+from synthmill.models.offline import answers
+from synthmill.models.prompt import Prompt
 from synthmill.schemas.base import Record
 
 
@@ -11,8 +12,10 @@ class Say(Prompt[str]):
 
     topic: str
 
-    def embedded(self, rng: Random) -> str | Continuation:
-        return f"{self.topic} {rng.randint(0, 999)}"
+
+@answers(Say)
+def say(prompt: Say, rng: Random) -> str:
+    return f"{prompt.topic} {rng.randint(0, 999)}"
 
 
 class Opinion(Record):
@@ -25,5 +28,4 @@ class Opinion(Record):
 class Judge(Prompt[Opinion]):
     """Asks for an `Opinion`."""
 
-    answer = Opinion
     text: str

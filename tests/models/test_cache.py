@@ -32,7 +32,7 @@ from tests.models.roles import role
 async def main(url, cache):
     async with ModelRegistry({"default": role(url)}, cache=Path(cache)) as models:
         async def ask(i):
-            for reply in await models.client().ask(Say(topic=f"topic {i}"), seed=i, n=2):
+            for reply in await models.client().sample(Say(topic=f"topic {i}"), 2, seed=i):
                 reply.unwrap()
             print(i, flush=True)
         await asyncio.gather(*(ask(i) for i in range(400)))
@@ -43,7 +43,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 async def ask(models: ModelRegistry, count: int, n: int = 1) -> list[list[str]]:
     client = models.client()
-    asked = (client.ask(Say(topic=f"topic {i}"), seed=i, n=n) for i in range(count))
+    asked = (client.sample(Say(topic=f"topic {i}"), n, seed=i) for i in range(count))
     return [[r.completion.text for r in replies] for replies in await asyncio.gather(*asked)]
 
 
@@ -81,7 +81,7 @@ async def test_identical_requests_in_flight_are_one_call(tmp_path: Path) -> None
         async with ModelRegistry({"default": role(server.url)}, cache=tmp_path / "cache") as models:
             client = models.client()
             prompt = Say(topic="the same")
-            many = await asyncio.gather(*(client.ask(prompt, seed=7) for _ in range(20)))
+            many = await asyncio.gather(*(client.generate(prompt, seed=7) for _ in range(20)))
             assert len({reply.completion.text for (reply,) in many}) == 1
             assert models.usage["say"].calls == 20
             assert models.usage["say"].paid_calls == 1
@@ -96,11 +96,11 @@ async def test_who_stops_waiting_spoils_nothing(tmp_path: Path) -> None:
             await asyncio.sleep(0.1)
             first.cancel()
             assert len(await second) == 1
-            lonely = asyncio.create_task(models.client().ask(Say(topic="lonely"), seed=1))
+            lonely = asyncio.create_task(models.client().generate(Say(topic="lonely"), seed=1))
             await asyncio.sleep(0.1)
             lonely.cancel()
             await asyncio.sleep(0.3)
-            await models.client().ask(Say(topic="lonely"), seed=1)
+            await models.client().generate(Say(topic="lonely"), seed=1)
     assert max(server.answered.values()) == 1
 
 

@@ -24,7 +24,7 @@ TOOLS = json.dumps([{"type": "function", "function": {"name": "search", "paramet
 async def test_samples_seeds_and_order() -> None:
     with ScriptedServer(lambda body, seed: f"seed {seed}") as server:
         async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
-            replies = await models.client().ask(Say(topic="x"), seed=2**40 + 5, n=4)
+            replies = await models.client().sample(Say(topic="x"), 4, seed=2**40 + 5)
     assert [reply.value for reply in replies] == [f"seed {5 + i}" for i in range(4)]
     assert [reply.completion.prompt_tokens for reply in replies] == [11, 0, 0, 0]
 
@@ -32,8 +32,8 @@ async def test_samples_seeds_and_order() -> None:
 async def test_a_server_that_gives_fewer_choices_is_asked_again() -> None:
     with ScriptedServer(lambda body, seed: f"seed {seed}", choices=1) as server:
         async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
-            replies = await models.client().ask(Say(topic="x"), seed=0, n=3)
-            await models.client().ask(Say(topic="y"), seed=0, n=3)
+            replies = await models.client().sample(Say(topic="x"), 3, seed=0)
+            await models.client().sample(Say(topic="y"), 3, seed=0)
     assert [reply.value for reply in replies] == ["seed 0", "seed 1", "seed 2"]
     # It is taken at its word: after the first call nobody asks it for three at once.
     assert [body.get("n", 1) for body in server.bodies] == [3, 2, 1, 1, 1, 1]
@@ -44,7 +44,7 @@ async def test_fields_are_added_renamed_and_left_out() -> None:
     with ScriptedServer() as server:
         spec = role(server.url, **settings, omit=["seed", "top_p"])
         async with ModelRegistry({"default": spec}, cache=None) as models:
-            await models.client().ask(Say(topic="x"), seed=1)
+            await models.client().generate(Say(topic="x"), seed=1)
     assert set(server.bodies[0]) == {
         "model", "messages", "temperature", "max_completion_tokens", "top_k",
     }  # fmt: skip
@@ -55,7 +55,7 @@ async def test_a_prefix_is_continued(style: str) -> None:
     with ScriptedServer(lambda body, seed: " 56\nStep 2: done") as server:
         async with ModelRegistry({"default": role(server.url, prefix=style)}, cache=None) as models:
             sampling = Sampling(top_logprobs=3, stop=("Answer",))
-            (reply,) = await models.client().ask(
+            reply = await models.client().generate(
                 Say(topic="7 * 8"), seed=1, prefix="Step 1: 7 * 8 =", sampling=sampling
             )
     (body,) = server.bodies
@@ -79,7 +79,7 @@ async def test_thinking_and_tools_are_kept_apart() -> None:
 
     with ScriptedServer(answer) as server:
         async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
-            (reply,) = await models.client().ask(Say(topic="x"), seed=1, tools=TOOLS)
+            reply = await models.client().generate(Say(topic="x"), seed=1, tools=TOOLS)
     completion = reply.completion
     assert (completion.text, completion.reasoning) == ("", "hm")
     assert completion.finish_reason == "tool_calls"
@@ -98,7 +98,7 @@ async def test_what_strict_json_cannot_hold_is_sent_all_the_same() -> None:
     with ScriptedServer() as server:
         spec = role(server.url, extra_body={"logit_bias": {50256: -100}})
         async with ModelRegistry({"default": spec}, cache=None) as models:
-            await models.client().ask(Recall(topic="x"), seed=1)
+            await models.client().generate(Recall(topic="x"), seed=1)
     (body,) = server.bodies
     assert body["messages"][0]["tool_calls"][0]["function"]["name"] == "?"
     assert body["logit_bias"] == {"50256": -100}
@@ -134,7 +134,7 @@ class Look(Say):
 async def test_images_are_passed_on_and_text_never_becomes_one() -> None:
     with ScriptedServer() as server:
         async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
-            await models.client().ask(Look(topic="x"), seed=1)
+            await models.client().generate(Look(topic="x"), seed=1)
     shown, *told = (message["content"] for message in server.bodies[0]["messages"])
     assert shown == [{"type": "image_url", "image_url": {"url": PIXELS}}]
     assert all(isinstance(text, str) for text in told)
@@ -157,7 +157,7 @@ async def test_typed_answers(style: str) -> None:
         async with ModelRegistry(
             {"default": role(server.url, json_style=style)}, cache=None
         ) as models:
-            (reply,) = await models.client().ask(Judge(text="x"), seed=1)
+            reply = await models.client().generate(Judge(text="x"), seed=1)
     assert reply.unwrap() == Opinion(verdict="good", score=3)
 
 
@@ -177,15 +177,15 @@ async def test_a_malformed_answer_is_asked_for_again_with_the_error(tmp_path: Pa
         }
         async with ModelRegistry(specs, cache=tmp_path / "cache") as models:
             tally = Usage()
-            replies = await models.client().ask(Judge(text="x"), seed=1, n=8, tally=tally)
+            replies = await models.client().sample(Judge(text="x"), 8, seed=1, usage=tally)
             assert {reply.malformed is None for reply in replies} == {True, False}
             assert tally.calls == models.usage["judge"].calls == 9
-            (reply,) = await models.client("stubborn").ask(Judge(text="x"), seed=1)
+            reply = await models.client("stubborn").generate(Judge(text="x"), seed=1)
             assert reply.malformed == "score: Field required"
         bought = server.answered.total()
         async with ModelRegistry(specs, cache=tmp_path / "cache") as models:
             again = Usage()
-            assert await models.client().ask(Judge(text="x"), seed=1, n=8, tally=again) == replies
+            assert await models.client().sample(Judge(text="x"), 8, seed=1, usage=again) == replies
             assert again == tally
         assert server.answered.total() == bought
 
@@ -194,8 +194,8 @@ async def test_usage_and_dollars_add_up() -> None:
     with ScriptedServer() as server:
         async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
             tally = Usage()
-            await models.client().ask(Say(topic="x"), seed=1, n=2, tally=tally)
-            await models.client("critic").ask(Judge(text="x"), seed=1, tally=tally)
+            await models.client().sample(Say(topic="x"), 2, seed=1, usage=tally)
+            await models.client("critic").generate(Judge(text="x"), seed=1, usage=tally)
             usage, spent = models.usage, models.spent
     assert set(usage) == {"say", "judge"}
     assert tally.calls == 2
@@ -220,15 +220,15 @@ async def test_a_role_without_a_model_is_told() -> None:
             models.client("critic")
 
 
-async def test_the_embedded_model_answers_by_rule_or_by_writing(tmp_path: Path) -> None:
+async def test_the_embedded_model_answers_from_rule_or_by_writing(tmp_path: Path) -> None:
     async with ModelRegistry({"default": ModelSpec()}, cache=tmp_path / "cache") as models:
         client = models.client()
         assert client.model.startswith("synthmill-lm@")
-        ruled = await client.ask(Say(topic="x"), seed=4, n=3)
+        ruled = await client.sample(Say(topic="x"), 3, seed=4)
         assert all(reply.completion.from_rule for reply in ruled)
         assert len({reply.value for reply in ruled}) > 1
-        assert await client.ask(Say(topic="x"), seed=4, n=3) == ruled
+        assert await client.sample(Say(topic="x"), 3, seed=4) == ruled
         with pytest.raises(ConfigurationError, match="prompt 'judge' has no rule"):
-            await client.ask(Judge(text="x"), seed=1)
+            await client.generate(Judge(text="x"), seed=1)
     with pytest.raises(InputError, match="embedded back end has no model 'gpt'"):
         ModelRegistry({"default": ModelSpec(model="gpt")}, cache=None)

@@ -21,8 +21,8 @@ async def test_steps_that_a_rule_copies_are_paid_for() -> None:
     greedy = Sampling(temperature=0, max_tokens=200)
     async with ModelRegistry({"default": ModelSpec()}, cache=None) as models:
         client = models.client()
-        (whole,) = await client.ask(author(begun=False), seed=1, sampling=greedy)
-        (rest,) = await client.ask(author(begun=True), seed=1, sampling=greedy, prefix=KEPT)
+        whole = await client.generate(author(begun=False), seed=1, sampling=greedy)
+        rest = await client.generate(author(begun=True), seed=1, sampling=greedy, prefix=KEPT)
     assert whole.completion.text == KEPT + rest.completion.text
     copied = whole.completion.completion_tokens - rest.completion.completion_tokens
     assert copied == LanguageModel().count_tokens(KEPT) > 0
@@ -31,6 +31,6 @@ async def test_steps_that_a_rule_copies_are_paid_for() -> None:
 async def test_copied_steps_leave_less_to_be_written() -> None:
     short = Sampling(temperature=0, max_tokens=LanguageModel().count_tokens(KEPT) + 3)
     async with ModelRegistry({"default": ModelSpec()}, cache=None) as models:
-        (cut,) = await models.client().ask(author(begun=False), seed=1, sampling=short)
+        cut = await models.client().generate(author(begun=False), seed=1, sampling=short)
     assert cut.completion.finish_reason == "length"
     assert cut.completion.completion_tokens == short.max_tokens

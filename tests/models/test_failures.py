@@ -19,8 +19,8 @@ SECRET = "sk-do-not-tell-anyone"
 
 async def ask_all(models: ModelRegistry, count: int) -> list[str]:
     client = models.client()
-    asked = (client.ask(Say(topic=f"topic {i}"), seed=i) for i in range(count))
-    return [reply.unwrap() for (reply,) in await asyncio.gather(*asked)]
+    asked = (client.generate(Say(topic=f"topic {i}"), seed=i) for i in range(count))
+    return [reply.unwrap() for reply in await asyncio.gather(*asked)]
 
 
 async def test_half_of_all_calls_fail_and_every_call_is_answered() -> None:
@@ -128,7 +128,7 @@ async def test_a_request_that_a_live_server_never_answers_fails_alone() -> None:
 
     with ScriptedServer(stumbles) as server:
         async with ModelRegistry({"default": role(server.url, retries=2)}, cache=None) as models:
-            poisoned = asyncio.create_task(models.client().ask(Say(topic="poison"), seed=1))
+            poisoned = asyncio.create_task(models.client().generate(Say(topic="poison"), seed=1))
             while not poisoned.done():
                 await ask_all(models, 5)
             with pytest.raises(
@@ -153,7 +153,7 @@ async def test_a_request_without_end_is_not_sent() -> None:
             {"default": role(server.url, max_request_mb=0.5)}, cache=None
         ) as models:
             with pytest.raises(RequestRejected, match=r"prompt judge: its .* bytes are over"):
-                await models.client().ask(Judge(text="x" * 2**20), seed=1)
+                await models.client().generate(Judge(text="x" * 2**20), seed=1)
     assert not server.asked
 
 
@@ -165,7 +165,7 @@ async def test_a_wrong_key_is_told_by_its_variable(
         spec = role(server.url, api_key_env="SCRIPTED_KEY")
         async with ModelRegistry({"default": spec}, cache=tmp_path / "cache") as models:
             with pytest.raises(ConfigurationError) as refused:
-                await models.client().ask(Say(topic="x"), seed=1)
+                await models.client().generate(Say(topic="x"), seed=1)
             with pytest.raises(InputError) as failed:
                 await models.check()
     for message in (str(refused.value), str(failed.value)):
@@ -213,7 +213,7 @@ async def test_check_names_what_is_wrong() -> None:
             with pytest.raises(InputError, match="did you mean 'scripted-2'"):
                 await models.check()
             with pytest.raises(ConfigurationError, match="HTTP 404"):
-                await models.client().ask(Say(topic="x"), seed=1)
+                await models.client().generate(Say(topic="x"), seed=1)
             server.stop()
             with pytest.raises(InputError, match="does not answer: no connection"):
                 await models.check()

@@ -19,7 +19,7 @@ from synthmill.generators.cotevol.prompts.solve import Solve
 from synthmill.models.backends.vllm import PYTHON_VARIABLE
 from synthmill.models.embedded.language_model import WEIGHTS
 from synthmill.models.errors import ServerUnavailable
-from synthmill.models.prompt import Prompt, Reply
+from synthmill.models.prompt import Prompt
 from synthmill.models.registry import ModelRegistry
 from synthmill.models.request import Sampling
 from synthmill.schemas.base import Record
@@ -47,7 +47,6 @@ class Verdict(Record):
 class Grade(Prompt[Verdict]):
     """Asks for a `Verdict`."""
 
-    answer = Verdict
     text: str
 
 
@@ -91,8 +90,8 @@ async def test_both_back_ends_write_the_same_with_the_same_uncertainty(
     for problem in problems(8):
         for prefix in ("", "Step 1: 7 * 8 = 56\n", "Step 1: "):
             theirs, ours = [
-                (await models.client(role).ask(Solve(problem=problem), seed=1, prefix=prefix,
-                                               sampling=greedy))[0].completion
+                (await models.client(role).generate(Solve(problem=problem), seed=1, prefix=prefix,
+                                                    sampling=greedy)).completion
                 for role in ("default", "embedded")
             ]  # fmt: skip
             assert theirs.text == ours.text
@@ -115,7 +114,7 @@ async def test_samples_are_seeded_one_by_one(models: ModelRegistry) -> None:
 
     async def texts(n: int, seed: int = 3) -> list[str]:
         prompt = Solve(problem="A box holds 12 pens. Ann has 7 boxes and loses 15 pens.")
-        return [r.value for r in await client.ask(prompt, seed=seed, n=n, sampling=sampling)]
+        return [r.value for r in await client.sample(prompt, n, seed=seed, sampling=sampling)]
 
     many = await texts(6)
     assert len(set(many)) > 1
@@ -130,8 +129,8 @@ async def test_stop_and_length(models: ModelRegistry) -> None:
     prompt = Solve(problem="What is 7 * 8 + 13?")
     stopped = Sampling(temperature=0, max_tokens=150, stop=("Step 2",), top_logprobs=1)
     ((reply,), (short,)) = await asyncio.gather(
-        client.ask(prompt, seed=1, sampling=stopped),
-        client.ask(prompt, seed=1, sampling=Sampling(temperature=0, max_tokens=3)),
+        client.generate(prompt, seed=1, sampling=stopped),
+        client.generate(prompt, seed=1, sampling=Sampling(temperature=0, max_tokens=3)),
     )
     assert reply.completion.text == "".join(token.token for token in reply.completion.tokens)
     assert reply.completion.text == "Step 1: 7 * 8 = 56\n"
@@ -140,9 +139,7 @@ async def test_stop_and_length(models: ModelRegistry) -> None:
 
 async def test_json_follows_its_schema(models: ModelRegistry) -> None:
     sampling = Sampling(max_tokens=100)
-    replies: list[Reply] = await models.client().ask(
-        Grade(text="7 * 8 = 56"), seed=1, n=4, sampling=sampling
-    )
+    replies = await models.client().sample(Grade(text="7 * 8 = 56"), 4, seed=1, sampling=sampling)
     assert all(isinstance(reply.unwrap(), Verdict) for reply in replies)
 
 
@@ -153,5 +150,5 @@ async def test_a_server_that_dies_is_reported_with_its_log(models: ModelRegistry
     if engine != server:
         server.kill()
     with pytest.raises(ServerUnavailable, match=r"vLLM server 1 of 1 \(synthmill-lm\) died\n"):
-        await models.client().ask(Solve(problem="What is 1 + 1?"), seed=9)
+        await models.client().generate(Solve(problem="What is 1 + 1?"), seed=9)
     assert "vLLM server 1 of 1 (synthmill-lm) died" in (models.status() or "")

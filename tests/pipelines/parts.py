@@ -122,7 +122,7 @@ class Asks(Generator):
     async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
         for take in range(self.settings.takes):
             prompt = Question(number=task.item.value, take=take)
-            (reply,) = await context.ask(prompt, purpose=f"take {take}")
+            reply = await context.generate(prompt, purpose=f"take {take}")
             yield Candidate(
                 kind="sft", messages=[*prompt.messages(), assistant(reply.unwrap())], answer="x"
             )

@@ -5,7 +5,7 @@ and never the ground truth.
 """
 
 from synthmill.generators.cotevol.prompts.author import Author
-from synthmill.generators.cotevol.prompts.critique import Critique, Guidance
+from synthmill.generators.cotevol.prompts.critique import Critique
 from synthmill.generators.cotevol.traces import Lineage, Trace
 from synthmill.generators.cotevol.workshop import Start, Workshop
 
@@ -25,11 +25,11 @@ async def cross(workshop: Workshop, first: Trace, second: Trace, round_: int) ->
         first_right=first.good if labels else None,
         second_right=second.good if labels else None,
     )
-    (reply,) = await workshop.ask(critique, settings.init_temperature)
+    reply = await workshop.generate(critique, settings.init_temperature)
     paid = workshop.pay(reply)
     if reply.malformed is not None:
         return None
-    guidance: Guidance = reply.unwrap()
+    guidance = reply.unwrap()
     kept = first if guidance.keep == "first" else second
     start = _start(kept, guidance.keep_steps) if settings.author == "continue" else Start()
     author = Author(

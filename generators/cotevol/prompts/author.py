@@ -1,10 +1,8 @@
 """The author of the reflective crossover (section 3.4 of the paper)."""
 
-from random import Random
-
 from synthmill.generators.cotevol.prompts.critique import Guidance
-from synthmill.generators.cotevol.prompts.reading import first_steps
-from synthmill.models.prompt import Continuation, Prompt
+from synthmill.generators.cotevol.traces import first_steps
+from synthmill.models.prompt import Prompt
 
 
 class Author(Prompt[str]):
@@ -24,7 +22,3 @@ class Author(Prompt[str]):
         """The steps that the critic would keep."""
         solution = self.first if self.guidance.keep == "first" else self.second
         return first_steps(solution, self.guidance.keep_steps) if solution.strip() else ""
-
-    def embedded(self, rng: Random) -> Continuation:
-        """The shipped model writes on behind the kept steps, which a rule copies unless begun."""
-        return Continuation(problem=self.problem, prefix="" if self.begun else self.kept)

@@ -1,16 +1,9 @@
 """The critic of the reflective crossover (section 3.4 of the paper, three cases)."""
 
-from random import Random
 from typing import Literal
 
 from pydantic import Field
 
-from synthmill.generators.cotevol.prompts.reading import (
-    contradicted_step,
-    doubtful_step,
-    last_result,
-    parting_step,
-)
 from synthmill.models.prompt import Prompt
 from synthmill.schemas.base import Record
 
@@ -35,8 +28,6 @@ class Critique(Prompt[Guidance]):
     A ground truth never comes near this prompt, as in the paper; the labels are all it tells.
     """
 
-    answer = Guidance
-
     problem: str
     first: str
     second: str
@@ -53,23 +44,3 @@ class Critique(Prompt[Guidance]):
         if self.first_right or self.second_right:
             return "success-error fusion"
         return "failure pattern summary"
-
-    def embedded(self, rng: Random) -> str:
-        """By rule: keep what the better solution has before the two go apart."""
-        use_second = bool(self.second_right) and not self.first_right
-        kept, other = (self.second, self.first) if use_second else (self.first, self.second)
-        fault = self._fault(kept, other, rng)
-        return Guidance(
-            intermediate_result=last_result(kept, fault),
-            guidance_summary=f"Redo step {fault + 1}.",
-            keep="second" if use_second else "first",
-            keep_steps=fault,
-        ).model_dump_json()
-
-    def _fault(self, kept: str, other: str, rng: Random) -> int:
-        if self.case in ("failure pattern summary", "unlabelled"):
-            found = [doubtful_step(self.problem, kept, rng), contradicted_step(kept, other)]
-            seen = [step for step in found if step is not None]
-            if seen:
-                return min(seen)
-        return parting_step(kept, other)

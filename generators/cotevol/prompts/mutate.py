@@ -1,8 +1,6 @@
 """Mutation: another way on from a step, or another way altogether (section 3.4 of the paper)."""
 
-from random import Random
-
-from synthmill.models.prompt import Continuation, Prompt
+from synthmill.models.prompt import Prompt
 
 
 class MutateLocal(Prompt[str]):
@@ -14,10 +12,6 @@ class MutateLocal(Prompt[str]):
     problem: str
     truth: str | None = None
 
-    def embedded(self, rng: Random) -> Continuation:
-        """The shipped model writes on behind the given steps."""
-        return Continuation(problem=self.problem)
-
 
 class MutateGlobal(Prompt[str]):
     """Solve in another way than `previous`, from the first step on."""
@@ -25,7 +19,3 @@ class MutateGlobal(Prompt[str]):
     problem: str
     previous: str
     truth: str | None = None
-
-    def embedded(self, rng: Random) -> Continuation:
-        """The shipped model writes; it cannot read `previous`, so only chance makes it differ."""
-        return Continuation(problem=self.problem)

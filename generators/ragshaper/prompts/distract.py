@@ -1,7 +1,6 @@
 """Writing distractors, and telling them from the truth."""
 
-from random import Random
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -32,18 +31,11 @@ class WrittenDistractors(Record):
 class WriteDistractors(Prompt[WrittenDistractors]):
     """Asks for distractors: the original fact, the type and its guideline (the paper's inputs)."""
 
-    answer: ClassVar[type] = WrittenDistractors
     fact: str
     kind: Kind
     guideline: str
     source: Quoted
     context: Quoted
-
-    def embedded(self, rng: Random) -> str:
-        """Edit the fact after the guideline; now and then carelessly."""
-        from synthmill.generators.ragshaper.skills.distracting import written
-
-        return written(self, rng).model_dump_json()
 
 
 class Choice(Record):
@@ -56,13 +48,6 @@ class Choice(Record):
 class TellApart(Prompt[Choice]):
     """Asks a careful judge which of two sides answers the question; one is a distractor."""
 
-    answer: ClassVar[type] = Choice
     question: str
     first: Quoted
     second: Quoted
-
-    def embedded(self, rng: Random) -> str:
-        """Prefer the side whose statement is of the edition asked for, and no hearsay."""
-        from synthmill.generators.ragshaper.skills.reading import told_apart
-
-        return told_apart(self).model_dump_json()

@@ -1,7 +1,6 @@
 """The curator's next step in an information tree."""
 
-from random import Random
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -40,7 +39,6 @@ class Explored(Record):
 class ExploreStep(Prompt[NextAction]):
     """Asks the curator for the next action, given the way from the root (and no other branch)."""
 
-    answer: ClassVar[type] = NextAction
     seed: str
     steps: tuple[Explored, ...]
     used: tuple[str, ...]
@@ -52,9 +50,3 @@ class ExploreStep(Prompt[NextAction]):
     room: bool
     child: int
     guidelines: dict[Kind, str] = {kind: recipe.guideline for kind, recipe in TAXONOMY.items()}
-
-    def embedded(self, rng: Random) -> str:
-        """Follow the facts from entity to entity, and write distractors about those passed."""
-        from synthmill.generators.ragshaper.skills.curating import next_action
-
-        return next_action(self, rng).model_dump_json()

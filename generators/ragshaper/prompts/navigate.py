@@ -1,8 +1,5 @@
 """The teacher's rollout: it gets the question and one retrieval tool, and no warning."""
 
-from random import Random
-from typing import ClassVar
-
 from synthmill.generators.agent.turn import AgentTurn, Protocol, Turn
 from synthmill.models.completion import Completion
 from synthmill.models.prompt import MalformedAnswer, Prompt
@@ -12,7 +9,6 @@ from synthmill.schemas.messages import Message, user
 class Opening(Prompt[str]):
     """The rules and the question: the first message of a rollout."""
 
-    answer: ClassVar[type] = str
     question: str
     tool: str
     final_start: str
@@ -45,12 +41,6 @@ class NavigatorTurn(AgentTurn):
                 f"{self.final_start} and {self.final_end}"
             )
         return turn
-
-    def embedded(self, rng: Random) -> str:
-        """Search hop by hop and read, now with care and now without."""
-        from synthmill.generators.ragshaper.skills.navigating import next_turn
-
-        return next_turn(self, rng)
 
 
 def final_answer(text: str, start: str, end: str) -> str | None:

@@ -1,7 +1,6 @@
 """Writing a question from a path of the tree."""
 
-from random import Random
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -52,15 +51,8 @@ class Misleading(Record):
 class SynthesizeQuestion(Prompt[SynthesizedQuestion]):
     """Asks for a question from a path; `failure` tells why the last try was refused."""
 
-    answer: ClassVar[type] = SynthesizedQuestion
     steps: tuple[Explored, ...]
     misleading: tuple[Misleading, ...]
     min_hops: int
     max_sentences: int
     failure: str = ""
-
-    def embedded(self, rng: Random) -> str:
-        """Chain facts of the path; now and then carelessly."""
-        from synthmill.generators.ragshaper.skills.asking import asked
-
-        return asked(self, rng).model_dump_json()

@@ -1,8 +1,5 @@
 """Readers: answering from documents alone, from memory alone, and with every answer there is."""
 
-from random import Random
-from typing import ClassVar
-
 from pydantic import Field
 
 from synthmill.models.prompt import Prompt
@@ -21,26 +18,14 @@ class ReaderAnswer(Record):
 class AnswerFrom(Prompt[ReaderAnswer]):
     """Asks a plain reader, who is told nothing of distractors, to answer from documents alone."""
 
-    answer: ClassVar[type] = ReaderAnswer
     question: str
     documents: Quoted
-
-    def embedded(self, rng: Random) -> str:
-        """Follow the question's chain through the first statements that fit."""
-        from synthmill.generators.ragshaper.skills.reading import answered
-
-        return answered(self).model_dump_json()
 
 
 class AnswerAlone(Prompt[ReaderAnswer]):
     """Asks the teacher for an answer without any document."""
 
-    answer: ClassVar[type] = ReaderAnswer
     question: str
-
-    def embedded(self, rng: Random) -> str:
-        """The rules know nothing by heart."""
-        return ReaderAnswer(answer=UNKNOWN).model_dump_json()
 
 
 class Answers(Record):
@@ -55,12 +40,5 @@ class Answers(Record):
 class AllAnswers(Prompt[Answers]):
     """Asks a careful reader for every answer that documents support."""
 
-    answer: ClassVar[type] = Answers
     question: str
     documents: Quoted
-
-    def embedded(self, rng: Random) -> str:
-        """Follow the question's chain along every branch."""
-        from synthmill.generators.ragshaper.skills.reading import all_answers
-
-        return all_answers(self).model_dump_json()

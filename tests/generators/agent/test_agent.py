@@ -12,6 +12,7 @@ from synthmill.generators.agent.tools import Call, Observation, Tool, Toolbox
 from synthmill.generators.agent.turn import AgentTurn, Turn, spoken
 from synthmill.models.completion import Completion
 from synthmill.models.errors import ConfigurationError, RequestRejected, ServerUnavailable
+from synthmill.models.offline import answers
 from synthmill.models.prompt import MalformedAnswer
 from synthmill.schemas.messages import Message, user
 from tests.generators.ragshaper.desk import Desk
@@ -37,12 +38,14 @@ class Double(Tool):
 class Counting(AgentTurn):
     """Doubles until it is above 20."""
 
-    def embedded(self, rng: Random) -> str:
-        last = [m.content for m in self.conversation if m.role == "tool"]
-        number = int((last[-1] or "0").split()[0]) if last else 3
-        if number > 20:
-            return f"<think>enough</think>It is {number}."
-        return "<think>more</think>" + tagged("double", {"number": number})
+
+@answers(Counting)
+def count(prompt: Counting, rng: Random) -> str:
+    last = [m.content for m in prompt.conversation if m.role == "tool"]
+    number = int((last[-1] or "0").split()[0]) if last else 3
+    if number > 20:
+        return f"<think>enough</think>It is {number}."
+    return "<think>more</think>" + tagged("double", {"number": number})
 
 
 def tagged(name: str, arguments: Any) -> str:

@@ -59,11 +59,11 @@ class Wire(Desk):
         self.models = models
         self.replies: list[Reply] = []
 
-    async def ask(self, prompt: Prompt[Any], *, purpose: str, n: int = 1, **more: Any) -> Any:
+    async def sample(self, prompt: Prompt[Any], n: int, *, purpose: str, **more: Any) -> Any:
         client = self.models.client("default")
         tools = more.get("tools") and strict(more["tools"])
-        replies = await client.ask(
-            prompt, seed=len(purpose), sampling=more.get("sampling"), tools=tools
+        replies = await client.sample(
+            prompt, n, seed=len(purpose), sampling=more.get("sampling"), tools=tools
         )
         self.replies += replies
         return replies
@@ -116,8 +116,10 @@ def test_our_prompts_keep_to_their_schemas() -> None:
         page = Quoted(documents=(Quotable("A", "The lamp is <|im_end|> red."),))
         prompt = TellApart(question="What is 3 + 4?", first=page, second=page)
         async with ModelRegistry({"default": served()}, cache=None) as models:
-            replies = await Wire(models).ask(prompt, purpose="p", sampling=Sampling(max_tokens=300))
-        assert replies[0].malformed is None or "{" in replies[0].completion.text
-        assert replies[0].malformed or isinstance(replies[0].value, Choice)
+            reply = await Wire(models).generate(
+                prompt, purpose="p", sampling=Sampling(max_tokens=300)
+            )
+        assert reply.malformed is None or "{" in reply.completion.text
+        assert reply.malformed or isinstance(reply.value, Choice)
 
     asyncio.run(run())

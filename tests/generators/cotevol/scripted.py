@@ -10,7 +10,8 @@ from synthmill.generators.cotevol.generator import Cotevol
 from synthmill.generators.cotevol.settings import CotevolSettings
 from synthmill.generators.cotevol.workshop import Workshop
 from synthmill.models.completion import Alternative, Completion, Token
-from synthmill.models.prompt import Continuation, MalformedAnswer, Prompt, Reply
+from synthmill.models.offline import Continuation, offline_answer
+from synthmill.models.prompt import Prompt, Reply
 from synthmill.models.request import Sampling
 from synthmill.schemas.identity import keyed_seed
 from synthmill.schemas.lineage import SourceRef
@@ -30,28 +31,29 @@ class ScriptedContext:
     def rng(self, purpose: str) -> Random:
         return Random(keyed_seed(self.seed, purpose))
 
-    async def ask(
+    async def generate(self, prompt: Prompt[Any], *, purpose: str, **more: Any) -> Any:
+        (reply,) = await self.sample(prompt, 1, purpose=purpose, **more)
+        return reply
+
+    async def sample(
         self,
         prompt: Prompt[Any],
+        n: int,
         *,
         purpose: str,
         role: str = "default",
-        n: int = 1,
         prefix: str = "",
         sampling: Sampling | None = None,
         tools: str | None = None,
-    ) -> list[Reply]:
+    ) -> list[Any]:
         self.asked.append((prompt, prefix))
         return [self._reply(prompt, prefix, sampling, f"{purpose}/{i}") for i in range(n)]
 
     def _reply(
         self, prompt: Prompt[Any], prefix: str, sampling: Sampling | None, purpose: str
-    ) -> Reply:
+    ) -> Reply[Any]:
         completion = self.writer(prompt, prefix, sampling or Sampling(), self.rng(purpose))
-        try:
-            return Reply(value=prompt.parse(completion), completion=completion, model="scripted")
-        except MalformedAnswer as error:
-            return Reply(malformed=str(error), completion=completion, model="scripted")
+        return Reply.parsed(prompt, completion, "scripted", prefix)
 
     async def write_media(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError
@@ -65,7 +67,7 @@ def sums(prompt: Prompt[Any], prefix: str, sampling: Sampling, rng: Random) -> C
 
     It goes on from any prefix, greedily at temperature 0, and tells its true log-probabilities.
     """
-    answer = prompt.embedded(rng)
+    answer = offline_answer(prompt, rng)
     if isinstance(answer, str):
         return Completion(text=answer, completion_tokens=len(answer.split()), from_rule=True)
     tokens: list[Token] = []

@@ -7,14 +7,14 @@ from random import Random
 
 import pytest
 
-from synthmill.generators.cotevol import prompts
-from synthmill.generators.cotevol.prompts import reading
+from synthmill.generators.cotevol import offline, prompts
 from synthmill.generators.cotevol.prompts.author import Author
 from synthmill.generators.cotevol.prompts.critique import Critique, Guidance
 from synthmill.generators.cotevol.prompts.evaluate import Evaluate, Evaluation
 from synthmill.generators.cotevol.prompts.refine import Refine
-from synthmill.generators.cotevol.traces import split_steps
-from synthmill.models.prompt import Continuation, Prompt
+from synthmill.generators.cotevol.traces import first_steps, split_steps
+from synthmill.models.offline import Continuation, offline_answer
+from synthmill.models.prompt import Prompt
 from tests.generators.cotevol.scripted import problem, searched
 
 TRUTH = "110"
@@ -129,11 +129,11 @@ def test_the_last_paragraph_is_the_problem(prompt: Prompt) -> None:  # type: ign
 @pytest.mark.parametrize("prompt", examples(), ids=lambda p: p.prompt_name())
 def test_embedded_answers_are_of_the_declared_type(prompt: Prompt) -> None:  # type: ignore[type-arg]
     for seed in range(10):
-        answer = prompt.embedded(Random(seed))
+        answer = offline_answer(prompt, Random(seed))
         if isinstance(answer, Continuation):
             assert answer.problem == PROBLEM
         else:
-            type(prompt).answer.model_validate(json.loads(answer))
+            type(prompt).answer_type().model_validate(json.loads(answer))
 
 
 @pytest.mark.parametrize("labels", [(None, None), (True, True), (True, False), (False, False)])
@@ -154,33 +154,33 @@ def test_the_critic_keeps_what_precedes_the_fault() -> None:
     fusion = Critique(
         problem=PROBLEM, first=ASTRAY, second=RIGHT, first_right=False, second_right=True
     )
-    guidance = Guidance.model_validate_json(fusion.embedded(Random(0)))
+    guidance = Guidance.model_validate_json(offline_answer(fusion, Random(0)))
     assert (guidance.keep, guidance.keep_steps, guidance.intermediate_result) == ("second", 1, "56")
 
 
 def test_the_reader_sees_where_numbers_come_from() -> None:
-    found = [reading.doubtful_step(PROBLEM, ASTRAY, Random(seed)) for seed in range(50)]
+    found = [offline.doubtful_step(PROBLEM, ASTRAY, Random(seed)) for seed in range(50)]
     assert set(found) == {None, 1} and found.count(1) > 35
-    assert {reading.doubtful_step(PROBLEM, RIGHT, Random(seed)) for seed in range(50)} == {None}
+    assert {offline.doubtful_step(PROBLEM, RIGHT, Random(seed)) for seed in range(50)} == {None}
 
 
 def test_the_reader_cannot_compute() -> None:
     """It must not be an oracle: a wrong product that is used consistently goes unnoticed."""
-    assert {reading.doubtful_step(PROBLEM, WRONG, Random(seed)) for seed in range(50)} == {None}
-    assert reading.contradicted_step(WRONG, RIGHT) == 0
-    assert reading.contradicted_step(RIGHT, RIGHT) is None
+    assert {offline.doubtful_step(PROBLEM, WRONG, Random(seed)) for seed in range(50)} == {None}
+    assert offline.contradicted_step(WRONG, RIGHT) == 0
+    assert offline.contradicted_step(RIGHT, RIGHT) is None
 
 
 def test_the_reader_notices_what_was_forgotten() -> None:
     short = "Step 1: 7 * 8 = 56\nThe answer is \\boxed{56}."
-    found = [reading.doubtful_step(PROBLEM, short, Random(seed)) for seed in range(50)]
+    found = [offline.doubtful_step(PROBLEM, short, Random(seed)) for seed in range(50)]
     assert set(found) == {None, 0}
 
 
 def test_an_opinion_is_no_certainty() -> None:
     scores = [
         Evaluation.model_validate_json(
-            Evaluate(problem=PROBLEM, solution=RIGHT).embedded(Random(seed))
+            offline_answer(Evaluate(problem=PROBLEM, solution=RIGHT), Random(seed))
         ).score
         for seed in range(100)
     ]
@@ -189,11 +189,11 @@ def test_an_opinion_is_no_certainty() -> None:
 
 @pytest.mark.parametrize("count", [-1, 0, 1, 2, 99])
 def test_first_steps(count: int) -> None:
-    kept = reading.first_steps(RIGHT, count)
+    kept = first_steps(RIGHT, count)
     assert RIGHT.startswith(kept)
     assert len(split_steps(kept)) == max(0, min(count, 2))
 
 
 def test_a_draft_without_steps_is_written_anew() -> None:
-    answer = Refine(problem=PROBLEM, draft="").embedded(Random(0))
+    answer = offline_answer(Refine(problem=PROBLEM, draft=""), Random(0))
     assert answer == Continuation(problem=PROBLEM)

@@ -10,7 +10,8 @@ from synthmill.generators.ragshaper.library import Library
 from synthmill.generators.retrieval.bm25 import Bm25Retriever
 from synthmill.generators.retrieval.calibration import CalibrationSettings, calibrate
 from synthmill.models.completion import Completion
-from synthmill.models.prompt import MalformedAnswer, Prompt, Reply
+from synthmill.models.offline import offline_answer
+from synthmill.models.prompt import Prompt, Reply
 from synthmill.schemas.identity import keyed_seed
 from synthmill.sources.documents.chunking import Chunking
 from synthmill.sources.documents.corpus import open_corpus
@@ -37,7 +38,11 @@ class Desk:
     def rng(self, purpose: str) -> Random:
         return Random(keyed_seed(self.seed, purpose))
 
-    async def ask(self, prompt: Prompt[Any], *, purpose: str, n: int = 1, **_: Any) -> list[Reply]:
+    async def generate(self, prompt: Prompt[Any], *, purpose: str, **more: Any) -> Any:
+        (reply,) = await self.sample(prompt, 1, purpose=purpose, **more)
+        return reply
+
+    async def sample(self, prompt: Prompt[Any], n: int, *, purpose: str, **_: Any) -> list[Any]:
         await asyncio.sleep(0)
         name = prompt.prompt_name()
         self.asked.append((name, purpose))
@@ -47,15 +52,9 @@ class Desk:
         for index in range(n):
             given = self.answers.get(name)
             rng = Random(keyed_seed(self.seed, purpose, index))
-            text = given(prompt) if given else prompt.embedded(rng)
+            text = given(prompt) if given else offline_answer(prompt, rng)
             completion = text if isinstance(text, Completion) else Completion(text=text)
-            try:
-                value, malformed = prompt.parse(completion), None
-            except MalformedAnswer as error:
-                value, malformed = None, str(error)
-            replies.append(
-                Reply(value=value, malformed=malformed, completion=completion, model="rules")
-            )
+            replies.append(Reply.parsed(prompt, completion, "rules"))
         return replies
 
     async def write_media(self, *_: Any, **__: Any) -> Any:

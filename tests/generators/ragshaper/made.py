@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from synthmill.generators.ragshaper.generator import RagShaper
+from synthmill.generators.ragshaper.offline.chains import chain_of
 from synthmill.generators.ragshaper.settings import RagShaperSettings
-from synthmill.generators.ragshaper.skills.chains import chain_of
 from synthmill.schemas.row import Candidate
 from synthmill.sources.documents.world import World
 from tests.generators.ragshaper.desk import Desk

@@ -6,8 +6,8 @@ from pathlib import Path
 from random import Random
 
 from synthmill.generators.ragshaper.generator import RagShaper
+from synthmill.generators.ragshaper.offline.facts import Quotable, read_facts
 from synthmill.generators.ragshaper.records import QuestionDetail
-from synthmill.generators.ragshaper.skills.facts import Quotable, read_facts
 from synthmill.schemas.identity import sha256_text
 from synthmill.schemas.row import Candidate
 from synthmill.sources.documents.base import DocumentSource

@@ -12,13 +12,13 @@ import pytest
 from synthmill.generators.ragshaper.curation import Curator, Tree
 from synthmill.generators.ragshaper.distractor_checks import DistractorChecker
 from synthmill.generators.ragshaper.library import Library
+from synthmill.generators.ragshaper.offline.chains import Chain, Hop, chain_of
 from synthmill.generators.ragshaper.prompts.question import ReasoningStep, SynthesizedQuestion
 from synthmill.generators.ragshaper.prompts.reading import ReaderAnswer
 from synthmill.generators.ragshaper.question_checks import QuestionChecker, located
 from synthmill.generators.ragshaper.questions import Question, distractors_of, question_of
 from synthmill.generators.ragshaper.records import Check, Distractor
 from synthmill.generators.ragshaper.settings import RagShaperSettings
-from synthmill.generators.ragshaper.skills.chains import Chain, Hop, chain_of
 from synthmill.generators.ragshaper.taxonomy import KINDS
 from synthmill.generators.ragshaper.tree import Path as TreePath
 from synthmill.generators.ragshaper.tree import select_paths

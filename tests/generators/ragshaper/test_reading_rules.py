@@ -2,8 +2,8 @@
 
 import pytest
 
-from synthmill.generators.ragshaper.skills.chains import Chain, Hop, chain_of, follow
-from synthmill.generators.ragshaper.skills.facts import read_facts
+from synthmill.generators.ragshaper.offline.chains import Chain, Hop, chain_of, follow
+from synthmill.generators.ragshaper.offline.facts import read_facts
 from synthmill.sources.documents.quoting import Quotable
 from synthmill.sources.documents.world import draw, tell
 

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from synthmill.generators.ragshaper.describing import described
+from synthmill.generators.ragshaper.offline.chains import chain_of
 from synthmill.generators.ragshaper.records import QuestionDetail, TrajectoryDetail
-from synthmill.generators.ragshaper.skills.chains import chain_of
 from synthmill.rewards.squad import mentions, token_f1
 from synthmill.schemas.identity import content_id
 from synthmill.schemas.row import Candidate, Row

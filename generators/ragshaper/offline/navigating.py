@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from random import Random
 
-from synthmill.generators.ragshaper.prompts.navigate import NavigatorTurn
-from synthmill.generators.ragshaper.skills.chains import (
+from synthmill.generators.ragshaper.offline.chains import (
     Chain,
     about,
     chain_of,
@@ -15,15 +14,18 @@ from synthmill.generators.ragshaper.skills.chains import (
     followed_to_end,
     sound,
 )
-from synthmill.generators.ragshaper.skills.facts import Fact, read_facts
-from synthmill.generators.ragshaper.skills.lexicon import BY_NOUN
+from synthmill.generators.ragshaper.offline.facts import Fact, read_facts
+from synthmill.generators.ragshaper.offline.lexicon import BY_NOUN
+from synthmill.generators.ragshaper.prompts.navigate import NavigatorTurn
 from synthmill.generators.ragshaper.tools import SEARCH, split_documents
+from synthmill.models.offline import answers
 from synthmill.schemas.messages import Message
 from synthmill.sources.documents.quoting import Quotable
 
 CARELESS = 0.3  # how often a turn takes the first statement that fits
 
 
+@answers(NavigatorTurn)
 def next_turn(prompt: NavigatorTurn, rng: Random) -> str:
     """Thought, then a call or the final answer, in tags."""
     chain = chain_of(prompt.question)

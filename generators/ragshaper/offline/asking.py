@@ -6,6 +6,10 @@ Imperfect on purpose: some drafts give their answer away or leave the year open;
 from collections.abc import Iterator, Sequence
 from random import Random
 
+from synthmill.generators.ragshaper.offline.chains import Chain, Hop, same
+from synthmill.generators.ragshaper.offline.curating import known
+from synthmill.generators.ragshaper.offline.facts import Fact
+from synthmill.generators.ragshaper.offline.lexicon import BY_NOUN
 from synthmill.generators.ragshaper.prompts.question import (
     Misleading,
     NegativeAspect,
@@ -13,16 +17,14 @@ from synthmill.generators.ragshaper.prompts.question import (
     SynthesizedQuestion,
     SynthesizeQuestion,
 )
-from synthmill.generators.ragshaper.skills.chains import Chain, Hop, same
-from synthmill.generators.ragshaper.skills.curating import known
-from synthmill.generators.ragshaper.skills.facts import Fact
-from synthmill.generators.ragshaper.skills.lexicon import BY_NOUN
+from synthmill.models.offline import answers
 
 SLIP = 0.04  # the chance of each kind of carelessness, at the first try
 MAX_CHAINS = 2000
 MAX_HOPS = 4
 
 
+@answers(SynthesizeQuestion)
 def asked(prompt: SynthesizeQuestion, rng: Random) -> SynthesizedQuestion:
     """A question along the chain that most misleading documents bear on; empty if there is none."""
     facts = known(prompt.steps)

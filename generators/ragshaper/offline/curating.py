@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from random import Random
 
+from synthmill.generators.ragshaper.offline.facts import Fact, read_facts
+from synthmill.generators.ragshaper.offline.lexicon import BY_NOUN, COUNTED
 from synthmill.generators.ragshaper.prompts.explore import (
     DISTRACT,
     FINISH,
@@ -11,13 +13,13 @@ from synthmill.generators.ragshaper.prompts.explore import (
     ExploreStep,
     NextAction,
 )
-from synthmill.generators.ragshaper.skills.facts import Fact, read_facts
-from synthmill.generators.ragshaper.skills.lexicon import BY_NOUN, COUNTED
 from synthmill.generators.ragshaper.taxonomy import KINDS, Kind
+from synthmill.models.offline import answers
 
 EAGER = 0.6  # how often a hop is followed by a distractor while some are wanted
 
 
+@answers(ExploreStep)
 def next_action(prompt: ExploreStep, rng: Random) -> NextAction:
     """Distract about what was just learned, else go on to the next entity, else finish."""
     facts = known(prompt.steps)

@@ -8,21 +8,23 @@ import re
 from collections.abc import Callable, Sequence
 from random import Random
 
+from synthmill.generators.ragshaper.offline.chains import Chain, Hop
+from synthmill.generators.ragshaper.offline.facts import Fact, read_facts
+from synthmill.generators.ragshaper.offline.lexicon import BY_NOUN, COUNTED
 from synthmill.generators.ragshaper.prompts.distract import (
     WriteDistractors,
     WrittenDistractors,
     WrittenDocument,
 )
-from synthmill.generators.ragshaper.skills.chains import Chain, Hop
-from synthmill.generators.ragshaper.skills.facts import Fact, read_facts
-from synthmill.generators.ragshaper.skills.lexicon import BY_NOUN, COUNTED
 from synthmill.generators.ragshaper.taxonomy import Kind
+from synthmill.models.offline import answers
 
 SLIP = 0.04  # the chance of each kind of carelessness
 BETWEEN_UNSAID = "What lies between is not set down."
 EMPTY = WrittenDistractors(question="", true_answer="", documents=[])
 
 
+@answers(WriteDistractors)
 def written(prompt: WriteDistractors, rng: Random) -> WrittenDistractors:
     """Distractors about the prompt's fact; none where the rules can make none of this type."""
     pages = (*prompt.source.documents, *prompt.context.documents)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from synthmill.generators.ragshaper.skills.lexicon import (
+from synthmill.generators.ragshaper.offline.lexicon import (
     BY_NOUN,
     CAVEATS,
     CODE,

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from synthmill.generators.ragshaper.skills.facts import Fact
-from synthmill.generators.ragshaper.skills.lexicon import BY_NOUN, EDITION
+from synthmill.generators.ragshaper.offline.facts import Fact
+from synthmill.generators.ragshaper.offline.lexicon import BY_NOUN, EDITION
 
 _NOUN = "|".join(sorted((re.escape(noun) for noun in BY_NOUN), key=len, reverse=True))
 _STEP = re.compile(rf"the (?:({EDITION}) )?({_NOUN}) of ")
@@ -95,7 +95,7 @@ def follow(chain: Chain, facts: Sequence[Fact], *, careful: bool) -> list[Fact]:
     return found
 
 
-def answers(chain: Chain, facts: Sequence[Fact]) -> list[str]:
+def chain_answers(chain: Chain, facts: Sequence[Fact]) -> list[str]:
     """Every answer that the facts support, whatever way they branch; in reading order."""
     entities = [chain.start]
     for number, hop in enumerate(chain.hops):

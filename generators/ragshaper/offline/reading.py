@@ -1,25 +1,30 @@
 """Readers by rule: one reads carelessly, one for every answer, one compares two documents."""
 
-from synthmill.generators.ragshaper.prompts.distract import Choice, TellApart
-from synthmill.generators.ragshaper.prompts.reading import (
-    UNKNOWN,
-    AllAnswers,
-    AnswerFrom,
-    Answers,
-    ReaderAnswer,
-)
-from synthmill.generators.ragshaper.skills.chains import (
+from random import Random
+
+from synthmill.generators.ragshaper.offline.chains import (
     Chain,
-    answers,
+    chain_answers,
     chain_of,
     follow,
     followed_to_end,
 )
-from synthmill.generators.ragshaper.skills.facts import read_facts
+from synthmill.generators.ragshaper.offline.facts import read_facts
+from synthmill.generators.ragshaper.prompts.distract import Choice, TellApart
+from synthmill.generators.ragshaper.prompts.reading import (
+    UNKNOWN,
+    AllAnswers,
+    AnswerAlone,
+    AnswerFrom,
+    Answers,
+    ReaderAnswer,
+)
+from synthmill.models.offline import answers
 from synthmill.sources.documents.quoting import Quoted
 
 
-def answered(prompt: AnswerFrom) -> ReaderAnswer:
+@answers(AnswerFrom)
+def answered(prompt: AnswerFrom, rng: Random) -> ReaderAnswer:
     """The answer of a reader who prefers sound statements, and takes others where there is none."""
     chain = chain_of(prompt.question)
     if chain is None:
@@ -30,14 +35,21 @@ def answered(prompt: AnswerFrom) -> ReaderAnswer:
     return ReaderAnswer(answer=found or UNKNOWN)
 
 
-def all_answers(prompt: AllAnswers) -> Answers:
+@answers(AnswerAlone)
+def answered_alone(prompt: AnswerAlone, rng: Random) -> ReaderAnswer:
+    """The rules know nothing by heart."""
+    return ReaderAnswer(answer=UNKNOWN)
+
+
+@answers(AllAnswers)
+def all_answers(prompt: AllAnswers, rng: Random) -> Answers:
     """Every answer along every branch of the chain, and the values of steps that branch."""
     chain = chain_of(prompt.question)
     if chain is None:
         return Answers(answers=[])
     facts = read_facts(prompt.documents.documents)
     steps = [
-        answers(Chain(chain.start, chain.hops[:length]), facts)
+        chain_answers(Chain(chain.start, chain.hops[:length]), facts)
         for length in range(1, len(chain.hops) + 1)
     ]
     return Answers(
@@ -45,7 +57,8 @@ def all_answers(prompt: AllAnswers) -> Answers:
     )
 
 
-def told_apart(prompt: TellApart) -> Choice:
+@answers(TellApart)
+def told_apart(prompt: TellApart, rng: Random) -> Choice:
     """The side that a careful reader can answer from, where it is one of the two."""
     first, second = (_answers(prompt.question, side) for side in (prompt.first, prompt.second))
     if first and not second:
