@@ -82,7 +82,7 @@ async def test_identical_requests_in_flight_are_one_call(tmp_path: Path) -> None
             client = models.client()
             prompt = Say(topic="the same")
             many = await asyncio.gather(*(client.generate(prompt, seed=7) for _ in range(20)))
-            assert len({reply.completion.text for (reply,) in many}) == 1
+            assert len({reply.completion.text for reply in many}) == 1
             assert models.usage["say"].calls == 20
             assert models.usage["say"].paid_calls == 1
     assert server.answered.total() == 1

@@ -228,7 +228,7 @@ async def test_the_embedded_model_answers_from_rule_or_by_writing(tmp_path: Path
         assert all(reply.completion.from_rule for reply in ruled)
         assert len({reply.value for reply in ruled}) > 1
         assert await client.sample(Say(topic="x"), 3, seed=4) == ruled
-        with pytest.raises(ConfigurationError, match="prompt 'judge' has no rule"):
+        with pytest.raises(ConfigurationError, match="prompt 'judge' has no offline rule"):
             await client.generate(Judge(text="x"), seed=1)
     with pytest.raises(InputError, match="embedded back end has no model 'gpt'"):
         ModelRegistry({"default": ModelSpec(model="gpt")}, cache=None)

@@ -116,9 +116,8 @@ def test_our_prompts_keep_to_their_schemas() -> None:
         page = Quoted(documents=(Quotable("A", "The lamp is <|im_end|> red."),))
         prompt = TellApart(question="What is 3 + 4?", first=page, second=page)
         async with ModelRegistry({"default": served()}, cache=None) as models:
-            reply = await Wire(models).generate(
-                prompt, purpose="p", sampling=Sampling(max_tokens=300)
-            )
+            sampling = Sampling(max_tokens=300)
+            reply = await Wire(models).generate(prompt, purpose="p", sampling=sampling)
         assert reply.malformed is None or "{" in reply.completion.text
         assert reply.malformed or isinstance(reply.value, Choice)
 
