@@ -82,7 +82,7 @@ class DatasetIndex:
         Rows that this process has added itself since are left out. Returns how many were new.
         """
         before = len(self.filter)
-        added = self.filter.dump(self._noted_rows, before).column("row_id")
+        added = self.filter.to_arrow(self._noted_rows, before).column("row_id")
         self._noted.update(added.to_pylist())
         for row_id, candidate in rows_since:
             if row_id not in self._noted:
@@ -123,7 +123,7 @@ class DatasetIndex:
         header = self._parsed(self._seen)
         self._check(header)
         for segment in header["segments"]:
-            self.filter.restore(self._read(segment["file"]))
+            self.filter.from_arrow(self._read(segment["file"]))
         self._segments = header["segments"]
         self.covered_version = header["covered_version"]
         self._covered_rows = self._noted_rows = len(self.filter)
@@ -155,12 +155,12 @@ class DatasetIndex:
             merged.insert(0, self._segments.pop())
             rows += merged[0]["rows"]
         name = f"rows-{uuid.uuid4().hex[:12]}.arrow"
-        schema = self.filter.dump(start, start).schema
+        schema = self.filter.to_arrow(start, start).schema
         with _replacing(self.folder / name) as file, pa.ipc.new_file(file, schema) as writer:
             for segment in merged:
                 writer.write_table(self._read(segment["file"]))
             for begin in range(start, stop, BLOCK):
-                writer.write_table(self.filter.dump(begin, min(begin + BLOCK, stop)))
+                writer.write_table(self.filter.to_arrow(begin, min(begin + BLOCK, stop)))
         self._segments.append({"file": name, "rows": rows})
 
     def _write_header(self) -> None:

@@ -1,70 +1,96 @@
-"""From the recipe's words to filters, in the order in which they run."""
+"""From a recipe's entries to filters, in the order in which they run."""
 
+import importlib
+import json
+import pkgutil
 from collections.abc import Iterable
-from typing import Any
+from importlib.util import find_spec
+from pathlib import Path
 
-from pydantic import ValidationError
-
-from synthmill.filters.base import DiversityFilter, Filter
-from synthmill.schemas.errors import InputError, nearest
-from synthmill.schemas.plugins import available, load_plugin
+from synthmill.filters.base import DiversityFilter, Filter, FilterReference
+from synthmill.filters.functions import filter_class
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.plugins import available, find_plugin
 from synthmill.schemas.recipe import FilterSpec
+from synthmill.schemas.validation import validated
 
 PACKAGES = ("synthmill.filters.verifiers", "synthmill.filters.diversity")
+GENERATORS = "synthmill.generators"
+ORDER = ("rule", "cpu", "model")
 
 
-def load_filter(spec: FilterSpec) -> Filter:
+def load_filter(spec: FilterSpec, folder: Path | None = None) -> Filter:
     """The filter that a recipe's entry names, with its settings checked.
+
+    `folder` is the recipe's, from which `./file.py:name` and `package.module:name` are looked up;
+    by default the current one.
 
     Raises:
         InputError: there is no such filter, or a setting is unknown or out of its range.
     """
-    # The loader wants a class to compare with; that this one is abstract does not matter to it.
-    found: type[Filter] = load_plugin(Filter, spec.name, PACKAGES)  # type: ignore[type-abstract]
-    return found(_settings(spec.name, found, spec.settings))
+    found = filter_named(spec.name, folder)
+    loaded = found(validated(found.Settings, spec.settings, f"filter {spec.name!r}"))
+    loaded.reference = FilterReference(spec.name, json.dumps(spec.settings), folder)
+    return loaded
 
 
-def load_filters(specs: Iterable[FilterSpec]) -> list[tuple[FilterSpec, Filter]]:
+def load_reference(reference: FilterReference) -> Filter:
+    """The filter again, in another process."""
+    spec = FilterSpec(name=reference.name, settings=json.loads(reference.settings))
+    return load_filter(spec, reference.folder)
+
+
+def load_filters(
+    specs: Iterable[FilterSpec],
+    *,
+    defaults: Iterable[FilterSpec] = (),
+    folder: Path | None = None,
+) -> list[tuple[FilterSpec, Filter]]:
     """The filters of a recipe, cheapest first, each beside its entry (which holds `on_error`).
 
-    Rules come before `cpu` filters and those before diversity; equals keep the recipe's order.
+    The order is rule, cpu, model, diversity; within each, the generator's `defaults` come first. An
+    entry of the recipe replaces a default of the same name, or removes it with `enabled: false`.
 
     Raises:
-        InputError: as `load_filter`; or two filters share a name, which no report could tell apart.
+        InputError: as `load_filter`; or two filters have the same name.
     """
-    loaded = [(spec, load_filter(spec)) for spec in specs]
+    given = list(specs)
+    kept = {spec.name: spec for spec in defaults}
+    own = [spec for spec in given if spec.name not in kept]
+    kept |= {spec.name: spec for spec in given if spec.name in kept}
+    loaded = [(s, load_filter(s, folder)) for s in [*kept.values(), *own] if s.enabled]
     names = [found.name for _, found in loaded]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"filter {name!r} stands {names.count(name)} times in the recipe")
+            raise InputError(f"filter {name!r} occurs {names.count(name)} times in the recipe")
     return sorted(loaded, key=lambda pair: _rank(pair[1]))
+
+
+def filter_named(name: str, folder: Path | None = None) -> type[Filter]:
+    """The class of the filter of this name; a function is wrapped in one.
+
+    Raises:
+        InputError: there is no such filter.
+    """
+    found = find_plugin(Filter, name, filter_packages(), folder=folder)
+    if callable(found) and not isinstance(found, type):
+        return filter_class(found)
+    if not (isinstance(found, type) and issubclass(found, Filter)):
+        raise InputError(f"{name!r} is neither a filter class nor a function but {found!r:.80}")
+    return found
 
 
 def filter_names() -> list[str]:
     """Names of all built-in and installed filters, sorted."""
-    return available(Filter, PACKAGES)
+    return available(Filter, filter_packages())
+
+
+def filter_packages() -> tuple[str, ...]:
+    """Where filters are found by bare name: here, and in `filters` of each generator's package."""
+    generators = pkgutil.iter_modules(importlib.import_module(GENERATORS).__path__)
+    owned = [f"{GENERATORS}.{entry.name}.filters" for entry in generators if entry.ispkg]
+    return (*PACKAGES, *(package for package in owned if find_spec(package)))
 
 
 def _rank(found: Filter) -> int:
-    if isinstance(found, DiversityFilter):
-        return 2
-    return 1 if found.cost == "cpu" else 0
-
-
-def _settings(name: str, found: type[Filter], given: dict[str, Any]) -> Any:
-    known = list(found.Settings.model_fields)
-    for key in given:
-        if key not in known:
-            raise InputError(
-                f"filter {name!r} has no setting {key!r}{nearest(key, known)}; "
-                f"known: {', '.join(known) or 'none'}"
-            )
-    try:
-        return found.Settings.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "settings"
-        message = first["msg"].removeprefix("Value error, ")
-        raise InputError(
-            f"filter {name!r}, setting {where!r}: {message} (given: {first['input']!r})"
-        ) from error
+    return len(ORDER) if isinstance(found, DiversityFilter) else ORDER.index(found.cost)

@@ -20,10 +20,6 @@ from typing import Any, ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from synthmill.filters.base import Filter
-from synthmill.schemas.row import Candidate
-from synthmill.schemas.verdict import Verdict
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -54,39 +50,24 @@ class MemoryLimit(WorkerError):
 class WorkerPool:
     """`workers` processes, started at the first use, each with `memory_mb` megabytes of data.
 
-    `warm` names the filters whose libraries every worker loads before it takes up work. Workers
+    `warm` are calls that every worker makes before it takes up work (to load libraries). Workers
     are spawned, not forked: the engine's threads and Delta's runtime do not survive a fork. They
     ignore Ctrl-C, which is the engine's to handle, and end when the engine's process is gone.
     """
 
     def __init__(
-        self, workers: int = 2, *, memory_mb: int | None = MEMORY_MB, warm: Iterable[Filter] = ()
+        self,
+        workers: int = 2,
+        *,
+        memory_mb: int | None = MEMORY_MB,
+        warm: Iterable[Callable[[], None]] = (),
     ) -> None:
         self._workers = workers
         self._memory_mb = memory_mb
-        self._warm = pickle.dumps([found for found in warm if found.cost == "cpu"])
+        self._warm = pickle.dumps(list(warm))
         self._pool: ProcessPool | None = None
         self._waiting: set[Future[bytes]] = set()
         self._closed = False
-
-    async def judge(self, found: Filter, candidate: Candidate) -> Verdict:
-        """The filter's verdict, wherever it is cheapest to find: never raises.
-
-        A `rule` filter judges in place; a `cpu` filter where `Filter.quick` cannot tell, in a
-        worker. What could not be decided is an `error` verdict: "time limit of 10 s", "worker
-        died", "memory limit of 4096 MB", or the name of the exception.
-        """
-        if found.cost == "rule":
-            return found.decide(candidate)
-        try:
-            verdict = found.quick(candidate)
-            if verdict is None:
-                verdict = await self.call(found.decide, candidate, time_limit=found.time_limit)
-            return verdict
-        except WorkerError as error:
-            return found.verdict("error", str(error))
-        except Exception as error:
-            return found.failure(error)
 
     async def call(
         self,
@@ -173,8 +154,8 @@ def _start(memory_mb: int | None, warm: bytes) -> None:
     """Prepare a new worker; it must not raise, or the pool would start workers for ever."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(Exception):  # what fails to load fails again, and is told, in judge
-        for found in pickle.loads(warm):
-            found.prepare()
+        for load in pickle.loads(warm):
+            load()
     if memory_mb is not None:
         # Data, not address space: threads and allocators reserve far more than they ever touch.
         limit = memory_mb * 2**20

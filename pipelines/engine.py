@@ -174,7 +174,9 @@ class Engine:
             async with aclosing(self._plan.generator.generate(task, context)) as candidates:
                 async for candidate in candidates:
                     booked = context.book(candidate)
-                    checked = await verify(booked, self._plan.verifiers, self._services.workers)
+                    checked = await verify(
+                        booked, self._plan.verifiers, context, self._services.workers
+                    )
                     worked.candidates.append(checked)
         except (InputError, ServerUnavailable, Undecided):
             raise

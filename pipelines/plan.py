@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthmill.filters.base import DiversityFilter, Filter
+from synthmill.filters.base import DiversityFilter, ModelVerifier, Verifier
 from synthmill.filters.load import load_filters
 from synthmill.generators.base import Generator
 from synthmill.schemas.errors import InputError
@@ -21,7 +21,7 @@ SOURCES = ("synthmill.sources",)
 class Stage:
     """A filter at work, and what the recipe wants when it cannot decide."""
 
-    filter: Filter
+    filter: Verifier | ModelVerifier
     spec: FilterSpec
 
 
@@ -91,7 +91,7 @@ def make_plan(recipe: Recipe) -> Plan:
         generator=generator_class(settings),
         source=source_class(source),
         verifiers=tuple(
-            Stage(f, spec) for spec, f in filters if not isinstance(f, DiversityFilter)
+            Stage(f, spec) for spec, f in filters if isinstance(f, Verifier | ModelVerifier)
         ),
         diversity=tuple(
             DiversityStage(f, spec) for spec, f in filters if isinstance(f, DiversityFilter)

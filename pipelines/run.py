@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from synthmill.filters.pool import WorkerPool
+from synthmill.filters.run import warm_up
 from synthmill.models.errors import RequestRejected, ServerUnavailable
 from synthmill.models.registry import ModelRegistry
 from synthmill.pipelines.bounds import Stop
@@ -125,7 +126,7 @@ async def _execute(
         _opened(
             ModelRegistry(recipe.models, cache=responses, give_up_after_seconds=patience)
         ) as models,
-        WorkerPool(recipe.engine.workers, warm=judges) as workers,
+        WorkerPool(recipe.engine.workers, warm=warm_up(judges)) as workers,
     ):
         journal = Journal(plan, dataset, memory, models, run_id)
         cursor = journal.cursor()

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from synthmill.filters.pool import WorkerPool
+from synthmill.filters.run import judge, safe_judge
 from synthmill.pipelines.plan import DiversityStage, Stage
 from synthmill.schemas.row import Candidate
 from synthmill.schemas.verdict import Verdict
@@ -21,7 +23,9 @@ class Checked:
     alive: bool
 
 
-async def verify(candidate: Candidate, stages: Iterable[Stage], workers: WorkerPool) -> Checked:
+async def verify(
+    candidate: Candidate, stages: Iterable[Stage], context: Any, workers: WorkerPool
+) -> Checked:
     """Run the verifiers until one rejects; a generator's own failed check rejects at once.
 
     Raises:
@@ -32,7 +36,7 @@ async def verify(candidate: Candidate, stages: Iterable[Stage], workers: WorkerP
     for stage in stages:
         if not alive:
             break
-        verdict = await workers.judge(stage.filter, candidate)
+        verdict = await judge(stage.filter, candidate, context, workers)
         verdicts.append(verdict)
         alive = _lives(verdict, stage)
     return Checked(candidate.model_copy(update={"verdicts": verdicts}), alive)
@@ -49,7 +53,7 @@ def review(checked: Checked, stages: Sequence[DiversityStage]) -> Checked:
     for stage in stages:
         if not alive:
             break
-        verdict = stage.filter.decide(checked.candidate)
+        verdict = safe_judge(stage.filter, checked.candidate)
         verdicts.append(verdict)
         alive = _lives(verdict, stage)
     return Checked(checked.candidate.model_copy(update={"verdicts": verdicts}), alive)

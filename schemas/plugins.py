@@ -1,82 +1,213 @@
-"""Finding plug-ins: by name in our own folders, by entry point, or as `package.module:Class`.
+"""Finding plug-ins: by name in our own folders, by entry point, or by their place in code.
 
-A built-in plug-in is one file whose name is the plug-in's name; there is no list to keep.
+A built-in plug-in is one file whose name is the plug-in's name; there is no list to keep. A user's
+own plug-in is given as `package.module:Name` or `./file.py:Name`; both are looked for in the folder
+of the recipe first.
 """
 
+import contextlib
 import importlib
+import importlib.util
+import inspect
 import pkgutil
+import sys
+import traceback
+from collections.abc import Iterator
 from importlib.metadata import entry_points
-from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from synthmill.schemas.errors import InputError, nearest
+from synthmill.schemas.identity import sha256_text
 
 T = TypeVar("T")
 
+# Which plug-in folder a module in `sys.modules` was imported from.
+_folders: dict[str, Path] = {}
 
-def load_plugin(kind: type[T], name: str, packages: tuple[str, ...], module: str = "") -> type[T]:
+
+def load_plugin(
+    kind: type[T],
+    name: str,
+    packages: tuple[str, ...],
+    module: str = "",
+    folder: Path | None = None,
+) -> type[T]:
     """The class of the plug-in `name` of `kind` (its abstract base class).
-
-    Built-in ones live at `<package>.<name>` (or `<package>.<name>.<module>`); installed ones are
-    entry points of the group `synthmill.<kind, lower case>`; anything else is
-    `package.module:Class`.
 
     Raises:
         InputError: there is no such plug-in, it cannot be imported, or it is of another kind.
     """
-    found = _by_path(name) if ":" in name else _built_in(kind, name, packages, module)
-    if found is None:
-        found = _by_entry_point(kind, name)
-    if found is None:
-        known = available(kind, packages, module)
-        what = kind.__name__.lower()
-        raise InputError(
-            f"there is no {what} {name!r}{nearest(name, known)}; known: {', '.join(known)}, "
-            "or give package.module:Class"
-        )
+    found = find_plugin(kind, name, packages, module, folder)
     if not (isinstance(found, type) and issubclass(found, kind)):
         raise InputError(f"{name!r} is not a {kind.__name__.lower()} but {found!r}")
     return found
+
+
+def find_plugin(
+    kind: type,
+    name: str,
+    packages: tuple[str, ...],
+    module: str = "",
+    folder: Path | None = None,
+) -> Any:
+    """The object that `name` stands for; `load_plugin` also checks that it is a class of `kind`.
+
+    Built-in plug-ins live at `<package>.<name>` (or `<package>.<name>.<module>`), or in `<package>`
+    itself where that is a single file; installed ones are entry points of the group
+    `synthmill.<kind, lower case>`; a name with a colon is a place (see `load_object`).
+
+    Raises:
+        InputError: there is no such plug-in, or it cannot be imported.
+    """
+    if ":" in name:
+        return load_object(name, folder)
+    found = _built_in(kind, name, packages, module) or _by_entry_point(kind, name)
+    if found is None:
+        known = available(kind, packages, module)
+        raise InputError(
+            f"there is no {kind.__name__.lower()} {name!r}{nearest(name, known)}; "
+            f"known: {', '.join(known)}, or give package.module:Name or ./file.py:Name"
+        )
+    return found
+
+
+def load_object(place: str, folder: Path | None = None) -> Any:
+    """The object at `package.module:name`, or at `path/to/file.py:name` relative to `folder`.
+
+    `folder` (by default the current one) comes first on the import path meanwhile, so a plug-in may
+    import modules that lie beside it at its top. The same call in a worker process makes functions
+    and classes of the plug-in known there, so that they can be unpickled.
+
+    Raises:
+        InputError: nothing is there, or its code raised; the message names the line.
+    """
+    folder = (folder or Path.cwd()).resolve()
+    where, _, attribute = place.rpartition(":")
+    try:
+        if where.endswith(".py"):
+            module = _module_of_file(folder / where)
+        else:
+            with importable(folder):
+                module = importlib.import_module(where)
+    except Exception as error:
+        raise InputError(f"plug-in {place!r} cannot be loaded: {_explained(error)}") from error
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        known = [name for name in vars(module) if not name.startswith("_")]
+        raise InputError(
+            f"plug-in {place!r} cannot be loaded: {where} has no {attribute!r}"
+            f"{nearest(attribute, known)}"
+        ) from None
+
+
+@contextlib.contextmanager
+def importable(folder: Path) -> Iterator[None]:
+    """Put `folder` first on the import path within the block, as it is for a script in it.
+
+    Modules imported from it stay in `sys.modules` until a block with another folder begins: two
+    recipes in two folders may each have a `helpers.py`.
+    """
+    for name in [name for name, owner in _folders.items() if owner != folder]:
+        del _folders[name]
+        sys.modules.pop(name, None)
+    if str(folder) in sys.path:  # its modules belong to the whole process
+        yield
+        return
+    before = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            sys.path.remove(str(folder))
+        for name in set(sys.modules) - before:
+            if not name.startswith("synthmill.") and _is_within(sys.modules[name], folder):
+                _folders[name] = folder
 
 
 def available(kind: type, packages: tuple[str, ...], module: str = "") -> list[str]:
     """Names of the built-in and installed plug-ins of a kind, sorted."""
     names = {entry.name for entry in entry_points(group=_group(kind))}
     for package in packages:
-        for found in pkgutil.iter_modules(importlib.import_module(package).__path__):
-            path = ".".join(filter(None, (package, found.name, module)))
+        found = importlib.import_module(package)
+        if not hasattr(found, "__path__"):
+            names |= {p.name for p in _classes(kind, found) if hasattr(p, "name")}
+            continue
+        for entry in pkgutil.iter_modules(found.__path__):
+            path = ".".join(filter(None, (package, entry.name, module)))
             # `base` holds the interface; what plug-ins share is a name with an underscore in front,
             # or a folder: of its own where plug-ins are files, without `module` where they are not.
-            shared = found.name == "base" or found.name.startswith("_")
-            if not shared and found.ispkg == bool(module) and (not module or find_spec(path)):
-                names.add(found.name)
+            shared = entry.name == "base" or entry.name.startswith("_")
+            if not shared and entry.ispkg == bool(module) and (not module or _exists(path)):
+                names.add(entry.name)
     return sorted(names)
+
+
+def _module_of_file(path: Path) -> ModuleType:
+    """The module in a file, under a name that no other file has."""
+    path = path.resolve()
+    name = f"synthmill_plugin_{sha256_text(str(path))[:12]}_{path.stem}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        with importable(path.parent):
+            spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _is_within(module: ModuleType, folder: Path) -> bool:
+    file = getattr(module, "__file__", None) or ""
+    return Path(file).is_relative_to(folder) and "site-packages" not in file
+
+
+def _explained(error: Exception) -> str:
+    if isinstance(error, ImportError | SyntaxError | FileNotFoundError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"
 
 
 def _group(kind: type) -> str:
     return f"synthmill.{kind.__name__.lower()}"
 
 
-def _by_path(name: str) -> Any:
-    module, _, attribute = name.partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"plug-in {name!r} cannot be loaded: {error}") from error
-
-
-def _built_in(kind: type[T], name: str, packages: tuple[str, ...], module: str) -> type[T] | None:
+def _built_in(kind: type, name: str, packages: tuple[str, ...], module: str) -> Any:
     if not name.isidentifier():
         return None
     for package in packages:
         path = ".".join(filter(None, (package, name, module)))
-        if find_spec(f"{package}.{name}") is None or find_spec(path) is None:
-            continue
-        classes = (v for v in vars(importlib.import_module(path)).values() if isinstance(v, type))
-        for found in classes:
-            if issubclass(found, kind) and getattr(found, "name", None) == name:
+        if not _exists(path):
+            path = package
+        for found in _classes(kind, importlib.import_module(path)):
+            if getattr(found, "name", None) == name:
                 return found
     return None
+
+
+def _classes(kind: type, module: ModuleType) -> Iterator[Any]:
+    """The concrete classes of a kind that a module has."""
+    for found in vars(module).values():
+        if isinstance(found, type) and issubclass(found, kind) and not inspect.isabstract(found):
+            yield found
+
+
+def _exists(path: str) -> bool:
+    try:
+        return importlib.util.find_spec(path) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _by_entry_point(kind: type, name: str) -> Any:

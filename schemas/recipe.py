@@ -52,12 +52,24 @@ class ModelSpec(Record):
 
 
 class FilterSpec(PlugInSpec):
-    """A filter, and what happens to a candidate when the filter cannot decide."""
+    """A filter, and what happens to a candidate when the filter cannot decide.
+
+    A bare name stands for a filter with its default settings.
+    """
+
+    enabled: bool = Field(
+        default=True, description="false leaves out a filter that the generator runs by default"
+    )
 
     on_error: Literal["reject", "accept", "fail"] = Field(
         default="reject",
         description="when the filter could not decide: reject the row, let it pass or stop the run",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        return {"name": given} if isinstance(given, str) else given
 
 
 class Budget(Record):

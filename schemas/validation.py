@@ -35,7 +35,7 @@ def validated(
 
 
 def _explain(model: type[BaseModel], location: Location, error: Any) -> str:
-    key = ".".join(str(part) for part in location) or "the whole"
+    key = ".".join(str(part) for part in location) or "settings"
     if error["type"] == "extra_forbidden":
         return f"unknown key {key!r}{nearest(str(location[-1]), _siblings(model, location))}"
     if error["type"] == "missing":
@@ -44,7 +44,7 @@ def _explain(model: type[BaseModel], location: Location, error: Any) -> str:
     shown = f" (given: {given!r:.60})" if isinstance(given, str | int | float | bool) else ""
     if error["type"] == "model_type":
         return f"{key!r} must be a mapping of keys to values{shown}"
-    return f"{key!r}: {error['msg']}{shown}"
+    return f"{key!r}: {error['msg'].removeprefix('Value error, ')}{shown}"
 
 
 def _siblings(model: type[BaseModel], location: Location) -> Iterable[str]:

@@ -70,7 +70,7 @@ class ExactContent(DiversityFilter):
         if digest is not None:
             self._rows.setdefault(digest, row_id)
 
-    def dump(self, start: int, stop: int) -> "pa.Table":
+    def to_arrow(self, start: int, stop: int) -> "pa.Table":
         """Columns `row_id` and `digest`."""
         import pyarrow as pa
 
@@ -84,7 +84,7 @@ class ExactContent(DiversityFilter):
             }
         )
 
-    def restore(self, table: "pa.Table") -> None:
+    def from_arrow(self, table: "pa.Table") -> None:
         """Take over dumped rows."""
         for batch in table.to_batches():
             digests, row_ids = batch.column("digest"), batch.column("row_id")

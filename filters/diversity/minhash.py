@@ -106,7 +106,7 @@ class Minhash(DiversityFilter):
             self._row_ids.append(row_id)
             self._known.add(signature)
 
-    def dump(self, start: int, stop: int) -> "pa.Table":
+    def to_arrow(self, start: int, stop: int) -> "pa.Table":
         """Columns `row_id` and `signature`."""
         import pyarrow as pa
 
@@ -119,7 +119,7 @@ class Minhash(DiversityFilter):
             }
         )
 
-    def restore(self, table: "pa.Table") -> None:
+    def from_arrow(self, table: "pa.Table") -> None:
         """Take over dumped rows."""
         for batch in table.to_batches():
             flat = batch.column("signature").flatten().to_numpy(zero_copy_only=True)

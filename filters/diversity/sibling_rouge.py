@@ -90,7 +90,7 @@ class SiblingRouge(DiversityFilter):
         if len(self._recent) >= PACKED:
             self._pack_recent()
 
-    def dump(self, start: int, stop: int) -> "pa.Table":
+    def to_arrow(self, start: int, stop: int) -> "pa.Table":
         """Columns `row_id`, `question` (hash) and `responses`."""
         import pyarrow as pa
 
@@ -102,7 +102,7 @@ class SiblingRouge(DiversityFilter):
                 parts.append(table.slice(begin, end - begin))
         return pa.concat_tables(parts)
 
-    def restore(self, table: "pa.Table") -> None:
+    def from_arrow(self, table: "pa.Table") -> None:
         """Take over dumped rows; their texts stay where the table has them."""
         self._pack_recent()
         for position, key in enumerate(table.column("question").to_pylist(), self._size):

@@ -50,7 +50,7 @@ class AnswerEquivalence(Verifier):
         """Import sympy and build the parser, which takes a second."""
         by_mathematics("\\sqrt{8}", "2\\sqrt{2}")
 
-    def quick(self, candidate: Candidate) -> Verdict | None:
+    def fast_verdict(self, candidate: Candidate) -> Verdict | None:
         """The verdict where rules settle every comparison that it needs."""
         return self._compare(candidate, equal_by_rule)
 

@@ -96,7 +96,7 @@ class NearDuplicateVideo(DiversityFilter):
             video, hashes = found
             self._videos.setdefault(video, Known(row_id, hashes))
 
-    def dump(self, start: int, stop: int) -> "pa.Table":
+    def to_arrow(self, start: int, stop: int) -> "pa.Table":
         """Columns `row_id`, `video` and `hashes`."""
         import pyarrow as pa
 
@@ -110,7 +110,7 @@ class NearDuplicateVideo(DiversityFilter):
             }
         )
 
-    def restore(self, table: "pa.Table") -> None:
+    def from_arrow(self, table: "pa.Table") -> None:
         """Take over dumped rows."""
         for row in table.to_pylist():
             hashes = np.array(row["hashes"], np.uint64)

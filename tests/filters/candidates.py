@@ -2,11 +2,15 @@
 
 from typing import Any
 
-from synthmill.filters.base import Filter
+from synthmill.filters.base import DiversityFilter, Verifier
 from synthmill.filters.load import load_filter
+from synthmill.filters.run import safe_judge
 from synthmill.schemas.messages import assistant, user
 from synthmill.schemas.recipe import FilterSpec
 from synthmill.schemas.row import Candidate, Kind
+
+# For filters that ask no models.
+NO_CONTEXT: Any = None
 
 
 def make(name: str, **settings: Any) -> Any:
@@ -34,8 +38,8 @@ def task(question: str, answer: str | None = None, kind: Kind = "rlvr") -> Candi
     return Candidate(kind=kind, messages=[user(question)], answer=answer)
 
 
-def told(judge: Filter, candidate: Candidate) -> tuple[str, str | None]:
+def told(judge: Verifier | DiversityFilter, candidate: Candidate) -> tuple[str, str | None]:
     """Status and reason of the verdict."""
-    verdict = judge.decide(candidate)
+    verdict = safe_judge(judge, candidate)
     assert (verdict.filter, verdict.version) == (judge.name, judge.version)
     return verdict.status, verdict.reason

@@ -3,9 +3,11 @@ import time
 import pytest
 
 from synthmill.filters.pool import WorkerPool
+from synthmill.filters.run import judge as judge_anywhere
+from synthmill.filters.run import safe_judge, warm_up
 from synthmill.filters.verifiers.answer_equivalence import AnswerEquivalence
 from synthmill.schemas.row import Candidate
-from tests.filters.candidates import make, pair, sft, task, told
+from tests.filters.candidates import NO_CONTEXT, make, pair, sft, task, told
 
 
 def boxed(truth: str, said: str) -> Candidate:
@@ -46,7 +48,7 @@ def boxed(truth: str, said: str) -> Candidate:
     ],
 )
 def test_mathematics(truth: str, said: str, status: str) -> None:
-    assert AnswerEquivalence().decide(boxed(truth, said)).status == status
+    assert safe_judge(AnswerEquivalence(), boxed(truth, said)).status == status
 
 
 @pytest.mark.parametrize(
@@ -60,20 +62,20 @@ def test_mathematics(truth: str, said: str, status: str) -> None:
         ("Paris", "pairs", "fail"),
     ],
 )
-def test_most_verdicts_are_quick_and_the_same(truth: str, said: str, status: str) -> None:
+def test_most_verdicts_are_fast_and_the_same(truth: str, said: str, status: str) -> None:
     judge, candidate = AnswerEquivalence(), boxed(truth, said)
-    quick = judge.quick(candidate)
-    assert quick is not None
-    assert quick == judge.judge(candidate)
-    assert quick.status == status
+    fast = judge.fast_verdict(candidate)
+    assert fast is not None
+    assert fast == judge.judge(candidate)
+    assert fast.status == status
 
 
-def test_expressions_are_not_quick() -> None:
-    assert AnswerEquivalence().quick(boxed("x+1", "1+x")) is None
+def test_expressions_are_not_fast() -> None:
+    assert AnswerEquivalence().fast_verdict(boxed("x+1", "1+x")) is None
 
 
-def test_a_quick_fail_needs_no_process_for_the_other_side() -> None:
-    verdict = AnswerEquivalence().quick(pair(r"\boxed{8}", r"\boxed{x+1}", answer="7"))
+def test_a_fast_fail_needs_no_process_for_the_other_side() -> None:
+    verdict = AnswerEquivalence().fast_verdict(pair(r"\boxed{8}", r"\boxed{x+1}", answer="7"))
     assert verdict is not None
     assert verdict.status == "fail"
 
@@ -101,9 +103,9 @@ async def test_a_monster_is_killed_and_is_no_fail() -> None:
     judge = AnswerEquivalence()
     judge.time_limit = 1.0  # type: ignore[misc]
     monster = boxed(r"\sum_{k=1}^{10000000} \frac{1}{k^2}", r"\sum_{k=1}^{10000000} \frac{1}{k^3}")
-    async with WorkerPool(1, warm=[judge]) as pool:
+    async with WorkerPool(1, warm=warm_up([judge])) as pool:
         start = time.monotonic()
-        verdict = await pool.judge(judge, monster)
+        verdict = await judge_anywhere(judge, monster, NO_CONTEXT, pool)
         assert (verdict.status, verdict.reason) == ("error", "time limit of 1 s")
         assert time.monotonic() - start < 15
-        assert (await pool.judge(judge, boxed("x+1", "1+x"))).status == "pass"
+        assert (await judge_anywhere(judge, boxed("x+1", "1+x"), NO_CONTEXT, pool)).status == "pass"

@@ -42,12 +42,15 @@ def test_cheap_filters_run_first_and_equals_keep_their_order() -> None:
     ("wrong", "message"),
     [
         (spec("minhsah"), "no filter 'minhsah' (did you mean 'minhash'?)"),
-        (spec("minhash", treshold=1), "'minhash' has no setting 'treshold' (did you mean 'thre"),
-        (spec("exact_answer", x=1), "'exact_answer' has no setting 'x'; known: none"),
-        (spec("minhash", threshold=2), "'minhash', setting 'threshold': Input should be less"),
+        (
+            spec("minhash", treshold=1),
+            "'minhash': unknown key 'treshold' (did you mean 'thre",
+        ),
+        (spec("exact_answer", x=1), "filter 'exact_answer': unknown key 'x'"),
+        (spec("minhash", threshold=2), "filter 'minhash': 'threshold': Input should be less"),
         (spec("minhash", num_bands=3), "num_bands 3 must divide num_perm 128"),
-        (spec("format", max_steps="ten"), "'format', setting 'max_steps': Input should be a val"),
-        (spec("json:loads"), "is not a filter"),
+        (spec("format", max_steps="ten"), "filter 'format': 'max_steps': Input should be a val"),
+        (spec("json:JSONDecoder"), "neither a filter class nor a function"),
         (spec("no.such:Thing"), "cannot be loaded"),
     ],
 )
@@ -59,7 +62,7 @@ def test_a_wrong_recipe_gets_one_clear_line(wrong: FilterSpec, message: str) -> 
 
 
 def test_the_same_filter_twice_is_refused() -> None:
-    with pytest.raises(InputError, match="'length' stands 2 times"):
+    with pytest.raises(InputError, match="'length' occurs 2 times"):
         load_filters([spec("length"), spec("length", min_words=3)])
 
 

@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from synthmill.filters.pool import MemoryLimit, TimeLimit, WorkerDied, WorkerPool
-from tests.filters.candidates import make, sft
+from synthmill.filters.run import judge
+from tests.filters.candidates import NO_CONTEXT, make, sft
 from tests.filters.judges import Misbehaving, raise_unportable, work
 
 ROOT = Path(__file__).parents[2]
@@ -39,15 +40,15 @@ async def pool() -> AsyncIterator[WorkerPool]:
 async def test_whatever_a_judge_does_there_is_a_verdict(
     pool: WorkerPool, what: str, status: str, reason: str | None
 ) -> None:
-    verdict = await pool.judge(Misbehaving(), sft("x", answer=what))
+    verdict = await judge(Misbehaving(), sft("x", answer=what), NO_CONTEXT, pool)
     assert (verdict.filter, verdict.status, verdict.reason) == ("misbehaving", status, reason)
-    assert (await pool.judge(Misbehaving(), sft("x"))).status == "pass"
+    assert (await judge(Misbehaving(), sft("x"), NO_CONTEXT, pool)).status == "pass"
 
 
 async def test_bad_neighbours_harm_nobody(pool: WorkerPool) -> None:
     deeds = ["be nice", "die", "be nice", "hang", "eat memory", "raise"] * 5
     verdicts = await asyncio.gather(
-        *(pool.judge(Misbehaving(), sft("x", answer=deed)) for deed in deeds)
+        *(judge(Misbehaving(), sft("x", answer=deed), NO_CONTEXT, pool) for deed in deeds)
     )
     for deed, verdict in zip(deeds, verdicts, strict=True):
         assert (verdict.status == "pass") == (deed == "be nice"), (deed, verdict)
@@ -116,11 +117,13 @@ async def test_cancelling_kills_the_work(pool: WorkerPool) -> None:
     assert time.monotonic() - start < 10
 
 
-async def test_quick_verdicts_and_rules_start_no_process() -> None:
+async def test_fast_verdicts_and_rules_start_no_process() -> None:
     pool = WorkerPool(1)
-    verdict = await pool.judge(make("answer_equivalence"), sft(r"\boxed{7}", answer="7.0"))
+    verdict = await judge(
+        make("answer_equivalence"), sft(r"\boxed{7}", answer="7.0"), NO_CONTEXT, pool
+    )
     assert verdict.status == "pass"
-    assert (await pool.judge(make("length"), sft("x"))).status == "pass"
+    assert (await judge(make("length"), sft("x"), NO_CONTEXT, pool)).status == "pass"
     assert not [p for p in psutil.Process().children() if "pebble" in " ".join(p.cmdline())]
     assert pool._pool is None
 

@@ -89,6 +89,6 @@ def test_many_siblings_and_questions_are_kept_apart() -> None:
         same = sft(f"w{number} " * 5, question=f"Question {number % 4500}?")
         assert f"row row-{number}," in (judge.judge(same).detail or "")
         assert told(judge, sft(f"w{number} " * 5, question="Another?"))[0] == "pass"
-    assert judge.dump(4000, 8500).column("row_id").to_pylist() == [
+    assert judge.to_arrow(4000, 8500).column("row_id").to_pylist() == [
         f"row-{number}" for number in range(4000, 8500)
     ]

@@ -154,7 +154,7 @@ def test_near_duplicates_are_found_and_remembered(tmp_path):
     assert found.judge(first).status == "pass"
     found.add("row1", first)
     restored = NearDuplicateVideo()
-    restored.restore(found.dump(0, len(found)))
+    restored.from_arrow(found.to_arrow(0, len(found)))
     for name, path in copies.items():
         verdict = restored.judge(candidate(path))
         assert verdict.status == "fail" and verdict.score > 0.87, name
