@@ -23,10 +23,10 @@ from synthmill.pipelines.stages import Checked, Undecided, remember, review, ver
 from synthmill.pipelines.window import Window
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import content_id, keyed_seed
+from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.messages import user
 from synthmill.schemas.row import Candidate, Row
 from synthmill.schemas.verdict import Verdict
-from synthmill.sources.base import InvalidItem
 
 Commit = Callable[[Sequence[Row], Cursor], Awaitable[None]]
 Recall = Callable[[Collection[str]], dict[str, list[Row]]]

@@ -10,8 +10,9 @@ from pydantic import Field
 from synthmill.schemas.base import Record, Settings
 from synthmill.schemas.errors import InputError, nearest
 from synthmill.schemas.identity import sha256_text
+from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.lineage import SourceRef
-from synthmill.sources.base import InvalidItem, Problem, Source
+from synthmill.sources.base import Problem, Source
 
 KEY_LENGTH = 20  # hex digits of a content hash: 80 bits, odds of a clash below 1e-12 at 1e6 rows
 ROWS_CHECKED = 20

@@ -1,13 +1,13 @@
-"""What a source is: something that yields items in a fixed order."""
+"""What a source is: it yields items (problems, documents, videos) in a fixed order."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from pydantic import field_validator
-
 from synthmill.schemas.base import Record, Settings
+from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.lineage import SourceRef
+from synthmill.sources.documents.document import Document
 
 
 class Problem(Record):
@@ -23,27 +23,6 @@ class Problem(Record):
     reward: str | None = None
     reward_args: str | None = None
     origin: SourceRef
-
-
-def storable(text: str) -> str:
-    r"""The text as rows can hold it: what is no Unicode in a file's name or a record's is spelled
-    out (`\udcff`)."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-class InvalidItem(Record):
-    """An item that could not be read; the engine makes a rejected row of it."""
-
-    key: str
-    reason: str
-    detail: str
-    excerpt: str = ""
-    origin: SourceRef
-
-    @field_validator("key", "reason", "detail", "excerpt")
-    @classmethod
-    def _storable(cls, text: str) -> str:
-        return storable(text)
 
 
 class Source(ABC):
@@ -75,3 +54,21 @@ class Source(ABC):
         """
         first = next(self.items(), None)
         return f"{self.name}: {'empty' if first is None else 'readable'}"
+
+
+class DocumentSource(Source):
+    """A source whose items are documents; `version` names what they are."""
+
+    item: ClassVar[type] = Document
+
+    @abstractmethod
+    def items(self) -> Iterator[Document | InvalidItem]:
+        """The documents, read lazily; what cannot be read comes as an invalid item."""
+
+    @abstractmethod
+    def version(self) -> str:
+        """A hash of everything that decides the documents, found without parsing them.
+
+        Raises:
+            schemas.errors.InputError: the source cannot be read.
+        """

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json, sha256_text
+from synthmill.schemas.items import InvalidItem, storable
 from synthmill.schemas.lineage import SourceRef
-from synthmill.sources.base import InvalidItem, storable
-from synthmill.sources.documents.base import DocumentSource
+from synthmill.sources.base import DocumentSource
 from synthmill.sources.documents.document import Document
 from synthmill.sources.documents.readers import READERS, File, ReadSettings, Text, reader_of
 from synthmill.sources.documents.readers.common import Unreadable

@@ -8,8 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from synthmill.schemas.errors import InputError
-from synthmill.sources._lines import Line, lines_of
 from synthmill.sources._problems import ProblemSettings, ProblemSource, RawRow
+from synthmill.sources.reading.lines import Line, lines_of
 
 
 class CsvSettings(ProblemSettings):

@@ -10,7 +10,7 @@ from synthmill.schemas.errors import InputError, nearest
 from synthmill.sources._problems import ProblemSettings, ProblemSource, RawRow
 
 
-class DatasetsSettings(ProblemSettings):
+class DatasetsSourceSettings(ProblemSettings):
     """Settings of the source `datasets`."""
 
     path: str = Field(description="folder of a dataset (save_to_disk or data files), or a hub name")
@@ -23,8 +23,8 @@ class DatasetsSource(ProblemSource):
     """The rows of one split. Datasets that need code of their own are not run."""
 
     name: ClassVar[str] = "datasets"
-    Settings = DatasetsSettings
-    settings: DatasetsSettings
+    Settings = DatasetsSourceSettings
+    settings: DatasetsSourceSettings
 
     def rows(self) -> Iterator[RawRow]:
         """The rows, streamed."""
@@ -58,7 +58,7 @@ def _is_saved(path: Path) -> bool:
     return any((path / name).is_file() for name in ("state.json", "dataset_dict.json"))
 
 
-def _saved(settings: DatasetsSettings) -> Iterable[dict[str, Any]]:
+def _saved(settings: DatasetsSourceSettings) -> Iterable[dict[str, Any]]:
     from datasets import DatasetDict, load_from_disk
 
     found = load_from_disk(settings.path)
@@ -73,7 +73,7 @@ def _saved(settings: DatasetsSettings) -> Iterable[dict[str, Any]]:
     return found[settings.split]
 
 
-def _streamed(settings: DatasetsSettings) -> Iterable[dict[str, Any]]:
+def _streamed(settings: DatasetsSourceSettings) -> Iterable[dict[str, Any]]:
     from datasets import load_dataset
 
     return load_dataset(

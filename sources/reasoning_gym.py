@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from synthmill.schemas.base import Record, Settings
+from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.lineage import SourceRef
 from synthmill.sources._gym import GymItem, open_task, prove_scorer, reward_name
-from synthmill.sources.base import InvalidItem, Problem, Source
+from synthmill.sources.base import Problem, Source
 
 LICENSE = "Apache-2.0"
 

@@ -14,8 +14,9 @@ from pydantic import Field
 from synthmill.schemas.base import Record, Settings
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import keyed_seed
+from synthmill.schemas.items import InvalidItem, storable
 from synthmill.schemas.lineage import SourceRef
-from synthmill.sources.base import InvalidItem, Source, storable
+from synthmill.sources.base import Source
 from synthmill.sources.video.container import MAX_PIXELS, Unusable
 from synthmill.sources.video.killable import ordered_map
 from synthmill.sources.video.probe import Probed, VideoInfo, probe

@@ -7,9 +7,9 @@ from pydantic import Field
 
 from synthmill.schemas.base import Settings
 from synthmill.schemas.identity import canonical_json, sha256_text
-from synthmill.sources.documents.base import DocumentSource
+from synthmill.sources.base import DocumentSource
 from synthmill.sources.documents.document import Document
-from synthmill.sources.documents.world import draw, tell
+from synthmill.sources.documents.world import render_documents, sample_world
 
 WORLD_VERSION = 1  # raise it when a seed would give another world
 
@@ -30,7 +30,9 @@ class WorldSource(DocumentSource):
 
     def items(self) -> Iterator[Document]:
         """The documents."""
-        yield from tell(draw(self.settings.seed, self.settings.size), self.settings.seed)
+        yield from render_documents(
+            sample_world(self.settings.seed, self.settings.size), self.settings.seed
+        )
 
     def version(self) -> str:
         """Hash of the settings."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from synthmill.schemas.base import Record
 from synthmill.schemas.errors import nearest
-from synthmill.sources.documents.quoting import harmless
+from synthmill.sources.documents.prompt_documents import neutralize_markup
 
 FAILED = "Error: "  # begins the text of a failed observation
 
@@ -75,7 +75,7 @@ class Toolbox:
             return _failed(f"{call.name}: {where}: {first['msg']}")
         found = await tool.run(arguments)
         # Whatever a tool brings in from outside must not look like structure to a chat template.
-        return found.model_copy(update={"text": harmless(found.text)})
+        return found.model_copy(update={"text": neutralize_markup(found.text)})
 
 
 def tool_schemas(tools: Sequence[type[Tool]]) -> str:
@@ -104,4 +104,4 @@ def _plain(schema: Any) -> Any:
 
 
 def _failed(why: str) -> Observation:
-    return Observation(text=f"{FAILED}{harmless(why)}", failed=True)
+    return Observation(text=f"{FAILED}{neutralize_markup(why)}", failed=True)

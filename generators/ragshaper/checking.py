@@ -9,7 +9,11 @@ from synthmill.generators.ragshaper.prompts.reading import UNKNOWN, AnswerFrom
 from synthmill.generators.ragshaper.records import Check
 from synthmill.models.request import Sampling
 from synthmill.schemas.verdict import Verdict
-from synthmill.sources.documents.quoting import Quotable, Quoted, harmless
+from synthmill.sources.documents.prompt_documents import (
+    PromptDocument,
+    PromptDocuments,
+    neutralize_markup,
+)
 
 # Readers and judges answer in a few words, and as surely as they can.
 READING = Sampling(temperature=0.0, top_p=1.0, max_tokens=1024)
@@ -58,10 +62,10 @@ class Reader:
         self._context = context
         self._purpose = purpose
 
-    async def answer(self, question: str, documents: Sequence[Quotable]) -> str | None:
+    async def answer(self, question: str, documents: Sequence[PromptDocument]) -> str | None:
         """The reader's answer, "" where it finds none, or None where it gave nothing usable."""
-        quoted = Quoted(documents=tuple(documents))
-        prompt = AnswerFrom(question=harmless(question), documents=quoted)
+        quoted = PromptDocuments(documents=tuple(documents))
+        prompt = AnswerFrom(question=neutralize_markup(question), documents=quoted)
         reply = await self._context.generate(
             prompt, purpose=self._purpose, role="reader", sampling=READING
         )
@@ -76,8 +80,8 @@ def quote_in(quote: str, text: str) -> tuple[int, int] | None:
 
     Both are compared as prompts show them, which changes no offset.
     """
-    words = harmless(quote).split()
+    words = neutralize_markup(quote).split()
     if not words:
         return None
-    found = re.search(r"\s+".join(map(re.escape, words)), harmless(text))
+    found = re.search(r"\s+".join(map(re.escape, words)), neutralize_markup(text))
     return found.span() if found else None

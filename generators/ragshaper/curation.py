@@ -24,7 +24,11 @@ from synthmill.generators.ragshaper.taxonomy import KINDS, TAXONOMY, Kind
 from synthmill.generators.ragshaper.tree import path_to
 from synthmill.schemas.identity import sha256_text
 from synthmill.sources.documents.document import Passage
-from synthmill.sources.documents.quoting import Quotable, Quoted, harmless
+from synthmill.sources.documents.prompt_documents import (
+    PromptDocument,
+    PromptDocuments,
+    neutralize_markup,
+)
 
 CONTEXT_STEPS = 3  # observations that a distractor's author sees beside the source; ours
 MOST_DOCUMENTS = 4  # kept of one answer, which is asked for one or two; ours
@@ -60,13 +64,13 @@ class Tree:
     def _explored(self, node: Node, chars: int | None) -> Explored:
         shown = [self.passages[name] for name in node.passages]
         written = [self.distractors[name] for name in node.distractors]
-        documents = [Quotable(p.title, p.text[:chars]) for p in shown]
-        documents += [Quotable(d.title, d.text[:chars]) for d in written]
+        documents = [PromptDocument(p.title, p.text[:chars]) for p in shown]
+        documents += [PromptDocument(d.title, d.text[:chars]) for d in written]
         return Explored(
-            intention=harmless(node.intention),
+            intention=neutralize_markup(node.intention),
             tool=node.tool,
-            argument=harmless(node.arguments),
-            found=Quoted(documents=tuple(documents)),
+            argument=neutralize_markup(node.arguments),
+            found=PromptDocuments(documents=tuple(documents)),
         )
 
 
@@ -142,9 +146,9 @@ class Curator:
         settings, path = self._settings.tree, tree.path(at)
         written = {d.kind for d in tree.distractors.values()}
         return ExploreStep(
-            seed=harmless(tree.seed.title),
+            seed=neutralize_markup(tree.seed.title),
             steps=tree.explored(path, settings.observation_chars),
-            used=tuple(harmless(name) for name in tree.used[-settings.forbidden_shown :]),
+            used=tuple(neutralize_markup(name) for name in tree.used[-settings.forbidden_shown :]),
             lacking=tuple(kind for kind in tree.favoured if kind not in written),
             calls=tree.calls,
             written=len(tree.distractors),
@@ -216,8 +220,8 @@ def action_name(action: NextAction) -> str | None:
     return FINISH
 
 
-def _quoted(passages: list[Passage]) -> Quoted:
-    return Quoted(documents=tuple(Quotable(p.title, p.text) for p in passages))
+def _quoted(passages: list[Passage]) -> PromptDocuments:
+    return PromptDocuments(documents=tuple(PromptDocument(p.title, p.text) for p in passages))
 
 
 def _named(

@@ -19,7 +19,11 @@ from synthmill.generators.ragshaper.settings import RagShaperSettings
 from synthmill.generators.retrieval.bm25 import words
 from synthmill.rewards.squad import mentions, normalised, token_f1
 from synthmill.sources.documents.document import Passage
-from synthmill.sources.documents.quoting import Quotable, Quoted, harmless
+from synthmill.sources.documents.prompt_documents import (
+    PromptDocument,
+    PromptDocuments,
+    neutralize_markup,
+)
 
 # A document that speaks of itself as a trap teaches nothing.
 CONFESSIONS = ("distractor", "misleading", "gold answer", "wrong answer", "careless reader")
@@ -120,7 +124,7 @@ class DistractorChecker:
     async def _tempting(self, distractor: Distractor) -> Outcome:
         """(d): who reads it alone gives the planted answer."""
         reader = Reader(self._context, f"{self._purpose}/tempt/{distractor.id}")
-        page = Quotable(distractor.title, distractor.text)
+        page = PromptDocument(distractor.title, distractor.text)
         said = await reader.answer(distractor.question, [page])
         if said is None:
             return Fault("temptation undecided")
@@ -131,13 +135,13 @@ class DistractorChecker:
     async def _distinguishable(self, distractor: Distractor, truth: Sequence[Passage]) -> Outcome:
         """(a), by a judge: of the two sides, in drawn order, it picks the truth."""
         sides = (
-            Quoted(documents=tuple(Quotable(p.title, p.text) for p in truth)),
-            Quoted(documents=(Quotable(distractor.title, distractor.text),)),
+            PromptDocuments(documents=tuple(PromptDocument(p.title, p.text) for p in truth)),
+            PromptDocuments(documents=(PromptDocument(distractor.title, distractor.text),)),
         )
         swapped = self._context.rng(f"{self._purpose}/order/{distractor.id}").random() < 0.5
         first, second = reversed(sides) if swapped else sides
         reply = await self._context.generate(
-            TellApart(question=harmless(distractor.question), first=first, second=second),
+            TellApart(question=neutralize_markup(distractor.question), first=first, second=second),
             purpose=f"{self._purpose}/apart/{distractor.id}",
             role="judge",
             sampling=READING,

@@ -25,8 +25,7 @@ from synthmill.generators.ragshaper.settings import RagShaperSettings
 from synthmill.generators.ragshaper.tree import Path, select_paths
 from synthmill.schemas.base import Record
 from synthmill.schemas.row import Candidate, Row
-from synthmill.sources.base import Source
-from synthmill.sources.documents.base import DocumentSource
+from synthmill.sources.base import DocumentSource, Source
 from synthmill.sources.documents.corpus import Corpus, open_corpus
 from synthmill.sources.documents.document import Document
 

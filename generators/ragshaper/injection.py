@@ -19,7 +19,7 @@ from random import Random
 from synthmill.generators.ragshaper.library import Library
 from synthmill.generators.ragshaper.records import Case, Distractor, Injection
 from synthmill.generators.ragshaper.settings import NavigationSettings
-from synthmill.sources.documents.quoting import Quotable
+from synthmill.sources.documents.prompt_documents import PromptDocument
 
 
 class ConstrainedRetriever:
@@ -40,7 +40,7 @@ class ConstrainedRetriever:
         self._rng = rng
         self.log: list[Injection] = []
 
-    async def search(self, query: str, top_k: int | None) -> tuple[list[Quotable], Injection]:
+    async def search(self, query: str, top_k: int | None) -> tuple[list[PromptDocument], Injection]:
         """The documents of the next step, and the record of it.
 
         A model may ask for fewer than k documents, or more, but the rule needs room for the
@@ -65,7 +65,7 @@ class ConstrainedRetriever:
             positions=positions,
         )
         self.log.append(record)
-        return [Quotable(d.title, d.text) for d in shown], record
+        return [PromptDocument(d.title, d.text) for d in shown], record
 
     def _case(self) -> tuple[Case, float | None]:
         if not self.log:

@@ -25,7 +25,11 @@ from synthmill.generators.ragshaper.records import Check, HopRecord
 from synthmill.generators.ragshaper.settings import QuestionSettings
 from synthmill.rewards.squad import mentions, normalised, token_f1
 from synthmill.sources.documents.document import Passage
-from synthmill.sources.documents.quoting import Quotable, Quoted, harmless
+from synthmill.sources.documents.prompt_documents import (
+    PromptDocument,
+    PromptDocuments,
+    neutralize_markup,
+)
 
 _COUNTS = r"(?! (?:many|much|long|old|tall|far|heavy))"
 _OPEN_ENDED = re.compile(rf"^\W*(?:how{_COUNTS}|why|describe|explain)\b", re.I)
@@ -104,7 +108,7 @@ class QuestionChecker:
             return Fault("too many sentences")
         if _OPEN_ENDED.match(question):
             return Fault("open-ended question")
-        if any(harmless(text) != text for text in (question, asked.answer)):
+        if any(neutralize_markup(text) != text for text in (question, asked.answer)):
             return Fault("markup in it")
         if _TALKS_OF_SEARCH.search(question):
             return Fault("speaks of the search")
@@ -172,7 +176,7 @@ class QuestionChecker:
             around |= {f.passage.id: f.passage for f in await self._library.search(query, self._k)}
         pages = [_page(p) for p in list(around.values())[: self._settings.unique_documents]]
         reply = await self._context.generate(
-            AllAnswers(question=asked.question, documents=Quoted(documents=tuple(pages))),
+            AllAnswers(question=asked.question, documents=PromptDocuments(documents=tuple(pages))),
             purpose=f"{self._purpose}/unique",
             role="judge",
             sampling=READING,
@@ -220,5 +224,5 @@ def _around(asked: SynthesizedQuestion, hops: Sequence[HopRecord]) -> Iterator[s
     yield asked.question
 
 
-def _page(passage: Passage) -> Quotable:
-    return Quotable(passage.title, passage.text)
+def _page(passage: Passage) -> PromptDocument:
+    return PromptDocument(passage.title, passage.text)

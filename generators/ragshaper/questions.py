@@ -15,7 +15,11 @@ from synthmill.generators.ragshaper.records import Check, Distractor, HopRecord
 from synthmill.generators.ragshaper.settings import RagShaperSettings
 from synthmill.generators.ragshaper.tree import Path
 from synthmill.models.request import Sampling
-from synthmill.sources.documents.quoting import Quotable, Quoted, harmless
+from synthmill.sources.documents.prompt_documents import (
+    PromptDocument,
+    PromptDocuments,
+    neutralize_markup,
+)
 
 EMPTY = SynthesizedQuestion(question="", answer="", reasoning_steps=[])
 
@@ -65,7 +69,7 @@ async def question_of(
             return question
         failed = question.checks[-1]
         failure = f"{failed.reason}: {failed.detail}" if failed.detail else str(failed.reason)
-        prompt = prompt.model_copy(update={"failure": harmless(failure)})
+        prompt = prompt.model_copy(update={"failure": neutralize_markup(failure)})
     return question
 
 
@@ -86,10 +90,10 @@ def _prompt(settings: RagShaperSettings, tree: Tree, path: Path) -> SynthesizeQu
 def _misleading(distractor: Distractor) -> Misleading:
     return Misleading(
         kind=distractor.kind,
-        document=Quoted(documents=(Quotable(distractor.title, distractor.text),)),
-        fact=harmless(distractor.fact),
-        claim=harmless(distractor.misleading_claim),
-        marker=harmless(distractor.marker),
+        document=PromptDocuments(documents=(PromptDocument(distractor.title, distractor.text),)),
+        fact=neutralize_markup(distractor.fact),
+        claim=neutralize_markup(distractor.misleading_claim),
+        marker=neutralize_markup(distractor.marker),
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from synthmill.generators.agent.tools import Observation, Tool
 from synthmill.sources.documents.corpus import titled
-from synthmill.sources.documents.quoting import Quotable
+from synthmill.sources.documents.prompt_documents import PromptDocument
 
 SEARCH = "query_knowledge_base_dense"  # the released code's name, whatever retriever stands behind
 BETWEEN = "\n---\n"  # between the documents of an observation (released code)
@@ -24,7 +24,7 @@ class SearchArguments(BaseModel):
     top_k: int | None = Field(default=None, ge=1, description="documents wanted at most")
 
 
-Search = Callable[[str, int | None], Awaitable[tuple[list[Quotable], BaseModel]]]
+Search = Callable[[str, int | None], Awaitable[tuple[list[PromptDocument], BaseModel]]]
 
 
 class SearchTool(Tool):
@@ -45,7 +45,7 @@ class SearchTool(Tool):
         return Observation(text=joined(documents), detail=json.dumps(record.model_dump()))
 
 
-def joined(documents: Sequence[Quotable]) -> str:
+def joined(documents: Sequence[PromptDocument]) -> str:
     """Documents as one observation: `[title]` and text of each, a line of dashes between."""
     parts = (
         titled(" ".join(d.title.split()), d.text.replace(BETWEEN, "\n- - -\n")) for d in documents
@@ -53,11 +53,11 @@ def joined(documents: Sequence[Quotable]) -> str:
     return BETWEEN.join(parts) or NOTHING
 
 
-def split_documents(text: str) -> list[Quotable]:
+def split_documents(text: str) -> list[PromptDocument]:
     """The documents of an observation."""
     found = []
     for part in text.split(BETWEEN):
         start = _START.match(part)
         if start:
-            found.append(Quotable(start.group(1), part[start.end() :]))
+            found.append(PromptDocument(start.group(1), part[start.end() :]))
     return found

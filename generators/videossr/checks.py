@@ -2,8 +2,8 @@
 
 from synthmill.generators.videossr.footage import Footage
 from synthmill.generators.videossr.settings import Checks, VideossrSettings
+from synthmill.schemas.items import storable
 from synthmill.schemas.verdict import Verdict
-from synthmill.sources.base import storable
 from synthmill.sources.video.container import Unusable
 from synthmill.sources.video.probe import VideoInfo
 from synthmill.sources.video.survey import black_share, frozen_share, moving_share

@@ -19,11 +19,12 @@ from synthmill.generators.videossr.sheet import contact_sheet, describe
 from synthmill.schemas.base import Record
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json
+from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.lineage import Media
 from synthmill.schemas.messages import user
 from synthmill.schemas.row import Candidate, Row, Score
 from synthmill.schemas.verdict import Verdict
-from synthmill.sources.base import InvalidItem, Source
+from synthmill.sources.base import Source
 from synthmill.sources.video.container import Unusable
 from synthmill.sources.videos import Video
 

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar, Protocol
 
 import pyarrow as pa
 
@@ -20,16 +21,27 @@ from synthmill.schemas.arrow import arrow_fields
 from synthmill.schemas.base import Record
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json, sha256_text
-from synthmill.sources.base import InvalidItem
-from synthmill.sources.documents.base import DocumentSource
+from synthmill.schemas.items import InvalidItem
 from synthmill.sources.documents.chunking import Chunking, cut
-from synthmill.sources.documents.document import Passage
+from synthmill.sources.documents.document import Document, Passage
 
 STORE_VERSION = 1
 ROWS_AT_ONCE = 4096
 MAX_FAULTS = 10_000  # beyond it a corpus is not worth reading; the count goes on
 
 SCHEMA = pa.schema(arrow_fields(Passage))
+
+
+class DocumentCollection(Protocol):
+    """What a corpus is made from: a source of documents (`sources.base.DocumentSource`)."""
+
+    name: ClassVar[str]
+
+    def items(self) -> Iterator[Document | InvalidItem]:
+        """The documents, read lazily."""
+
+    def version(self) -> str:
+        """A hash of everything that decides the documents."""
 
 
 class CorpusFacts(Record):
@@ -87,7 +99,9 @@ def default_cache() -> Path:
     return Path(os.environ.get("SYNTHMILL_HOME") or "factory") / "corpora"
 
 
-def open_corpus(source: DocumentSource, chunking: Chunking, cache: Path | None = None) -> Corpus:
+def open_corpus(
+    source: DocumentCollection, chunking: Chunking, cache: Path | None = None
+) -> Corpus:
     """The corpus of a source; built where its version is not in the cache yet.
 
     Raises:
@@ -99,7 +113,7 @@ def open_corpus(source: DocumentSource, chunking: Chunking, cache: Path | None =
     return Corpus(folder)
 
 
-def corpus_version(source: DocumentSource, chunking: Chunking) -> str:
+def corpus_version(source: DocumentCollection, chunking: Chunking) -> str:
     """Hash of what decides the passages: the documents and how they are cut."""
     parts = {"store": STORE_VERSION, "source": source.name, "of": source.version()}
     return sha256_text(canonical_json({**parts, **chunking.model_dump()}))[:20]
@@ -129,7 +143,7 @@ def built_once(folder: Path, build: Callable[[Path], None]) -> None:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def _write(source: DocumentSource, chunking: Chunking, version: str, folder: Path) -> None:
+def _write(source: DocumentCollection, chunking: Chunking, version: str, folder: Path) -> None:
     documents = passages = fault_count = 0
     faults: list[InvalidItem] = []
     rows: list[dict[str, object]] = []

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PART = "default"
 
 
-class DatasetsSettings(base.Settings):
+class DatasetsExportSettings(base.Settings):
     """Settings of the `datasets` export."""
 
     columns: list[str] = Field(default=ROW_SCHEMA.names, description="columns to keep, in order")
@@ -32,12 +32,12 @@ class DatasetsSettings(base.Settings):
         return columns
 
 
-class DatasetsExporter(Exporter[DatasetsSettings]):
+class DatasetsExporter(Exporter[DatasetsExportSettings]):
     """Every kind of row, in the columns of the canonical row."""
 
     name = "datasets"
     kinds = frozenset(get_args(Kind))
-    Settings = DatasetsSettings
+    Settings = DatasetsExportSettings
 
     def part(self, row: Row) -> str:
         """All rows have one shape."""

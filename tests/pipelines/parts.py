@@ -6,10 +6,11 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 from synthmill.generators.base import Context, Generator, Outcome, Task
 from synthmill.models.prompt import Prompt
 from synthmill.schemas.base import Record, Settings
+from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.lineage import SourceRef
 from synthmill.schemas.messages import Message, assistant, user
 from synthmill.schemas.row import Candidate
-from synthmill.sources.base import InvalidItem, Source
+from synthmill.sources.base import Source
 
 
 class Number(Record):

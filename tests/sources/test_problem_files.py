@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from synthmill.schemas.errors import InputError
+from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.plugins import available, load_plugin
-from synthmill.sources.base import InvalidItem, Problem, Source
+from synthmill.sources.base import Problem, Source
 from synthmill.sources.csv import CsvSource
 from synthmill.sources.folder import FolderSource
 from synthmill.sources.jsonl import JsonlSource

@@ -17,7 +17,7 @@ from synthmill.generators.ragshaper.offline.lexicon import (
     VALUES,
     Relation,
 )
-from synthmill.sources.documents.quoting import Quotable
+from synthmill.sources.documents.prompt_documents import PromptDocument
 
 _PARAGRAPH = re.compile(r"(?:[^\n]|\n(?!\s*\n))+")
 _SENTENCE = re.compile(r"\S.*?(?:[.!?](?=\s|$)|$)", re.DOTALL)
@@ -62,7 +62,7 @@ class Fact(NamedTuple):
         return BY_NOUN[self.relation].leads_on
 
 
-def read_facts(pages: Sequence[Quotable]) -> list[Fact]:
+def read_facts(pages: Sequence[PromptDocument]) -> list[Fact]:
     """The facts of the pages, in reading order."""
     return [
         fact._replace(passage=number) for number, page in enumerate(pages) for fact in _read(page)
@@ -70,11 +70,11 @@ def read_facts(pages: Sequence[Quotable]) -> list[Fact]:
 
 
 @lru_cache(maxsize=4096)
-def _read(page: Quotable) -> tuple[Fact, ...]:
+def _read(page: PromptDocument) -> tuple[Fact, ...]:
     return tuple(_facts(page))
 
 
-def _facts(page: Quotable) -> Iterator[Fact]:
+def _facts(page: PromptDocument) -> Iterator[Fact]:
     heading, of_page, module_page = "", _caveat(page.title), _subject_of(page.title)
     for paragraph in _PARAGRAPH.finditer(page.text):
         text = paragraph.group()

@@ -20,7 +20,7 @@ from synthmill.generators.ragshaper.prompts.navigate import NavigatorTurn
 from synthmill.generators.ragshaper.tools import SEARCH, split_documents
 from synthmill.models.offline import answers
 from synthmill.schemas.messages import Message
-from synthmill.sources.documents.quoting import Quotable
+from synthmill.sources.documents.prompt_documents import PromptDocument
 
 CARELESS = 0.3  # how often a turn takes the first statement that fits
 
@@ -85,7 +85,7 @@ def _query(relation: str, edition: str | None, entity: str, asked: Counter[str])
     return next((way for way in ways if not asked[way]), None)
 
 
-def _pages(conversation: Sequence[Message]) -> list[Quotable]:
+def _pages(conversation: Sequence[Message]) -> list[PromptDocument]:
     observed = (m.text for m in conversation if m.role == "tool")
     return [page for text in observed for page in split_documents(text)]
 

@@ -20,7 +20,7 @@ from synthmill.generators.ragshaper.prompts.reading import (
     ReaderAnswer,
 )
 from synthmill.models.offline import answers
-from synthmill.sources.documents.quoting import Quoted
+from synthmill.sources.documents.prompt_documents import PromptDocuments
 
 
 @answers(AnswerFrom)
@@ -68,7 +68,7 @@ def told_apart(prompt: TellApart, rng: Random) -> Choice:
     return Choice(choice="cannot tell", reason="nothing in them decides it")
 
 
-def _answers(question: str, side: Quoted) -> bool:
+def _answers(question: str, side: PromptDocuments) -> bool:
     chain = chain_of(question)
     if chain is None:
         return False

@@ -7,7 +7,7 @@ from pydantic import Field
 from synthmill.generators.ragshaper.taxonomy import Kind
 from synthmill.models.prompt import Prompt
 from synthmill.schemas.base import Record
-from synthmill.sources.documents.quoting import Quoted
+from synthmill.sources.documents.prompt_documents import PromptDocuments
 
 
 class WrittenDocument(Record):
@@ -34,8 +34,8 @@ class WriteDistractors(Prompt[WrittenDistractors]):
     fact: str
     kind: Kind
     guideline: str
-    source: Quoted
-    context: Quoted
+    source: PromptDocuments
+    context: PromptDocuments
 
 
 class Choice(Record):
@@ -49,5 +49,5 @@ class TellApart(Prompt[Choice]):
     """Asks a careful judge which of two sides answers the question; one is a distractor."""
 
     question: str
-    first: Quoted
-    second: Quoted
+    first: PromptDocuments
+    second: PromptDocuments

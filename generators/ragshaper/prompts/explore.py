@@ -8,7 +8,7 @@ from synthmill.generators.ragshaper.taxonomy import TAXONOMY, Kind
 from synthmill.generators.ragshaper.tools import SEARCH
 from synthmill.models.prompt import Prompt
 from synthmill.schemas.base import Record
-from synthmill.sources.documents.quoting import Quoted
+from synthmill.sources.documents.prompt_documents import PromptDocuments
 
 DISTRACT = "write_distractor_docs"
 FINISH = "finish"  # ours: a branch with nothing left to find ends, instead of circling to its depth
@@ -33,7 +33,7 @@ class Explored(Record):
     intention: str
     tool: str
     argument: str
-    found: Quoted
+    found: PromptDocuments
 
 
 class ExploreStep(Prompt[NextAction]):

@@ -8,7 +8,7 @@ from synthmill.generators.ragshaper.prompts.explore import Explored
 from synthmill.generators.ragshaper.taxonomy import Kind
 from synthmill.models.prompt import Prompt
 from synthmill.schemas.base import Record
-from synthmill.sources.documents.quoting import Quoted
+from synthmill.sources.documents.prompt_documents import PromptDocuments
 
 
 class ReasoningStep(Record):
@@ -42,7 +42,7 @@ class Misleading(Record):
     """A distractor of the path, as the question's author is shown it."""
 
     kind: Kind
-    document: Quoted
+    document: PromptDocuments
     fact: str
     claim: str
     marker: str

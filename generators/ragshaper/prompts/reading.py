@@ -4,7 +4,7 @@ from pydantic import Field
 
 from synthmill.models.prompt import Prompt
 from synthmill.schemas.base import Record
-from synthmill.sources.documents.quoting import Quoted
+from synthmill.sources.documents.prompt_documents import PromptDocuments
 
 UNKNOWN = "unknown"
 
@@ -19,7 +19,7 @@ class AnswerFrom(Prompt[ReaderAnswer]):
     """Asks a plain reader, who is told nothing of distractors, to answer from documents alone."""
 
     question: str
-    documents: Quoted
+    documents: PromptDocuments
 
 
 class AnswerAlone(Prompt[ReaderAnswer]):
@@ -41,4 +41,4 @@ class AllAnswers(Prompt[Answers]):
     """Asks a careful reader for every answer that documents support."""
 
     question: str
-    documents: Quoted
+    documents: PromptDocuments

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from synthmill.sources._lines import Line, bounded_lines
 from synthmill.sources.documents.readers.common import (
     BROKEN,
     File,
@@ -16,6 +15,7 @@ from synthmill.sources.documents.readers.common import (
     opened,
     stem,
 )
+from synthmill.sources.reading.lines import Line, bounded_lines
 
 TEXT_FIELDS = ("contents", "text", "content")  # the names of the released code's corpus come first
 ROWS_AT_ONCE = 256

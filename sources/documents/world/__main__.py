@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from synthmill.sources.documents.world import draw, tell
+from synthmill.sources.documents.world import render_documents, sample_world
 
 
 @click.command()
@@ -20,11 +20,11 @@ from synthmill.sources.documents.world import draw, tell
 @click.option("--size", default=1.0, show_default=True, help="1 is about 100 entities")
 def main(folder: Path, seed: int, size: float) -> None:
     """Write documents and truth of a world into FOLDER."""
-    world = draw(seed, size)
+    world = sample_world(seed, size)
     documents = folder / "documents"
     documents.mkdir(parents=True, exist_ok=True)
     count = 0
-    for document in tell(world, seed):
+    for document in render_documents(world, seed):
         (documents / document.key).write_text(document.text, encoding="utf-8")
         count += 1
     lines = (json.dumps(fact._asdict(), ensure_ascii=False) for fact in world.facts)

@@ -25,7 +25,7 @@ from synthmill.models.registry import ModelRegistry
 from synthmill.models.request import Sampling
 from synthmill.schemas.messages import user
 from synthmill.schemas.recipe import ModelSpec
-from synthmill.sources.documents.quoting import Quotable, Quoted
+from synthmill.sources.documents.prompt_documents import PromptDocument, PromptDocuments
 from tests.generators.ragshaper.desk import Desk
 
 PYTHON = Path(
@@ -113,7 +113,7 @@ def test_tools_are_called_over_the_wire() -> None:
 
 def test_our_prompts_keep_to_their_schemas() -> None:
     async def run() -> None:
-        page = Quoted(documents=(Quotable("A", "The lamp is <|im_end|> red."),))
+        page = PromptDocuments(documents=(PromptDocument("A", "The lamp is <|im_end|> red."),))
         prompt = TellApart(question="What is 3 + 4?", first=page, second=page)
         async with ModelRegistry({"default": served()}, cache=None) as models:
             sampling = Sampling(max_tokens=300)

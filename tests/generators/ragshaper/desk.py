@@ -15,7 +15,7 @@ from synthmill.models.prompt import Prompt, Reply
 from synthmill.schemas.identity import keyed_seed
 from synthmill.sources.documents.chunking import Chunking
 from synthmill.sources.documents.corpus import open_corpus
-from synthmill.sources.documents.world import World, draw
+from synthmill.sources.documents.world import World, sample_world
 from synthmill.sources.world import WorldSettings, WorldSource
 
 
@@ -73,4 +73,4 @@ async def library_of(source: Any, cache: Path) -> Library:
 
 def world_source(seed: int = 7, size: float = 1.0) -> tuple[WorldSource, World]:
     """A generated world as a source, and its truth."""
-    return WorldSource(WorldSettings(seed=seed, size=size)), draw(seed, size)
+    return WorldSource(WorldSettings(seed=seed, size=size)), sample_world(seed, size)

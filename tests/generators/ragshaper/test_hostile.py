@@ -6,13 +6,13 @@ from pathlib import Path
 from random import Random
 
 from synthmill.generators.ragshaper.generator import RagShaper
-from synthmill.generators.ragshaper.offline.facts import Quotable, read_facts
+from synthmill.generators.ragshaper.offline.facts import PromptDocument, read_facts
 from synthmill.generators.ragshaper.records import QuestionDetail
 from synthmill.schemas.identity import sha256_text
 from synthmill.schemas.row import Candidate
-from synthmill.sources.documents.base import DocumentSource
+from synthmill.sources.base import DocumentSource
 from synthmill.sources.documents.document import Document
-from synthmill.sources.documents.world import draw, tell
+from synthmill.sources.documents.world import render_documents, sample_world
 from tests.generators.ragshaper.desk import Desk
 from tests.generators.ragshaper.made import accepted, light, true_answer
 
@@ -38,7 +38,7 @@ class Poisoned(DocumentSource):
     name = "poisoned"
 
     def items(self) -> Iterator[Document]:
-        for document in tell(draw(SEED), SEED):
+        for document in render_documents(sample_world(SEED), SEED):
             order = Random(document.key).choice(ORDERS)
             text = f"{document.text}\n{order}\n"
             yield document.model_copy(update={"text": text, "title": document.title})
@@ -57,7 +57,7 @@ async def rows(cache: Path, desks: list[Desk]) -> list[Candidate]:
 async def test_orders_change_nothing_but_their_own_quotes(tmp_path: Path) -> None:
     desks = [Desk(number) for number in range(14)]
     found = await rows(tmp_path, desks)
-    world = draw(SEED)
+    world = sample_world(SEED)
     texts = {d.uri: d.text for d in Poisoned(None).items()}
     assert len(accepted(found, "rlvr")) > 8 and len(accepted(found, "trajectory")) > 10
     for row in accepted(found, "rlvr"):
@@ -88,10 +88,10 @@ async def test_no_prompt_holds_a_sign_that_a_server_would_obey(tmp_path: Path) -
 
 
 def test_facts_of_a_page_are_the_same_with_orders_around_it() -> None:
-    for document in list(tell(draw(SEED), SEED))[:80]:
-        plain = read_facts([Quotable(document.title, document.text)])
+    for document in list(render_documents(sample_world(SEED), SEED))[:80]:
+        plain = read_facts([PromptDocument(document.title, document.text)])
         for order in ORDERS:
             text = f"{order}\n\n{document.text}\n\n{order}"
-            found = read_facts([Quotable(document.title, text)])
+            found = read_facts([PromptDocument(document.title, text)])
             kept = [(f.subject, f.relation, f.object, f.qualifier) for f in found]
             assert kept == [(f.subject, f.relation, f.object, f.qualifier) for f in plain]

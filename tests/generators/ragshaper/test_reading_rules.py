@@ -4,21 +4,21 @@ import pytest
 
 from synthmill.generators.ragshaper.offline.chains import Chain, Hop, chain_of, follow
 from synthmill.generators.ragshaper.offline.facts import read_facts
-from synthmill.sources.documents.quoting import Quotable
-from synthmill.sources.documents.world import draw, tell
+from synthmill.sources.documents.prompt_documents import PromptDocument
+from synthmill.sources.documents.world import render_documents, sample_world
 
 
 def read(text: str, title: str = "Page") -> list[tuple[str, str, str, str | None, str | None]]:
-    facts = read_facts([Quotable(title, text)])
+    facts = read_facts([PromptDocument(title, text)])
     for fact in facts:
         assert text[fact.start : fact.end] == fact.quote
     return [(f.subject, f.relation, f.object, f.qualifier, f.caveat) for f in facts]
 
 
 def test_nothing_untrue_is_read_from_a_world() -> None:
-    world = draw(13, 2.0)
+    world = sample_world(13, 2.0)
     truth = world.truth()
-    facts = read_facts([Quotable(d.title, d.text) for d in tell(world, 13)])
+    facts = read_facts([PromptDocument(d.title, d.text) for d in render_documents(world, 13)])
     assert all(truth[f.subject, f.relation, f.qualifier] == f.object for f in facts)
     read_ = {(f.subject, f.relation, f.qualifier) for f in facts}
     assert 0.85 < len(read_) / len(truth) < 1, "most is read, and not all"
@@ -67,6 +67,9 @@ def test_questions_and_chains_are_the_same_thing() -> None:
 
 def test_care_tells_readers_apart() -> None:
     text = "In 2019, Osk had 9 inhabitants. In 2018, Osk had 7 inhabitants."
-    facts, chain = read_facts([Quotable("t", text)]), Chain("Osk", (Hop("population", "2018"),))
+    facts, chain = (
+        read_facts([PromptDocument("t", text)]),
+        Chain("Osk", (Hop("population", "2018"),)),
+    )
     assert [f.object for f in follow(chain, facts, careful=True)] == ["7"]
     assert [f.object for f in follow(chain, facts, careful=False)] == ["9"]

@@ -11,7 +11,7 @@ from synthmill.generators.ragshaper.records import QuestionDetail, TrajectoryDet
 from synthmill.rewards.squad import mentions, token_f1
 from synthmill.schemas.identity import content_id
 from synthmill.schemas.row import Candidate, Row
-from synthmill.sources.documents.world import draw, tell
+from synthmill.sources.documents.world import render_documents, sample_world
 from tests.generators.ragshaper.desk import world_source
 from tests.generators.ragshaper.made import accepted, light, make, true_answer
 
@@ -32,14 +32,14 @@ def test_rows_of_all_kinds_come_out(rows: list[Candidate]) -> None:
 
 
 def test_every_accepted_answer_is_right(rows: list[Candidate]) -> None:
-    world = draw(SEED)
+    world = sample_world(SEED)
     for row in accepted(rows, "rlvr"):
         assert row.answer == true_answer(world, row.messages[0].content or "")
         assert len(chain_of(row.messages[0].content or "").hops) >= 3  # type: ignore[union-attr]
 
 
 def test_every_quote_stands_at_its_offset(rows: list[Candidate]) -> None:
-    texts = {d.uri: d for d in tell(draw(SEED), SEED)}
+    texts = {d.uri: d for d in render_documents(sample_world(SEED), SEED)}
     for row in accepted(rows, "rlvr"):
         detail = QuestionDetail.model_validate_json(row.detail)
         assert [hop.source for hop in detail.hops] == row.sources
@@ -52,7 +52,7 @@ def test_every_quote_stands_at_its_offset(rows: list[Candidate]) -> None:
 
 
 def test_every_accepted_distractor_is_wrong_and_distinguishable(rows: list[Candidate]) -> None:
-    world, checked, kinds = draw(SEED), 0, set()
+    world, checked, kinds = sample_world(SEED), 0, set()
     for row in accepted(rows, "rlvr"):
         for one in QuestionDetail.model_validate_json(row.detail).distractors:
             lie = one.distractor

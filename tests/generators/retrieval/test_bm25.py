@@ -13,7 +13,7 @@ from synthmill.generators.retrieval.base import best
 from synthmill.generators.retrieval.bm25 import K1, B, Bm25Retriever, words
 from synthmill.generators.retrieval.calibration import CalibrationSettings, calibrate
 from synthmill.schemas.errors import InputError
-from synthmill.sources.documents.base import DocumentSource
+from synthmill.sources.base import DocumentSource
 from synthmill.sources.documents.chunking import Chunking
 from synthmill.sources.documents.corpus import Corpus, open_corpus, titled
 from synthmill.sources.documents.document import Document

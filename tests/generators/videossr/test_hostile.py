@@ -18,7 +18,7 @@ from synthmill.generators.base import Task
 from synthmill.generators.videossr.generator import Clue, Videossr
 from synthmill.generators.videossr.settings import VideossrSettings
 from synthmill.schemas.errors import InputError
-from synthmill.sources.base import InvalidItem
+from synthmill.schemas.items import InvalidItem
 from synthmill.sources.video.container import Unusable
 from synthmill.sources.video.deadline import killed_after
 from synthmill.sources.video.killable import ordered_map

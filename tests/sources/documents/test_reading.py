@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from synthmill.schemas.errors import InputError
-from synthmill.sources.base import InvalidItem
+from synthmill.schemas.items import InvalidItem
 from synthmill.sources.corpus import MOST_TITLE, CorpusSettings, CorpusSource
 from synthmill.sources.documents.chunking import Chunking
 from synthmill.sources.documents.corpus import open_corpus

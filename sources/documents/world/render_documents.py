@@ -5,7 +5,7 @@ from random import Random
 
 from synthmill.schemas.identity import keyed_seed
 from synthmill.sources.documents.document import Document
-from synthmill.sources.documents.world.drawing import Fact, World
+from synthmill.sources.documents.world.sample_world import World, WorldFact
 
 LICENSE = "CC0-1.0"
 
@@ -68,7 +68,7 @@ OPINIONS = (
 )
 
 
-def tell(world: World, seed: int) -> Iterator[Document]:
+def render_documents(world: World, seed: int) -> Iterator[Document]:
     """The documents of a world, articles first."""
     facts = world.about()
     for kind, entities in world.entities.items():
@@ -84,16 +84,16 @@ def tell(world: World, seed: int) -> Iterator[Document]:
         yield _letter(artwork, Random(keyed_seed(seed, "letter", artwork)))
 
 
-def _based(world: World) -> dict[str, list[Fact]]:
+def _based(world: World) -> dict[str, list[WorldFact]]:
     """What says which companies are based in a town, by town."""
-    found: dict[str, list[Fact]] = {}
+    found: dict[str, list[WorldFact]] = {}
     for fact in world.facts:
         if fact.relation == "headquarters":
             found.setdefault(fact.object, []).append(fact)
     return found
 
 
-def _article(kind: str, entity: str, facts: list[Fact], rng: Random) -> Document:
+def _article(kind: str, entity: str, facts: list[WorldFact], rng: Random) -> Document:
     told = [fact for fact in facts if fact.relation not in DATED]
     told += [fact for fact in facts if fact.relation in DATED and rng.random() < 0.3]
     rng.shuffle(told)
@@ -106,7 +106,7 @@ def _article(kind: str, entity: str, facts: list[Fact], rng: Random) -> Document
     return _document(entity, " ".join(lines[:half]) + "\n\n" + " ".join(lines[half:]))
 
 
-def _report(fact: Fact, rng: Random) -> Document:
+def _report(fact: WorldFact, rng: Random) -> Document:
     title = REPORTS[fact.relation].format(s=fact.subject, q=fact.qualifier)
     opening = f"This sheet holds the official figures for {fact.qualifier}."
     return _document(title, f"{opening} {_said(fact, rng.randrange(2))} {rng.choice(FILLERS)}")
@@ -117,7 +117,7 @@ def _letter(entity: str, rng: Random) -> Document:
     return _document(f"A letter about {entity}", " ".join(lines))
 
 
-def _said(fact: Fact, way: int) -> str:
+def _said(fact: WorldFact, way: int) -> str:
     text = WAYS[fact.relation][way].format(s=fact.subject, o=fact.object, q=fact.qualifier)
     return text[0].upper() + text[1:]
 

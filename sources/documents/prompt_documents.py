@@ -23,30 +23,30 @@ _SPECIAL = re.compile(
 _HARMLESS = {"<": "‹", "[": "⁅"}
 
 
-class Quotable(NamedTuple):
+class PromptDocument(NamedTuple):
     """A text with its title, to be shown to a model as data."""
 
     title: str
     text: str
 
 
-class Quoted(Record):
-    """Documents in a prompt's fields; its template shows `fenced`."""
+class PromptDocuments(Record):
+    """Documents in a prompt's fields; its template shows `delimited`."""
 
-    documents: tuple[Quotable, ...] = ()
+    documents: tuple[PromptDocument, ...] = ()
 
     @property
-    def fenced(self) -> str:
-        """See `fenced`."""
-        return fenced(self.documents)
+    def delimited(self) -> str:
+        """See `delimited`."""
+        return delimited(self.documents)
 
 
-def harmless(text: str) -> str:
+def neutralize_markup(text: str) -> str:
     """The text with structural signs replaced; same length, so that offsets stay."""
     return _SPECIAL.sub(lambda found: _HARMLESS[found.group()], text)
 
 
-def fenced(documents: Sequence[Quotable]) -> str:
+def delimited(documents: Sequence[PromptDocument]) -> str:
     """Documents between fences whose mark follows from their content.
 
     A document would have to hold its own hash to close its fence.
@@ -54,8 +54,8 @@ def fenced(documents: Sequence[Quotable]) -> str:
     return "\n\n".join(_fenced(number, d) for number, d in enumerate(documents, 1))
 
 
-def _fenced(number: int, document: Quotable) -> str:
+def _fenced(number: int, document: PromptDocument) -> str:
     mark = hashlib.sha256(f"{document.title}\n{document.text}".encode("utf-8", "replace"))
     name = f"document {number} {mark.hexdigest()[:10]}"
-    title = " ".join(harmless(document.title).split())
-    return f"<<{name}>>\n[{title}]\n{harmless(document.text)}\n<<end of {name}>>"
+    title = " ".join(neutralize_markup(document.title).split())
+    return f"<<{name}>>\n[{title}]\n{neutralize_markup(document.text)}\n<<end of {name}>>"

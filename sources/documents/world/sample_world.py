@@ -12,7 +12,7 @@ YEARS = range(2016, 2022)  # of censuses and annual reports
 MARKS = ("Mk I", "Mk II", "Mk III")  # editions of a device
 
 
-class Fact(NamedTuple):
+class WorldFact(NamedTuple):
     """`relation` of `subject` is `object`, in the year or edition `qualifier` where it changes."""
 
     subject: str
@@ -26,11 +26,11 @@ class World:
     """Entities by kind, and every fact in the order drawn."""
 
     entities: dict[str, list[str]] = field(default_factory=dict)
-    facts: list[Fact] = field(default_factory=list)
+    facts: list[WorldFact] = field(default_factory=list)
 
-    def about(self) -> dict[str, list[Fact]]:
+    def about(self) -> dict[str, list[WorldFact]]:
         """The facts of each subject."""
-        found: dict[str, list[Fact]] = {}
+        found: dict[str, list[WorldFact]] = {}
         for fact in self.facts:
             found.setdefault(fact.subject, []).append(fact)
         return found
@@ -52,7 +52,7 @@ COUNTS = {
 }
 
 
-def draw(seed: int, size: float = 1.0) -> World:
+def sample_world(seed: int, size: float = 1.0) -> World:
     """The world of a seed; `size` scales how many entities there are."""
     rng = Random(keyed_seed("world", seed))
     names, world = Names(rng), World()
@@ -61,7 +61,7 @@ def draw(seed: int, size: float = 1.0) -> World:
         world.entities[kind] = [make() for _ in range(max(2, round(count * size)))]
     for kind, facts in _KINDS.items():
         for entity in world.entities[kind]:
-            world.facts += (Fact(entity, *rest) for rest in facts(world.entities, entity, rng))
+            world.facts += (WorldFact(entity, *rest) for rest in facts(world.entities, entity, rng))
     return world
 
 

@@ -1,0 +1,27 @@
+"""Items of sources that could not be read."""
+
+from pydantic import field_validator
+
+from synthmill.schemas.base import Record
+from synthmill.schemas.lineage import SourceRef
+
+
+def storable(text: str) -> str:
+    r"""The text as rows can hold it: what is no Unicode in a file's name or a record's is spelled
+    out (`\udcff`)."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+class InvalidItem(Record):
+    """An item that could not be read; the engine makes a rejected row of it."""
+
+    key: str
+    reason: str
+    detail: str
+    excerpt: str = ""
+    origin: SourceRef
+
+    @field_validator("key", "reason", "detail", "excerpt")
+    @classmethod
+    def _storable(cls, text: str) -> str:
+        return storable(text)

@@ -1,0 +1,1 @@
+"""Reading files that may hold anything: bounded in size, decoded, with places for messages."""
