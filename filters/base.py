@@ -125,7 +125,7 @@ class FilterContext(Protocol):
         purpose: str,
         role: str = "default",
         sampling: "Sampling | None" = None,
-    ) -> "Reply":
+    ) -> "Reply[A]":
         """One answer of the model in `role`; a malformed one is returned as such."""
 
     async def sample(
@@ -136,7 +136,7 @@ class FilterContext(Protocol):
         purpose: str,
         role: str = "default",
         sampling: "Sampling | None" = None,
-    ) -> "list[Reply]":
+    ) -> "list[Reply[A]]":
         """`n` answers of the model in `role`."""
 
     async def embed(

@@ -1,0 +1,1 @@
+"""The prompts of the filters that ask models, each with its template beside it."""
