@@ -6,7 +6,6 @@ new one from the dataset; do that also after rows were deleted from the dataset.
 
 import fcntl
 import json
-import os
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from synthmill.filters.base import DiversityFilter
+from synthmill.runtime.files import atomic_file, atomic_write
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json, sha256_text
 from synthmill.schemas.row import Candidate
@@ -156,7 +156,7 @@ class DatasetIndex:
             rows += merged[0]["rows"]
         name = f"rows-{uuid.uuid4().hex[:12]}.arrow"
         schema = self.filter.to_arrow(start, start).schema
-        with _replacing(self.folder / name) as file, pa.ipc.new_file(file, schema) as writer:
+        with atomic_file(self.folder / name) as file, pa.ipc.new_file(file, schema) as writer:
             for segment in merged:
                 writer.write_table(self._read(segment["file"]))
             for begin in range(start, stop, BLOCK):
@@ -170,12 +170,11 @@ class DatasetIndex:
             "segments": self._segments,
         }
         self._seen = json.dumps(header, indent=1)
-        with _replacing(self.folder / HEADER) as file:
-            file.write(self._seen.encode())
+        atomic_write(self.folder / HEADER, self._seen)
 
     def _remove_unnamed(self) -> None:
         named = {segment["file"] for segment in self._segments}
-        for path in self.folder.glob("rows-*"):
+        for path in self.folder.glob("*rows-*"):
             if path.name not in named:
                 path.unlink()
 
@@ -208,22 +207,6 @@ class DatasetIndex:
                 yield
         except OSError as error:
             raise InputError(f"index {self.folder} cannot be used: {error.strerror}") from error
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Any]:
-    """A file that stands under its name only when it is whole and on the disk."""
-    beside = path.with_name(f"{path.name}.part")
-    with beside.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _unusable(folder: Path, why: str) -> InputError:

@@ -12,8 +12,8 @@ from synthmill.filters.base import (
     Verifier,
 )
 from synthmill.filters.load import load_reference
-from synthmill.filters.pool import WorkerError, WorkerPool
 from synthmill.models.errors import ConfigurationError, ServerUnavailable
+from synthmill.runtime.workers import Limits, WorkerError, WorkerPool
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.row import Candidate
 from synthmill.schemas.verdict import Verdict
@@ -41,8 +41,9 @@ async def judge(
     try:
         verdict = found.fast_verdict(candidate)
         if verdict is None:
-            verdict = await workers.call(
-                _judge_in_worker, found.reference or found, candidate, time_limit=found.time_limit
+            limits = Limits(seconds=found.time_limit)
+            verdict = await workers.run(
+                _judge_in_worker, found.reference or found, candidate, limits=limits
             )
         return verdict
     except WorkerError as error:

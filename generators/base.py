@@ -5,17 +5,17 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequen
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from synthmill.models.prompt import Prompt, Reply
 from synthmill.models.request import Sampling
+from synthmill.runtime.workers import Limits
 from synthmill.schemas.base import Settings
 from synthmill.schemas.lineage import Media
 from synthmill.schemas.row import Candidate, Row
 from synthmill.sources.base import Source
 
 T = TypeVar("T")
-P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,14 @@ class Context(Protocol):
     ) -> Media:
         """Store a file content-addressed under the dataset, and return its reference."""
 
-    async def in_worker(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a module-level function in a worker process; for work that keeps a CPU busy."""
+    async def run_in_worker(
+        self, function: Callable[..., T], *args: Any, limits: Limits = Limits(), **kwargs: Any
+    ) -> T:
+        """Run a module-level function in a worker process; for work that keeps a CPU busy.
+
+        Raises:
+            WorkerError: it exceeded its limits or crashed; see `runtime.workers`.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,26 +4,22 @@ import asyncio
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from random import Random
-from typing import Literal, ParamSpec, TypeVar
+from typing import Any, Literal, TypeVar
 
-from synthmill.filters.pool import WorkerPool
 from synthmill.models.prompt import Prompt, Reply
 from synthmill.models.registry import ModelRegistry
 from synthmill.models.request import Sampling
 from synthmill.models.usage import Usage
+from synthmill.runtime.workers import Limits, WorkerPool
 from synthmill.schemas.identity import keyed_seed
 from synthmill.schemas.lineage import Media
 from synthmill.schemas.recipe import Price
 from synthmill.schemas.row import Candidate
 
 T = TypeVar("T")
-P = ParamSpec("P")
-
-# Ours: nothing that a generator hands over in one piece should take longer; a hang must end.
-WORKER_SECONDS = 300.0
 
 MediaWriter = Callable[[bytes, str, str, str | None], Media]
 
@@ -155,10 +151,11 @@ class TaskContext:
         # In a thread: the file is synced to disk, which takes milliseconds.
         return await asyncio.to_thread(self._services.write_media, data, kind, mime, detail)
 
-    async def in_worker(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """See `generators.base.Context.in_worker`."""
-        work = partial(call, *args, **kwargs)
-        return await self._services.workers.call(work, time_limit=WORKER_SECONDS)
+    async def run_in_worker(
+        self, function: Callable[..., T], *args: Any, limits: Limits = Limits(), **kwargs: Any
+    ) -> T:
+        """See `generators.base.Context.run_in_worker`."""
+        return await self._services.workers.run(function, *args, limits=limits, **kwargs)
 
     def book(self, candidate: Candidate) -> Candidate:
         """The candidate with what its task spent since the one before, and on which models."""

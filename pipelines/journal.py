@@ -2,10 +2,8 @@
 
 import asyncio
 import importlib.metadata
-import os
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import yaml
 
@@ -15,6 +13,7 @@ from synthmill.pipelines.cursor import Cursor
 from synthmill.pipelines.load import read_recipe
 from synthmill.pipelines.memory import Memory
 from synthmill.pipelines.plan import Plan
+from synthmill.runtime.files import atomic_write
 from synthmill.schemas.arrow import rows_to_table
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import Recipe
@@ -78,7 +77,9 @@ class Journal:
         if stop is not None:
             report = report.model_copy(update={"versions": self._versions()})
         text = report.model_dump_json(indent=2)
-        _write(self._dataset.home.run(self._run_id) / "report.json", text)
+        folder = self._dataset.home.run(self._run_id)
+        with mended(str(folder)):
+            atomic_write(folder / "report.json", text)
         return report
 
     def _versions(self) -> list[int]:
@@ -153,7 +154,9 @@ def save_recipe(home: Home, run_id: str, recipe: Recipe) -> None:
         InputError: the folder cannot be written.
     """
     text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    _write(home.run(run_id) / RECIPE_FILE, text)
+    folder = home.run(run_id)
+    with mended(str(folder)):
+        atomic_write(folder / RECIPE_FILE, text)
 
 
 def saved_recipe(home: Home, run_id: str) -> Recipe:
@@ -167,15 +170,6 @@ def saved_recipe(home: Home, run_id: str) -> Recipe:
         latest = ", ".join(home.run_ids()[-5:]) or "none yet"
         raise InputError(f"there is no run {run_id!r} in {home.path}; runs: {latest}")
     return read_recipe(path)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a small file so that its name never stands for half of it."""
-    with mended(str(path.parent)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)
 
 
 def _sums(before: dict[str, StageUsage], now: dict[str, StageUsage]) -> dict[str, StageUsage]:

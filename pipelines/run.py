@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from synthmill.filters.pool import WorkerPool
 from synthmill.filters.run import warm_up
 from synthmill.models.errors import RequestRejected, ServerUnavailable
 from synthmill.models.registry import ModelRegistry
@@ -25,6 +24,7 @@ from synthmill.pipelines.journal import Journal, save_recipe, saved_recipe
 from synthmill.pipelines.memory import Memory
 from synthmill.pipelines.plan import Plan, check_source, make_plan
 from synthmill.pipelines.progress import Progress
+from synthmill.runtime.workers import WorkerPool
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.lineage import Media
 from synthmill.schemas.recipe import Budget, Recipe

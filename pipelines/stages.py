@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from synthmill.filters.pool import WorkerPool
 from synthmill.filters.run import judge, safe_judge
 from synthmill.pipelines.plan import DiversityStage, Stage
+from synthmill.runtime.workers import WorkerPool
 from synthmill.schemas.row import Candidate
 from synthmill.schemas.verdict import Verdict
 

@@ -11,6 +11,13 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from synthmill.runtime.workers import (
+    Limits,
+    WorkerError,
+    WorkerOutOfMemory,
+    WorkerPool,
+    WorkerTimeout,
+)
 from synthmill.schemas.base import Record, Settings
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import keyed_seed
@@ -18,7 +25,6 @@ from synthmill.schemas.items import InvalidItem, storable
 from synthmill.schemas.lineage import SourceRef
 from synthmill.sources.base import Source
 from synthmill.sources.video.container import MAX_PIXELS, Unusable
-from synthmill.sources.video.killable import ordered_map
 from synthmill.sources.video.probe import Probed, VideoInfo, probe
 
 SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".m4v", ".avi")
@@ -108,15 +114,12 @@ class VideosSource(Source):
         known = list(takewhile(lambda entry: entry.path in self._looked, entries))
         for entry in known:
             yield entry, self._looked[entry.path]
-        looked = ordered_map(
-            partial(look, settings=self.settings),
-            entries[len(known) :],
-            seconds=self.settings.probe_seconds,
-            memory_mb=self.settings.probe_mb,
-        )
-        for entry, found in looked:
-            self._looked[entry.path] = found
-            yield entry, found
+        limits = Limits(seconds=self.settings.probe_seconds, memory_mb=self.settings.probe_mb)
+        with WorkerPool(1) as pool:
+            read = partial(look, settings=self.settings)
+            for entry, found in pool.map(read, entries[len(known) :], limits=limits):
+                self._looked[entry.path] = _unusable(found)
+                yield entry, self._looked[entry.path]
 
     def _item(
         self, entry: Entry, found: Probed | Unusable, seen: dict[str, str]
@@ -161,6 +164,20 @@ def look(entry: Entry, settings: VideosSettings) -> Probed:
     if found.info.seconds > settings.max_seconds:
         raise Unusable("too long", f"{found.info.seconds:.0f} s")
     return found
+
+
+def _unusable(found: Probed | Exception) -> Probed | Unusable:
+    """The result of `look`, or why there is none."""
+    match found:
+        case Probed() | Unusable():
+            return found
+        case WorkerTimeout():
+            return Unusable("time limit", str(found))
+        case WorkerOutOfMemory():
+            return Unusable("memory limit", str(found))
+        case WorkerError():
+            return Unusable("reader died", str(found))
+    return Unusable("not readable", f"{type(found).__name__}: {found}"[:200])
 
 
 def find_entries(settings: VideosSettings) -> list[Entry]:

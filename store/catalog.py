@@ -6,7 +6,6 @@ on reading that. A rebuild reads only what the logs gained since the one before.
 """
 
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import Schema
 
+from synthmill.runtime.files import atomic_file
 from synthmill.schemas.arrow import ROW_SCHEMA
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json
@@ -50,7 +50,7 @@ def rebuild(home: Home) -> list[str]:
         try:
             with connect(str(fresh)) as connection:
                 problems = _build(connection, home)
-            os.replace(fresh, home.catalog)  # noqa: PTH105
+            fresh.replace(home.catalog)
             # Of somebody who has the old file open for writing; the new one must not replay it.
             home.catalog.with_suffix(".duckdb.wal").unlink(missing_ok=True)
         finally:
@@ -215,10 +215,8 @@ def _empty_file(folder: Path) -> Path:
     path = folder / "empty" / "status=accepted" / "none.parquet"
     stored = ROW_SCHEMA.remove(ROW_SCHEMA.get_field_index("status"))
     if not path.is_file() or not pq.read_schema(path).equals(stored):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(".new")
-        pq.write_table(stored.empty_table(), beside)
-        os.replace(beside, path)  # noqa: PTH105
+        with atomic_file(path) as file:
+            pq.write_table(stored.empty_table(), file)
     return path
 
 

@@ -1,9 +1,6 @@
 """The files of an export: records buffered, written batch by batch, in a folder made at once."""
 
 import json
-import os
-import shutil
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
+from synthmill.runtime.files import atomic_directory
 from synthmill.schemas.errors import InputError
 from synthmill.store.faults import mended
 
@@ -96,22 +94,5 @@ def new_folder(out: Path, force: bool) -> Iterator[Path]:
         raise InputError(f"{out} exists; give another place, or --force to replace an export")
     if out.exists() and not (out / SUMMARY).is_file():
         raise InputError(f"{out} is not an earlier export, so it is not replaced; move it away")
-    with mended(f"export to {out}"):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-        try:
-            yield fresh
-            fresh.chmod(0o755)
-            _swap(fresh, out)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-
-
-def _swap(fresh: Path, out: Path) -> None:
-    if not out.exists():
-        fresh.rename(out)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
-    os.replace(out, old)  # noqa: PTH105
-    fresh.rename(out)
-    shutil.rmtree(old)
+    with mended(f"export to {out}"), atomic_directory(out, replace=force) as fresh:
+        yield fresh

@@ -1,11 +1,10 @@
 """Files that rows refer to, stored once under the hash of their bytes."""
 
 import hashlib
-import os
 import re
-import tempfile
 from pathlib import Path
 
+from synthmill.runtime.files import atomic_write
 from synthmill.schemas.errors import InputError
 from synthmill.store.faults import mended
 
@@ -28,21 +27,5 @@ def put_media(dataset: Path, content: bytes, suffix: str) -> tuple[str, str]:
     target = dataset / relative
     if not target.exists():
         with mended(f"media of {dataset}"):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(target, content)
+            atomic_write(target, content)
     return relative, digest
-
-
-def write_atomically(target: Path, content: bytes) -> None:
-    """Write a file so that its name never stands for a part of it."""
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".new-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        os.replace(name, target)  # noqa: PTH105
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

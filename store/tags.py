@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
+from synthmill.runtime.files import atomic_write
 from synthmill.schemas.errors import InputError, nearest
 from synthmill.store.dataset import Dataset
 from synthmill.store.faults import mended
-from synthmill.store.media import write_atomically
 
 FOLDER = "tags"
 LATEST = "latest"  # always the newest version, so it cannot be a tag
@@ -30,8 +30,7 @@ def set_tag(dataset: Dataset, tag: str, version: int | None = None) -> int:
     target = int(dataset.at(version).version())
     folder = dataset.folder / FOLDER
     with mended(f"tag {tag!r} of dataset {dataset.name!r}"):
-        folder.mkdir(exist_ok=True)
-        write_atomically(folder / tag, f"{target}\n".encode())
+        atomic_write(folder / tag, f"{target}\n")
     return target
 
 

@@ -25,9 +25,9 @@ from benchmarks.cotevol.searches import (
     held_out,
 )
 from scripts.embedded_model.arithmetic import TIERS
-from synthmill.filters.pool import WorkerPool
 from synthmill.models.embedded.jobs import Job as Generation
 from synthmill.models.embedded.language_model import LanguageModel
+from synthmill.runtime.workers import WorkerPool
 
 RESULTS = Path(__file__).parent / "results"
 MEASURED = 100  # problems whose greedy traces give the mean length of a tier

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from benchmarks.cotevol.methods import settings_of
 from scripts.embedded_model.arithmetic import TIERS, problems
-from synthmill.filters.pool import WorkerPool
 from synthmill.generators.cotevol.generator import Cotevol
 from synthmill.models.registry import ModelRegistry
 from synthmill.pipelines.context import Services, TaskContext
+from synthmill.runtime.workers import WorkerPool
 from synthmill.schemas.identity import canonical_json, sha256_text
 from synthmill.schemas.lineage import Media, SourceRef
 from synthmill.schemas.recipe import ModelSpec

@@ -16,12 +16,12 @@ import numpy as np
 import psutil
 from av.video.reformatter import VideoReformatter
 
-from synthmill.filters.pool import WorkerPool
 from synthmill.generators.videossr import work
 from synthmill.generators.videossr.mixes import SubType
 from synthmill.generators.videossr.settings import VideossrSettings
 from synthmill.generators.videossr.timeline import timeline
 from synthmill.pipelines.run import start
+from synthmill.runtime.workers import WorkerPool
 from synthmill.schemas.recipe import Recipe
 from synthmill.sources.video.demo import render
 from synthmill.sources.video.reading import fitted_size
@@ -82,11 +82,11 @@ async def scaling(videos: list[Video], settings: VideossrSettings, rounds: int) 
     """Samples a second in the engine's worker pool, by number of workers."""
     for workers in (1, 2):
         async with WorkerPool(workers) as pool:
-            warm = [pool.call(work.make, job(videos[0], settings)) for _ in range(workers)]
+            warm = [pool.run(work.make, job(videos[0], settings)) for _ in range(workers)]
             await asyncio.gather(*warm)
             jobs = [job(video, settings, seed) for seed in range(rounds) for video in videos]
             begun = time.perf_counter()
-            await asyncio.gather(*(pool.call(work.make, one) for one in jobs))
+            await asyncio.gather(*(pool.run(work.make, one) for one in jobs))
             rate = len(jobs) / (time.perf_counter() - begun)
         load = os.getloadavg()[0]
         click.echo(f"  {workers} workers: {rate:6.2f} samples a second (load {load:.1f})")

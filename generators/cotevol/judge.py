@@ -54,9 +54,9 @@ class Judge:
     async def _decide(self, answer: str) -> bool:
         if self._by_gym:
             arguments = self.problem.reward_args or ""
-            return full_marks(await self.context.in_worker(score_gym_answer, arguments, answer))
+            return full_marks(await self.context.run_in_worker(score_gym_answer, arguments, answer))
         truth = self.problem.answer or ""
         by_rule = equal_by_rule(truth, answer)
         if by_rule is not None:
             return by_rule
-        return await self.context.in_worker(by_mathematics, truth, answer)
+        return await self.context.run_in_worker(by_mathematics, truth, answer)

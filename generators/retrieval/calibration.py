@@ -6,15 +6,13 @@ encoder: a high quantile of the similarity between passages that have nothing to
 (the opening of one against the whole of another, drawn at random). The quantile is ours.
 """
 
-import json
-import os
-from pathlib import Path
 from random import Random
 
 import numpy as np
 from pydantic import Field
 
 from synthmill.generators.retrieval.base import Retriever
+from synthmill.runtime.files import atomic_write
 from synthmill.schemas.base import Record, Settings
 from synthmill.schemas.identity import keyed_seed, sha256_text
 from synthmill.sources.documents.corpus import Corpus, titled
@@ -58,7 +56,7 @@ async def calibrate(
     if path.exists():
         return Calibration.model_validate_json(path.read_text(encoding="utf-8"))
     found = await _measured(corpus, retriever, settings)
-    _keep(path, found)
+    atomic_write(path, found.model_dump_json(indent=1))
     return found
 
 
@@ -82,9 +80,3 @@ async def _measured(
         unrelated_median=round(float(np.median(scores)), 6) if scores else None,
         unrelated_max=round(max(scores), 6) if scores else None,
     )
-
-
-def _keep(path: Path, found: Calibration) -> None:
-    new = path.with_suffix(f".{os.getpid()}.new")
-    new.write_text(json.dumps(found.model_dump(), indent=1), encoding="utf-8")
-    new.replace(path)

@@ -8,7 +8,6 @@ from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
-from synthmill.filters.pool import WorkerError
 from synthmill.generators.base import Context, Generator, Task
 from synthmill.generators.videossr import checks, work
 from synthmill.generators.videossr.messages import media_of, messages
@@ -16,6 +15,7 @@ from synthmill.generators.videossr.mixes import TASKS, SubType, parse_sub_type
 from synthmill.generators.videossr.records import Detail
 from synthmill.generators.videossr.settings import VideossrSettings
 from synthmill.generators.videossr.sheet import contact_sheet, describe
+from synthmill.runtime.workers import Limits, WorkerError
 from synthmill.schemas.base import Record
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json
@@ -28,6 +28,7 @@ from synthmill.sources.base import Source
 from synthmill.sources.video.container import Unusable
 from synthmill.sources.videos import Video
 
+GRACE = 2  # ours: how many time limits a worker gets before it is killed
 EARLIER = 16  # ours: videos remembered to swap with
 NOTHING = "{}"
 MIME = {"jpeg": "image/jpeg", "png": "image/png"}
@@ -71,7 +72,9 @@ class Videossr(Generator):
         clue: Clue = task.item
         job = self._job(clue, context)
         try:
-            made = await context.in_worker(work.make, job)
+            # Decoding stops itself at its limit; this is for a decoder that never returns.
+            limits = Limits(seconds=GRACE * self.settings.work_seconds, output_mb=1024)
+            made = await context.run_in_worker(work.make, job, limits=limits)
         except WorkerError as error:  # killed at its limit, or crashed by the video
             made = work.Made(verdicts=(checks.unusable(Unusable(str(error), clue.video.path)),))
         if not made.questions:

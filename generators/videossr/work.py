@@ -14,12 +14,10 @@ from synthmill.generators.videossr.settings import VideossrSettings
 from synthmill.generators.videossr.timeline import timeline
 from synthmill.schemas.verdict import Verdict
 from synthmill.sources.video.container import Unusable
-from synthmill.sources.video.deadline import killed_after
 from synthmill.sources.video.survey import cuts, perceptual_hash
 from synthmill.sources.videos import Video
 
 HASHES = 24  # ours: perceptual hashes spread over a video
-GRACE = 2  # ours: how many time limits a worker gets before it is killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +59,7 @@ def make(job: Job) -> Made:
     verdicts = checks.of_header(job.video.info, job.settings)
     if _all_pass(verdicts):
         try:
-            # Decoding stops itself at its limit; this is for a decoder that never returns.
-            with killed_after(GRACE * job.settings.work_seconds):
-                return _questions(job, verdicts)
+            return _questions(job, verdicts)
         except Unusable as error:
             verdicts = [*verdicts, checks.unusable(error)]
     return Made(verdicts=tuple(verdicts))

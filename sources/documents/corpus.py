@@ -9,14 +9,13 @@ changed once it is there: it is built beside and moved into place.
 """
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 import pyarrow as pa
 
+from synthmill.runtime.files import atomic_directory
 from synthmill.schemas.arrow import arrow_fields
 from synthmill.schemas.base import Record
 from synthmill.schemas.errors import InputError
@@ -128,19 +127,10 @@ def built_once(folder: Path, build: Callable[[Path], None]) -> None:
     if folder.exists():
         return
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
+        with atomic_directory(folder) as new:
+            build(new)
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error.strerror}") from error
-    try:
-        build(new)
-        new.chmod(0o755)
-        new.rename(folder)
-    except OSError as error:
-        if not folder.exists():  # else another process was faster, and built the same
-            raise InputError(f"{folder} cannot be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
 
 
 def _write(source: DocumentCollection, chunking: Chunking, version: str, folder: Path) -> None:

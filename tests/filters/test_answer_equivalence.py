@@ -2,10 +2,10 @@ import time
 
 import pytest
 
-from synthmill.filters.pool import WorkerPool
 from synthmill.filters.run import judge as judge_anywhere
 from synthmill.filters.run import safe_judge, warm_up
 from synthmill.filters.verifiers.answer_equivalence import AnswerEquivalence
+from synthmill.runtime.workers import WorkerPool
 from synthmill.schemas.row import Candidate
 from tests.filters.candidates import NO_CONTEXT, make, pair, sft, task, told
 

@@ -2,12 +2,14 @@
 
 import gzip
 import zlib
+from collections.abc import Callable
 from io import BufferedIOBase
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pydantic import Field
 
+from synthmill.runtime.workers import Limits, WorkerError, WorkerTimeout, shared_pool
 from synthmill.schemas.base import Settings
 
 
@@ -17,6 +19,25 @@ class Unreadable(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+T = TypeVar("T")
+
+
+def read_in_worker(form: str, read: Callable[..., T], *given: object, limits: Limits) -> T:
+    """What ``read(*given)`` returns; `read` is a module-level function, `form` what it reads.
+
+    Raises:
+        Unreadable: it raised, exceeded a limit, or crashed.
+    """
+    try:
+        return shared_pool().run_blocking(read, *given, limits=limits)
+    except WorkerTimeout:
+        raise Unreadable(f"{form} took too long", f"more than {limits.seconds:g} s") from None
+    except WorkerError as error:
+        raise Unreadable(f"{form} broke its reader", str(error)) from None
+    except Exception as error:
+        raise Unreadable(f"unreadable {form}", f"{type(error).__name__}: {error}") from error
 
 
 class File(NamedTuple):

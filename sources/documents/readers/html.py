@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from importlib.util import find_spec
 
+from synthmill.runtime.workers import Limits
 from synthmill.schemas.errors import InputError
-from synthmill.sources.documents.readers.apart import read_apart
 from synthmill.sources.documents.readers.common import (
     File,
     ReadSettings,
@@ -16,6 +16,7 @@ from synthmill.sources.documents.readers.common import (
     clean,
     decoded,
     read_bytes,
+    read_in_worker,
     stem,
 )
 
@@ -36,12 +37,11 @@ def read_html(file: File, settings: ReadSettings) -> Iterator[Text]:
         raise InputError(
             f"{file.name}: HTML needs the extra 'documents': pip install 'synthmill[documents]'"
         )
-    title, text = read_apart(
+    title, text = read_in_worker(
         "HTML",
         html_text,
         decoded(read_bytes(file, settings.max_bytes)),
-        seconds=SECONDS,
-        memory_mb=settings.pdf_memory_mb,
+        limits=Limits(seconds=SECONDS, memory_mb=settings.pdf_memory_mb),
     )
     yield Text(title or stem(file), text)
 

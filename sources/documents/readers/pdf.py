@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from importlib.util import find_spec
 
+from synthmill.runtime.workers import Limits
 from synthmill.schemas.errors import InputError
-from synthmill.sources.documents.readers.apart import read_apart
 from synthmill.sources.documents.readers.common import (
     File,
     ReadSettings,
@@ -12,6 +12,7 @@ from synthmill.sources.documents.readers.common import (
     Unreadable,
     clean,
     read_bytes,
+    read_in_worker,
     stem,
 )
 
@@ -27,14 +28,13 @@ def read_pdf(file: File, settings: ReadSettings) -> Iterator[Text]:
         raise InputError(
             f"{file.name}: PDF needs the extra 'documents': pip install 'synthmill[documents]'"
         )
-    title, text = read_apart(
+    title, text = read_in_worker(
         "PDF",
         pdf_text,
         read_bytes(file, settings.max_bytes),
         settings.pdf_pages,
         settings.max_bytes,
-        seconds=settings.pdf_seconds,
-        memory_mb=settings.pdf_memory_mb,
+        limits=Limits(seconds=settings.pdf_seconds, memory_mb=settings.pdf_memory_mb),
     )
     if not text.strip():
         raise Unreadable("PDF without text", "no page holds text; it may be a scan")

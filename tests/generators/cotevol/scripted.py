@@ -58,7 +58,7 @@ class ScriptedContext:
     async def write_media(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError
 
-    async def in_worker(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    async def run_in_worker(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return call(*args, **kwargs)
 
 

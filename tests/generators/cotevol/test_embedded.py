@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from scripts.embedded_model.arithmetic import TIERS, problems
-from synthmill.filters.pool import WorkerPool
 from synthmill.generators.base import Task
 from synthmill.generators.cotevol.generator import Cotevol
 from synthmill.generators.cotevol.record import EvolutionRecord
@@ -15,6 +14,7 @@ from synthmill.generators.cotevol.settings import CotevolSettings
 from synthmill.models.embedded.language_model import WEIGHTS
 from synthmill.models.registry import ModelRegistry
 from synthmill.pipelines.context import Services, TaskContext
+from synthmill.runtime.workers import WorkerPool
 from synthmill.schemas.lineage import SourceRef
 from synthmill.schemas.recipe import ModelSpec
 from synthmill.schemas.row import Candidate

@@ -12,7 +12,7 @@ class Counting(ScriptedContext):
 
     work = 0
 
-    async def in_worker(self, call, *args, **kwargs):  # type: ignore[no-untyped-def]
+    async def run_in_worker(self, call, *args, **kwargs):  # type: ignore[no-untyped-def]
         self.work += 1
         return call(*args, **kwargs)
 
@@ -46,7 +46,7 @@ async def test_nobody_can_tell_without_a_truth() -> None:
 
 async def test_a_worker_that_dies_makes_no_right_answer() -> None:
     class Dying(ScriptedContext):
-        async def in_worker(self, call, *args, **kwargs):  # type: ignore[no-untyped-def]
+        async def run_in_worker(self, call, *args, **kwargs):  # type: ignore[no-untyped-def]
             raise TimeoutError
 
     assert await Judge(problem(answer="\\sqrt{8}"), Dying(sums)).right("2\\sqrt{2}") is False

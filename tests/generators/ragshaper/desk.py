@@ -60,7 +60,7 @@ class Desk:
     async def write_media(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError
 
-    async def in_worker(self, call: Any, *args: Any, **kwargs: Any) -> Any:
+    async def run_in_worker(self, call: Any, *args: Any, **kwargs: Any) -> Any:
         return call(*args, **kwargs)
 
 

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import time
 from itertools import islice
 from pathlib import Path
@@ -13,15 +12,13 @@ import av
 import numpy as np
 import pytest
 
-from synthmill.filters.pool import WorkerDied, WorkerPool
 from synthmill.generators.base import Task
 from synthmill.generators.videossr.generator import Clue, Videossr
 from synthmill.generators.videossr.settings import VideossrSettings
+from synthmill.runtime.workers import WorkerCrashed
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.items import InvalidItem
 from synthmill.sources.video.container import Unusable
-from synthmill.sources.video.deadline import killed_after
-from synthmill.sources.video.killable import ordered_map
 from synthmill.sources.video.probe import probe
 from synthmill.sources.video.reading import frames_at
 from synthmill.sources.videos import Video, VideosSettings, VideosSource, find_entries
@@ -148,36 +145,25 @@ def test_cover_art_is_no_video(tmp_path):
         probe(path)
 
 
-def test_a_reader_that_hangs_is_killed_and_the_next_file_is_read(tmp_path):
-    items = [Path("hang"), Path("good"), Path("die"), Path("good"), Path("odd")]
-    started = time.monotonic()
-    found = [result for _, result in ordered_map(_act, items, seconds=3, memory_mb=1024)]
-    assert [str(r) if isinstance(r, str) else r.reason for r in found] == [
-        "time limit",
-        "read good",
-        "reader died",
-        "read good",
-        "not readable",
-    ]
-    assert time.monotonic() - started < 20
+def test_a_pipe_under_the_name_of_a_video_is_not_opened(tmp_path):
+    for name in "abc":
+        footage.clip_of(tmp_path / f"{name}.mp4", footage.moving(48, seed=ord(name)))
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "b.mp4").unlink()
+    (tmp_path / "b.mp4").symlink_to(tmp_path / "pipe.mp4")
+    (tmp_path / "list.txt").write_text("a.mp4\nb.mp4\nc.mp4\n")
+    found = VideosSource(VideosSettings(path=str(tmp_path / "list.txt"), probe_seconds=5)).items()
+    assert [getattr(item, "reason", "read") for item in found] == ["read", "missing file", "read"]
 
 
-def test_a_reader_that_wants_too_much_memory_is_refused():
-    [(_, found)] = ordered_map(_act, [Path("eat")], seconds=20, memory_mb=256)
-    assert found.reason == "memory limit"
-
-
-def _act(path: Path) -> str:
-    """A reader that does what the path says."""
-    if path.name == "hang":
-        time.sleep(600)
-    if path.name == "odd":
-        raise ZeroDivisionError("nobody thought of it")
-    if path.name == "die":
-        os._exit(3)
-    if path.name == "eat":
-        return str(len(bytearray(2**30)))
-    return f"read {path.name}"
+def test_a_reader_that_wants_too_much_time_or_memory_is_refused(tmp_path):
+    path = footage.clip_of(tmp_path / "a.mp4", footage.moving(48))
+    for change, reason in (
+        ({"probe_seconds": 0.001}, "time limit"),
+        ({"probe_mb": 1}, "memory limit"),
+    ):
+        [item] = VideosSource(VideosSettings(path=str(path), **change)).items()
+        assert isinstance(item, InvalidItem) and item.reason == reason
 
 
 def test_size_limits_are_named(tmp_path):
@@ -257,20 +243,15 @@ def test_names_that_are_no_unicode_are_spelled_out(tmp_path):
     assert all(text.isprintable() for text in (broken.detail, broken.origin.uri, video.origin.uri))
 
 
-def test_a_source_asked_twice_reads_each_file_once(tmp_path, monkeypatch):
+def test_a_source_asked_twice_reads_each_file_once(tmp_path):
     for name in "abc":
         (tmp_path / f"{name}.mp4").write_bytes(b"broken")
-    source, read = VideosSource(VideosSettings(path=str(tmp_path))), []
-
-    def counted(call, items, **limits):
-        for entry in items:
-            read.append(Path(entry.path).stem)
-            yield entry, Unusable("corrupt")
-
-    monkeypatch.setattr("synthmill.sources.videos.ordered_map", counted)
-    assert [Path(item.origin.uri).stem for item in islice(source.items(), 2)] == ["a", "b"]
-    again = [Path(item.origin.uri).stem for item in source.items()]
-    assert again == read == ["a", "b", "c"]
+    source = VideosSource(VideosSettings(path=str(tmp_path)))
+    first = [item.reason for item in islice(source.items(), 2)]
+    for name in "ab":  # another read would say "empty file"
+        (tmp_path / f"{name}.mp4").write_bytes(b"")
+    assert first == ["corrupt"] * 2
+    assert [item.reason for item in source.items()] == ["corrupt"] * 3
 
 
 def test_the_parts_of_a_source_share_no_video(tmp_path):
@@ -286,28 +267,13 @@ def test_the_parts_of_a_source_share_no_video(tmp_path):
     assert train and held_out
 
 
-def _hang_in_worker() -> None:
-    with killed_after(1):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        time.sleep(600)
-
-
-async def test_work_that_hangs_ends_its_worker_and_not_the_pool():
-    async with WorkerPool(1) as pool:
-        started = time.monotonic()
-        with pytest.raises(WorkerDied):
-            await pool.call(_hang_in_worker)
-        assert time.monotonic() - started < 15
-        assert await pool.call(len, "next") == 4
-
-
 async def test_a_video_that_kills_its_worker_is_a_rejected_row(travel):
     class Context:
         def rng(self, purpose):
             return Random(purpose)
 
-        async def in_worker(self, call, job):
-            raise WorkerDied("worker died")
+        async def run_in_worker(self, call, job, limits):
+            raise WorkerCrashed("worker died")
 
     video = footage.video_of(travel)
     task = Task(key=video.key, item=Clue(video=video))
