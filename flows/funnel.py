@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from synthmill.schemas.report import FunnelStage, RunReport
+from synthmill.schemas.usage import Usage
 
 TOP_REASONS = 3
 
@@ -69,12 +70,15 @@ def outcome(report: RunReport) -> str:
 
 def cost(report: RunReport) -> str:
     """One line: calls, tokens and dollars, and how much of it the response cache answered."""
-    used = report.usage.values()
-    calls = sum(stage.calls for stage in used)
-    tokens = sum(stage.prompt_tokens + stage.completion_tokens for stage in used)
-    paid = sum(stage.paid_prompt_tokens + stage.paid_completion_tokens for stage in used)
-    dollars = sum(stage.dollars for stage in used)
-    line = f"{calls:,} model calls, {tokens:,} tokens"
-    if tokens > paid:
-        line += f" ({tokens - paid:,} from the response cache)"
-    return line + (f", ${dollars:,.4f}" if dollars else "")
+    asked = sum((used.asked for used in report.usage.values()), Usage())
+    bought = sum((used.bought for used in report.usage.values()), Usage())
+    line = f"{asked.calls:,} model calls, {asked.tokens:,} tokens"
+    if asked.tokens > bought.tokens:
+        line += f" ({asked.tokens - bought.tokens:,} from the response cache)"
+    if report.unused.tokens:
+        line += f", {report.unused.tokens:,} of them by tasks that were not needed"
+    if bought.dollars:
+        line += f", ${bought.dollars:,.4f}"
+    if bought.unpriced_tokens:
+        line += f", {bought.unpriced_tokens:,} tokens of models without a known price"
+    return line

@@ -47,6 +47,7 @@ class Backend(ABC):
 
     name: ClassVar[str]
     Settings: ClassVar[type[BackendSettings]] = BackendSettings
+    local: ClassVar[bool] = False  # runs on this machine, so its tokens cost nothing
 
     def __init__(
         self, spec: ModelSpec, settings: Any, *, give_up_after_seconds: float = 300.0

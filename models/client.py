@@ -4,14 +4,15 @@ import asyncio
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from synthmill.models.answers import Answers, Order
 from synthmill.models.backend import Backend
+from synthmill.models.inflight import CompletionRequest, CompletionService
 from synthmill.models.prompt import Prompt, Reply
 from synthmill.models.request import Request, Sampling
-from synthmill.models.usage import Ledger, Usage
+from synthmill.models.usage import UsageTracker, call_usage
 from synthmill.schemas.identity import keyed_seed
 from synthmill.schemas.messages import assistant, user
 from synthmill.schemas.recipe import Price
+from synthmill.schemas.usage import Usage
 
 T = TypeVar("T")
 
@@ -21,21 +22,22 @@ DEFAULT_SAMPLING = Sampling()
 class ModelClient:
     """One model role, as generators and filters use it."""
 
-    def __init__(self, backend: Backend, price: Price, answers: Answers, ledger: Ledger) -> None:
-        self._price = price
+    def __init__(
+        self,
+        backend: Backend,
+        price: Price | None,
+        completions: CompletionService,
+        tracker: UsageTracker,
+    ) -> None:
         self._backend = backend
-        self._answers = answers
-        self._ledger = ledger
+        self._price = price
+        self._completions = completions
+        self._tracker = tracker
 
     @property
     def model(self) -> str:
         """The model's name as rows carry it."""
         return self._backend.model
-
-    @property
-    def price(self) -> Price:
-        """What its tokens cost."""
-        return self._price
 
     async def generate(
         self,
@@ -111,12 +113,16 @@ class ModelClient:
         return replies
 
     async def _replies(self, request: Request, call: "_Call[T]") -> list[Reply[T]]:
-        stage = self._ledger.stage(call.prompt.prompt_name())
-        order = Order(self._backend, call.prompt, stage, self._price, call.priority)
-        completions = await self._answers.obtain(request, order)
-        stage.asked.add(completions)
+        counts = self._tracker.prompt(call.prompt.prompt_name())
+        completions = await self._completions.get(
+            CompletionRequest(
+                request, self._backend, call.prompt, counts.bought, self._price, call.priority
+            )
+        )
+        used = call_usage(completions, self._price)
+        counts.asked += used
         if call.usage is not None:
-            call.usage.add(completions)
+            call.usage += used
         return [
             Reply.parsed(call.prompt, completion, self.model, request.prefix)
             for completion in completions
@@ -149,7 +155,7 @@ class ModelClient:
         return reply
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Call(Generic[T]):
     """What stays the same when a malformed answer is asked for again."""
 

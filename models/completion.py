@@ -32,8 +32,9 @@ class Completion(Record):
 
     The texts of `tokens`, joined, are the end of `text`: all of it but what a rule put in front
     (where a server's tokens cannot be matched with its text, they are as it gave them).
-    The prompt tokens of a call for several samples are booked on its first sample, so that sums
-    are true. `from_rule` marks an answer that a rule of the embedded back end made, not a model.
+    The prompt tokens of a call for several samples are counted on its first sample, so that sums
+    are true; `cached_tokens` are those of them that the server read from its prompt cache.
+    `from_rule` marks an answer that a rule of the embedded back end made, not a model.
     """
 
     text: str
@@ -42,5 +43,6 @@ class Completion(Record):
     reasoning: str | None = None
     tool_calls: str | None = None
     prompt_tokens: int = Field(default=0, ge=0)
+    cached_tokens: int = Field(default=0, ge=0)
     completion_tokens: int = Field(default=0, ge=0)
     from_rule: bool = False

@@ -1,4 +1,4 @@
-"""The models of a run: every role's back end, one response cache, one ledger."""
+"""The models of a run: every role's back end, one response cache, one usage tracker."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -7,16 +7,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from synthmill.models.answers import Answers
 from synthmill.models.backend import Backend, backend_settings
-from synthmill.models.cache import ResponseCache
 from synthmill.models.client import ModelClient
 from synthmill.models.errors import RequestRejected, ServerUnavailable
-from synthmill.models.usage import Ledger, Spent
+from synthmill.models.inflight import CompletionService
+from synthmill.models.prices import list_price
+from synthmill.models.response_cache import ResponseCache
+from synthmill.models.usage import UsageTracker
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json
-from synthmill.schemas.recipe import ModelSpec
-from synthmill.schemas.report import StageUsage
+from synthmill.schemas.recipe import ModelSpec, Price
+from synthmill.schemas.usage import PromptUsage, Usage
 
 
 class ModelRegistry:
@@ -40,7 +41,7 @@ class ModelRegistry:
     ) -> None:
         self._specs = dict(specs)
         self._cache_path = cache
-        self._ledger = Ledger()
+        self._tracker = UsageTracker()
         self._backends: dict[str, Backend] = {}
         for role, spec in self._specs.items():
             if _identity(spec) not in self._backends:
@@ -60,8 +61,8 @@ class ModelRegistry:
             for backend in self._backends.values():
                 stack.push_async_callback(backend.close)
                 await backend.open()
-            self._answers = Answers(cache)
-            stack.push_async_callback(self._answers.close)
+            self._completions = CompletionService(cache)
+            stack.push_async_callback(self._completions.close)
             self._stack = stack.pop_all()
         return self
 
@@ -85,21 +86,30 @@ class ModelRegistry:
                 f"no model for the role {role!r}: give models.{role} or models.default"
             )
         backend = self._backends[_identity(spec)]
-        return ModelClient(backend, spec.price, self._answers, self._ledger)
+        return ModelClient(backend, _price(spec, backend), self._completions, self._tracker)
 
     @property
-    def usage(self) -> dict[str, StageUsage]:
+    def usage(self) -> dict[str, PromptUsage]:
         """What was used so far, by prompt name."""
         failures: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for backend in self._backends.values():
             for prompt, kinds in backend.failures.items():
                 failures[prompt] += kinds
-        return self._ledger.report(failures)
+        return self._tracker.report(failures)
 
     @property
-    def spent(self) -> Spent:
-        """What was bought so far: tokens and dollars, cached answers left out."""
-        return self._ledger.spent
+    def bought(self) -> Usage:
+        """What back ends answered so far; answers from the response cache are left out."""
+        return self._tracker.bought
+
+    @property
+    def unpriced(self) -> list[str]:
+        """Roles whose model has no known price: their tokens are in no dollars."""
+        return [
+            role
+            for role, spec in self._specs.items()
+            if _price(spec, self._backends[_identity(spec)]) is None
+        ]
 
     def status(self) -> str | None:
         """One line when calls are waiting for a server, else None."""
@@ -120,6 +130,12 @@ class ModelRegistry:
             except (ServerUnavailable, RequestRejected) as error:
                 raise InputError(f"model {roles}: {error}") from error
         return lines
+
+
+def _price(spec: ModelSpec, backend: Backend) -> Price | None:
+    if spec.price is not None:
+        return spec.price
+    return Price() if backend.local else list_price(spec.model)
 
 
 def _identity(spec: ModelSpec) -> str:

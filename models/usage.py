@@ -1,94 +1,59 @@
-"""Counting what calls use: the tally of a task, and the ledger of a run."""
+"""Counting what calls use and cost, by prompt name."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
 
 from synthmill.models.completion import Completion
 from synthmill.schemas.recipe import Price
-from synthmill.schemas.report import StageUsage
+from synthmill.schemas.usage import PromptUsage, Usage
 
 
-@dataclass(slots=True)
-class Usage:
-    """A running count of calls and tokens.
-
-    A call is one question, however many samples it asks for and however it was answered: cached
-    answers count as bought ones do, so that a replayed task has the same figures.
-    """
-
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    def add(self, completions: Iterable[Completion]) -> None:
-        """Count one call and the tokens of its samples."""
-        self.calls += 1
-        for completion in completions:
-            self.prompt_tokens += completion.prompt_tokens
-            self.completion_tokens += completion.completion_tokens
-
-    @property
-    def tokens(self) -> int:
-        """Prompt and generated tokens together."""
-        return self.prompt_tokens + self.completion_tokens
+def cost(usage: Usage, price: Price) -> float:
+    """Dollars for the tokens of `usage` at `price`; nothing else computes a cost."""
+    cached = price.prompt if price.cached is None else price.cached
+    return (
+        (usage.prompt_tokens - usage.cached_tokens) * price.prompt
+        + usage.cached_tokens * cached
+        + usage.completion_tokens * price.completion
+    ) / 1e6
 
 
-@dataclass(slots=True)
-class Stage:
-    """What the prompts of one name used: everything asked, the bought part of it, its price."""
-
-    asked: Usage = field(default_factory=Usage)
-    paid: Usage = field(default_factory=Usage)
-    dollars: float = 0.0
-
-    def pay(self, completions: Sequence[Completion], price: Price) -> None:
-        """Book samples that a back end has just answered."""
-        before_prompt, before_completion = self.paid.prompt_tokens, self.paid.completion_tokens
-        self.paid.add(completions)
-        prompt = self.paid.prompt_tokens - before_prompt
-        completion = self.paid.completion_tokens - before_completion
-        self.dollars += (prompt * price.prompt + completion * price.completion) / 1e6
-
-    def report(self, failures: Mapping[str, int]) -> StageUsage:
-        """The figures as a run report holds them."""
-        return StageUsage(
-            calls=self.asked.calls,
-            prompt_tokens=self.asked.prompt_tokens,
-            completion_tokens=self.asked.completion_tokens,
-            paid_calls=self.paid.calls,
-            paid_prompt_tokens=self.paid.prompt_tokens,
-            paid_completion_tokens=self.paid.completion_tokens,
-            dollars=self.dollars,
-            failures=dict(failures),
-        )
+def call_usage(completions: Iterable[Completion], price: Price | None) -> Usage:
+    """One call with these samples; without a price, its tokens count as unpriced."""
+    usage = Usage(calls=1)
+    for completion in completions:
+        usage.prompt_tokens += completion.prompt_tokens
+        usage.cached_tokens += completion.cached_tokens
+        usage.completion_tokens += completion.completion_tokens
+    return priced(usage, price)
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What went over the wire in this run: tokens of both kinds, and dollars."""
+def priced(usage: Usage, price: Price | None) -> Usage:
+    """`usage` with its dollars, or with all its tokens counted as unpriced."""
+    if price is None:
+        usage.unpriced_tokens = usage.tokens
+    else:
+        usage.dollars = cost(usage, price)
+    return usage
 
-    tokens: int
-    dollars: float
 
-
-class Ledger:
+class UsageTracker:
     """Usage of a run by prompt name."""
 
     def __init__(self) -> None:
-        self._stages: defaultdict[str, Stage] = defaultdict(Stage)
+        self._prompts: dict[str, PromptUsage] = {}
 
-    def stage(self, name: str) -> Stage:
+    def prompt(self, name: str) -> PromptUsage:
         """The figures of one prompt name, to be added to."""
-        return self._stages[name]
+        return self._prompts.setdefault(name, PromptUsage())
 
     @property
-    def spent(self) -> Spent:
-        """Totals of what was bought."""
-        stages = self._stages.values()
-        return Spent(sum(s.paid.tokens for s in stages), sum(s.dollars for s in stages))
+    def bought(self) -> Usage:
+        """Everything that back ends answered in this run."""
+        return sum((prompt.bought for prompt in self._prompts.values()), Usage())
 
-    def report(self, failures: Mapping[str, Counter[str]]) -> dict[str, StageUsage]:
-        """Usage by prompt name, with the retried failures of each name."""
-        names = [*self._stages, *(name for name in failures if name not in self._stages)]
-        return {name: self.stage(name).report(failures.get(name, {})) for name in names}
+    def report(self, failures: Mapping[str, Mapping[str, int]]) -> dict[str, PromptUsage]:
+        """A copy of the figures, with the failed attempts by prompt name and kind."""
+        for name, kinds in failures.items():
+            self.prompt(name).failures = dict(kinds)
+        return deepcopy(self._prompts)

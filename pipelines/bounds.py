@@ -1,10 +1,11 @@
 """When a run ends: its target and its budget."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from synthmill.pipelines.tally import Tally
 from synthmill.schemas.recipe import Budget
 from synthmill.schemas.report import StopReason
+from synthmill.schemas.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,10 @@ def bound_reached(tally: Tally, target: int | None, budget: Budget, seconds: flo
         return Stop("target met")
     if budget.candidates is not None and tally.emitted >= budget.candidates:
         return Stop("budget spent", f"{budget.candidates:,} candidates")
-    if budget.tokens is not None and tally.tokens >= budget.tokens:
-        return Stop("budget spent", f"{tally.tokens:,} of {budget.tokens:,} tokens")
-    if budget.dollars is not None and tally.dollars >= budget.dollars:
-        return Stop("budget spent", f"{tally.dollars:.2f} of {budget.dollars:.2f} dollars")
+    if budget.tokens is not None and tally.usage.tokens >= budget.tokens:
+        return Stop("budget spent", f"{tally.usage.tokens:,} of {budget.tokens:,} tokens")
+    if budget.dollars is not None and tally.usage.dollars >= budget.dollars:
+        return Stop("budget spent", f"{tally.usage.dollars:.2f} of {budget.dollars:.2f} dollars")
     if budget.minutes is not None and seconds >= 60 * budget.minutes:
         return Stop("budget spent", f"{budget.minutes:g} minutes")
     return None
@@ -47,14 +48,13 @@ class Launches:
     budget: Budget
     started: int = 0
     settled: int = 0
-    tokens: int = 0
-    dollars: float = 0.0
+    usage: Usage = field(default_factory=Usage)
 
     def may_start(self, tally: Tally) -> bool:
         """Whether to start one more task."""
-        if self.budget.tokens is not None and self.tokens >= self.budget.tokens:
+        if self.budget.tokens is not None and self.usage.tokens >= self.budget.tokens:
             return False
-        if self.budget.dollars is not None and self.dollars >= self.budget.dollars:
+        if self.budget.dollars is not None and self.usage.dollars >= self.budget.dollars:
             return False
         ahead = self.started - self.settled
         if self.target is None or not ahead or not tally.tasks:

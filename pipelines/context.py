@@ -12,12 +12,11 @@ from typing import Any, Literal, TypeVar
 from synthmill.models.prompt import Prompt, Reply
 from synthmill.models.registry import ModelRegistry
 from synthmill.models.request import Sampling
-from synthmill.models.usage import Usage
 from synthmill.runtime.workers import Limits, WorkerPool
 from synthmill.schemas.identity import keyed_seed
 from synthmill.schemas.lineage import Media
-from synthmill.schemas.recipe import Price
 from synthmill.schemas.row import Candidate
+from synthmill.schemas.usage import Usage
 
 T = TypeVar("T")
 
@@ -34,30 +33,6 @@ class Services:
     write_media: MediaWriter
 
 
-@dataclass(slots=True)
-class Spending:
-    """What a task used so far. Answers from the cache count as bought ones do, so that a replayed
-    task costs the same."""
-
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    dollars: float = 0.0
-
-    @property
-    def tokens(self) -> int:
-        """Prompt and generated tokens together."""
-        return self.prompt_tokens + self.completion_tokens
-
-    def add(self, used: Usage, price: Price) -> None:
-        """Count what one question used."""
-        self.calls += used.calls
-        self.prompt_tokens += used.prompt_tokens
-        self.completion_tokens += used.completion_tokens
-        tokens = used.prompt_tokens * price.prompt + used.completion_tokens * price.completion
-        self.dollars += tokens / 1e6
-
-
 class TaskContext:
     """The `generators.base.Context` of one task, and the account of what the task cost."""
 
@@ -65,8 +40,8 @@ class TaskContext:
         self._services = services
         self._task_key = task_key
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self.spent = Spending()
-        self._booked = Spending()
+        self.usage = Usage()
+        self._booked = Usage()
         self._models: set[str] = set()
 
     @property
@@ -124,19 +99,15 @@ class TaskContext:
     ) -> list[Reply[T]]:
         """See `generators.base.Context.sample`."""
         client = self._services.models.client(role)
-        used = Usage()
-        try:
-            replies = await client.sample(
-                prompt,
-                n,
-                seed=keyed_seed(self._services.seed, self._task_key, purpose),
-                prefix=prefix,
-                sampling=sampling,
-                tools=tools,
-                usage=used,
-            )
-        finally:
-            self.spent.add(used, client.price)
+        replies = await client.sample(
+            prompt,
+            n,
+            seed=keyed_seed(self._services.seed, self._task_key, purpose),
+            prefix=prefix,
+            sampling=sampling,
+            tools=tools,
+            usage=self.usage,
+        )
         self._models.add(client.model)
         return replies
 
@@ -159,13 +130,13 @@ class TaskContext:
 
     def book(self, candidate: Candidate) -> Candidate:
         """The candidate with what its task spent since the one before, and on which models."""
-        before, self._booked = self._booked, replace(self.spent)
+        spent, self._booked = self.usage - self._booked, replace(self.usage)
         return candidate.model_copy(
             update={
                 "model": candidate.model or ", ".join(sorted(self._models)) or None,
                 "seed": self.seed if candidate.seed is None else candidate.seed,
-                "prompt_tokens": self.spent.prompt_tokens - before.prompt_tokens,
-                "completion_tokens": self.spent.completion_tokens - before.completion_tokens,
-                "calls": self.spent.calls - before.calls,
+                "prompt_tokens": spent.prompt_tokens,
+                "completion_tokens": spent.completion_tokens,
+                "calls": spent.calls,
             }
         )

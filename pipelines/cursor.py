@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from synthmill.pipelines.tally import Tally
-from synthmill.schemas.report import StageUsage
+from synthmill.schemas.usage import PromptUsage
 
 
 class Cursor(BaseModel):
@@ -22,7 +22,7 @@ class Cursor(BaseModel):
     state: str | None = None
     failures: dict[str, str] = {}
     tally: Tally = Tally()
-    usage: dict[str, StageUsage] = {}
+    usage: dict[str, PromptUsage] = {}
     seconds: float = 0.0
     started_at: datetime | None = None
 

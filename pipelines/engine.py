@@ -15,7 +15,7 @@ from itertools import islice
 from synthmill.generators.base import Generator, Outcome, Task
 from synthmill.models.errors import ConfigurationError, ServerUnavailable
 from synthmill.pipelines.bounds import Launches, Stop, bound_reached
-from synthmill.pipelines.context import Services, Spending, TaskContext
+from synthmill.pipelines.context import Services, TaskContext
 from synthmill.pipelines.cursor import Cursor
 from synthmill.pipelines.plan import Plan
 from synthmill.pipelines.progress import Progress
@@ -26,6 +26,7 @@ from synthmill.schemas.identity import content_id, keyed_seed
 from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.messages import user
 from synthmill.schemas.row import Candidate, Row
+from synthmill.schemas.usage import Usage
 from synthmill.schemas.verdict import Verdict
 
 Commit = Callable[[Sequence[Row], Cursor], Awaitable[None]]
@@ -38,7 +39,7 @@ class Worked:
 
     task: Task
     candidates: list[Checked] = field(default_factory=list)
-    spent: Spending = field(default_factory=Spending)
+    usage: Usage = field(default_factory=Usage)
     failure: str | None = None
 
 
@@ -95,12 +96,12 @@ class Engine:
             failed=tally.failed,
             tasks=tally.tasks,
             at_work=self._window.busy,
-            tokens=tally.tokens,
-            dollars=tally.dollars,
+            tokens=tally.usage.tokens,
+            dollars=tally.usage.dollars,
             seconds=self._seconds(),
             rejects=rejects,
             status=self._services.models.status(),
-            calls=sum(stage.calls for stage in self._services.models.usage.values()),
+            calls=sum(prompt.asked.calls for prompt in self._services.models.usage.values()),
         )
 
     async def run(self) -> Stop:
@@ -186,9 +187,8 @@ class Engine:
             worked.failure = f"{type(error).__name__}: {error}"[:200]
         finally:
             context.close()
-        worked.spent = context.spent
-        self._launches.tokens += worked.spent.tokens
-        self._launches.dollars += worked.spent.dollars
+        worked.usage = context.usage
+        self._launches.usage += worked.usage
         return worked
 
     def _settle(self, worked: Worked, outcomes: list[Outcome]) -> Stop | None:
@@ -205,8 +205,7 @@ class Engine:
                 return stop
         if worked.failure is not None:
             tally.failure(worked.failure)
-        tally.tokens += worked.spent.tokens
-        tally.dollars += worked.spent.dollars
+        tally.usage += worked.usage
         tally.tasks += 1
         cursor.tasks += 1
         cursor.within = 0

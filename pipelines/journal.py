@@ -3,6 +3,7 @@
 import asyncio
 import importlib.metadata
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import yaml
@@ -17,8 +18,9 @@ from synthmill.runtime.files import atomic_write
 from synthmill.schemas.arrow import rows_to_table
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import Recipe
-from synthmill.schemas.report import RunReport, StageUsage
+from synthmill.schemas.report import RunReport
 from synthmill.schemas.row import Row
+from synthmill.schemas.usage import add_usages
 from synthmill.store.dataset import Dataset
 from synthmill.store.faults import mended
 from synthmill.store.home import Home
@@ -64,7 +66,7 @@ class Journal:
         Raises:
             InputError: the dataset cannot be written, or another process works on this run.
         """
-        cursor.usage = _sums(self._usage_before, self._models.usage)
+        cursor.usage = add_usages(self._usage_before, self._models.usage)
         cursor.started_at = self._started
         if self._mark(cursor) != self._committed:
             await asyncio.to_thread(self._commit, rows, cursor)
@@ -138,7 +140,8 @@ class Journal:
             failures=dict(tally.failures),
             by_kind=dict(tally.by_kind),
             funnel=tally.stages(),
-            usage=_sums(self._usage_before, self._models.usage),
+            used=replace(tally.usage),
+            usage=add_usages(self._usage_before, self._models.usage),
         )
 
     @staticmethod
@@ -170,22 +173,3 @@ def saved_recipe(home: Home, run_id: str) -> Recipe:
         latest = ", ".join(home.run_ids()[-5:]) or "none yet"
         raise InputError(f"there is no run {run_id!r} in {home.path}; runs: {latest}")
     return read_recipe(path)
-
-
-def _sums(before: dict[str, StageUsage], now: dict[str, StageUsage]) -> dict[str, StageUsage]:
-    """Usage by prompt name over both; what was used before a resume counts on."""
-    return {
-        name: _sum(before.get(name, StageUsage()), now.get(name, StageUsage()))
-        for name in dict.fromkeys([*before, *now])
-    }
-
-
-def _sum(one: StageUsage, other: StageUsage) -> StageUsage:
-    kinds = dict.fromkeys([*one.failures, *other.failures])
-    failures = {kind: one.failures.get(kind, 0) + other.failures.get(kind, 0) for kind in kinds}
-    numbers = {
-        name: getattr(one, name) + getattr(other, name)
-        for name in StageUsage.model_fields
-        if name != "failures"
-    }
-    return StageUsage(**numbers, failures=failures)

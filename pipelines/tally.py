@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from synthmill.schemas.report import FunnelStage
 from synthmill.schemas.row import Row
+from synthmill.schemas.usage import Usage
 
 
 class StageTally(BaseModel):
@@ -32,8 +33,7 @@ class Tally(BaseModel):
     failures: Counter[str] = Field(default_factory=Counter)
     by_kind: Counter[str] = Field(default_factory=Counter)
     funnel: dict[str, StageTally] = {}
-    tokens: int = 0
-    dollars: float = 0.0
+    usage: Usage = Field(default_factory=Usage)
 
     @property
     def emitted(self) -> int:

@@ -36,6 +36,12 @@ class Price(Record):
 
     prompt: float = Field(default=0.0, ge=0, description="dollars per million prompt tokens")
     completion: float = Field(default=0.0, ge=0, description="dollars per million generated tokens")
+    cached: float | None = Field(
+        default=None,
+        ge=0,
+        description="dollars per million prompt tokens from the server's prompt cache; "
+        "default as `prompt`",
+    )
 
 
 class ModelSpec(Record):
@@ -48,7 +54,11 @@ class ModelSpec(Record):
         description="the model's name in rows and cache keys, where a server calls it by a path",
     )
     settings: dict[str, Any] = Field(default={}, description="the back end's own settings")
-    price: Price = Price()
+    price: Price | None = Field(
+        default=None,
+        description="default: the list price where the model is a known hosted one, "
+        "nothing for models on this machine",
+    )
 
 
 class FilterSpec(PlugInSpec):

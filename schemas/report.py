@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from synthmill.schemas.base import Record
+from synthmill.schemas.usage import PromptUsage, Usage
 
 StopReason = Literal["target met", "budget spent", "source exhausted", "interrupted", "failed"]
 
@@ -19,22 +20,6 @@ class FunnelStage(Record):
     errors: int = 0
     skipped: int = 0
     reasons: dict[str, int] = {}
-
-
-class StageUsage(Record):
-    """What one kind of prompt used.
-
-    `paid_*` went over the wire in this run; the rest was answered by the response cache.
-    """
-
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    paid_calls: int = 0
-    paid_prompt_tokens: int = 0
-    paid_completion_tokens: int = 0
-    dollars: float = 0.0
-    failures: dict[str, int] = Field(default={}, description="retried wire failures, by kind")
 
 
 class RunReport(Record):
@@ -61,7 +46,11 @@ class RunReport(Record):
     failures: dict[str, int] = Field(default={}, description="reasons of failed tasks")
     by_kind: dict[str, int] = Field(default={}, description="accepted rows of each kind")
     funnel: list[FunnelStage] = []
-    usage: dict[str, StageUsage] = Field(default={}, description="by prompt name")
+    usage: dict[str, PromptUsage] = Field(default={}, description="by prompt name")
+    used: Usage = Field(default=Usage(), description="by the tasks whose rows are committed")
+    unused: Usage = Field(
+        default=Usage(), description="by tasks that were started and not needed in the end"
+    )
     versions: list[int] = Field(default=[], description="dataset versions this run committed")
 
     @property

@@ -36,7 +36,8 @@ CREATE TABLE funnel (
     errors BIGINT, skipped BIGINT, reasons VARCHAR);
 CREATE TABLE usage (
     run_id VARCHAR, prompt VARCHAR, calls BIGINT, prompt_tokens BIGINT, completion_tokens BIGINT,
-    paid_calls BIGINT, paid_prompt_tokens BIGINT, paid_completion_tokens BIGINT, dollars DOUBLE);
+    bought_calls BIGINT, bought_prompt_tokens BIGINT, bought_completion_tokens BIGINT,
+    dollars DOUBLE);
 CREATE TABLE failures (run_id VARCHAR, stage VARCHAR, reason VARCHAR, count BIGINT);
 """
 

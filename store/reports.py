@@ -33,7 +33,7 @@ def report_records(home: Home) -> tuple[Records, list[str]]:
 
 
 def _add(records: Records, report: RunReport) -> None:
-    run = report.model_dump(exclude={"failures", "funnel", "usage"})
+    run = report.model_dump(exclude={"failures", "funnel", "usage", "used", "unused"})
     records["runs"].append({**run, "by_kind": canonical_json(report.by_kind)})
     for position, stage in enumerate(report.funnel):
         records["funnel"].append(
@@ -46,8 +46,20 @@ def _add(records: Records, report: RunReport) -> None:
         )
     wire = {prompt: used.failures for prompt, used in report.usage.items()}
     for prompt, used in report.usage.items():
-        spent = used.model_dump(exclude={"failures"})
-        records["usage"].append({"run_id": report.run_id, "prompt": prompt, **spent})
+        asked, bought = used.asked, used.bought
+        records["usage"].append(
+            {
+                "run_id": report.run_id,
+                "prompt": prompt,
+                "calls": asked.calls,
+                "prompt_tokens": asked.prompt_tokens,
+                "completion_tokens": asked.completion_tokens,
+                "bought_calls": bought.calls,
+                "bought_prompt_tokens": bought.prompt_tokens,
+                "bought_completion_tokens": bought.completion_tokens,
+                "dollars": bought.dollars,
+            }
+        )
     for where, reasons in {"task": report.failures, **wire}.items():
         records["failures"].extend(
             {"run_id": report.run_id, "stage": where, "reason": reason, "count": count}

@@ -105,6 +105,7 @@ class ScriptedServer:
     ) -> None:
         self.answer, self.faults, self.capacity, self.key = answer, faults, capacity, key
         self.model, self.choices, self.latency = model, choices, latency
+        self.prompt_cache = 0  # prompt tokens of each call that are said to come from a cache
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self.faulted: Counter[str] = Counter()
@@ -206,7 +207,9 @@ class ScriptedServer:
         n = min(body.get("n", 1), self.choices)
         choices = [choice(body, i, self.answer(body, body.get("seed", 0) + i)) for i in range(n)]
         tokens = sum(len(_tokens(str(c.get("text") or c.get("message")))) for c in choices)
-        usage = {"prompt_tokens": 11, "completion_tokens": tokens, "total_tokens": 11 + tokens}
+        usage: dict[str, Any] = {"prompt_tokens": 11, "completion_tokens": tokens}
+        if self.prompt_cache:
+            usage["prompt_tokens_details"] = {"cached_tokens": self.prompt_cache}
         return {"object": "completion", "model": self.model, "choices": choices, "usage": usage}
 
     def _chat_choice(

@@ -90,7 +90,7 @@ async def _method(rows: int, folder: Path) -> None:
     begun = time.perf_counter()
     report = await start(recipe, Home(folder / "home"))
     minutes = (time.perf_counter() - begun) / 60
-    calls = sum(usage.calls for usage in report.usage.values())
+    calls = sum(usage.asked.calls for usage in report.usage.values())
     print(
         f"method      {report.accepted} rows ({_kinds(report.by_kind)}) in {60 * minutes:.0f} s: "
         f"{report.accepted / minutes:.0f} rows/minute, {calls / report.accepted:.1f} model calls "

@@ -41,6 +41,7 @@ class Embedded(Backend):
     """Answers by offline rules (`synthmill.models.offline`), or with the shipped language model."""
 
     name: ClassVar[str] = "embedded"
+    local: ClassVar[bool] = True
     Settings: ClassVar[type[BackendSettings]] = EmbeddedSettings
 
     def __init__(

@@ -109,6 +109,7 @@ class Vllm(OpenAI):
     """
 
     name: ClassVar[str] = "vllm"
+    local: ClassVar[bool] = True
     Settings: ClassVar[type[BackendSettings]] = VllmSettings
 
     def __init__(

@@ -82,10 +82,16 @@ def _completions(
     lengths = _lengths(usage.get("completion_tokens"), choices)
     # A call's prompt is paid for once, whatever the number of samples: it goes to the first.
     prompts = [usage.get("prompt_tokens") or 0] + [0] * (len(choices) - 1)
-    return [
+    completions = [
         read(choice, prompt, length)
         for choice, prompt, length in zip(choices, prompts, lengths, strict=True)
     ]
+    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+    if completions and isinstance(cached, int) and cached > 0:
+        first = completions[0]
+        cached = min(cached, first.prompt_tokens)
+        completions[0] = first.model_copy(update={"cached_tokens": cached})
+    return completions
 
 
 def _from_message(choice: dict[str, Any], prompt_tokens: int, length: int) -> Completion:

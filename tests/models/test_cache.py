@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from synthmill.models.cache import ResponseCache, sample_keys
 from synthmill.models.completion import Completion
 from synthmill.models.registry import ModelRegistry
 from synthmill.models.request import Request
+from synthmill.models.response_cache import ResponseCache, sample_keys
 from synthmill.schemas.errors import InputError
+from synthmill.schemas.usage import Usage
 from tests.models.prompts import Say
 from tests.models.roles import role
 from tests.servers import ScriptedServer
@@ -53,15 +54,14 @@ async def test_a_replay_needs_no_server(tmp_path: Path) -> None:
         async with ModelRegistry(specs, cache=tmp_path / "cache") as models:
             first = await ask(models, 30, n=3)
             bought = models.usage["say"]
-            assert models.spent.tokens == bought.prompt_tokens + bought.completion_tokens > 0
+            assert models.bought.tokens == bought.asked.tokens > 0
         server.stop()
         async with ModelRegistry(specs, cache=tmp_path / "cache") as models:
             assert await ask(models, 30, n=3) == first
             replayed = models.usage["say"]
-            assert (models.spent.tokens, models.spent.dollars) == (0, 0)
-    assert replayed.calls == bought.calls == bought.paid_calls == 30
-    assert replayed.completion_tokens == bought.completion_tokens
-    assert replayed.paid_calls == replayed.paid_completion_tokens == 0
+            assert models.bought == Usage()
+    assert replayed.asked == bought.asked and bought.asked.calls == bought.bought.calls == 30
+    assert replayed.bought == Usage()
 
 
 async def test_only_missing_samples_are_bought(tmp_path: Path) -> None:
@@ -83,8 +83,8 @@ async def test_identical_requests_in_flight_are_one_call(tmp_path: Path) -> None
             prompt = Say(topic="the same")
             many = await asyncio.gather(*(client.generate(prompt, seed=7) for _ in range(20)))
             assert len({reply.completion.text for reply in many}) == 1
-            assert models.usage["say"].calls == 20
-            assert models.usage["say"].paid_calls == 1
+            assert models.usage["say"].asked.calls == 20
+            assert models.usage["say"].bought.calls == 1
     assert server.answered.total() == 1
 
 

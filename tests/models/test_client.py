@@ -10,10 +10,10 @@ from synthmill.models.errors import ConfigurationError, TransientError
 from synthmill.models.openai_api.answer import from_chat
 from synthmill.models.registry import ModelRegistry
 from synthmill.models.request import Sampling
-from synthmill.models.usage import Usage
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.messages import ImagePart, Message
 from synthmill.schemas.recipe import ModelSpec
+from synthmill.schemas.usage import Usage
 from tests.models.prompts import Judge, Opinion, Say
 from tests.models.roles import role
 from tests.servers import ScriptedServer
@@ -179,7 +179,7 @@ async def test_a_malformed_answer_is_asked_for_again_with_the_error(tmp_path: Pa
             tally = Usage()
             replies = await models.client().sample(Judge(text="x"), 8, seed=1, usage=tally)
             assert {reply.malformed is None for reply in replies} == {True, False}
-            assert tally.calls == models.usage["judge"].calls == 9
+            assert tally.calls == models.usage["judge"].asked.calls == 9
             reply = await models.client("stubborn").generate(Judge(text="x"), seed=1)
             assert reply.malformed == "score: Field required"
         bought = server.answered.total()
@@ -196,11 +196,11 @@ async def test_usage_and_dollars_add_up() -> None:
             tally = Usage()
             await models.client().sample(Say(topic="x"), 2, seed=1, usage=tally)
             await models.client("critic").generate(Judge(text="x"), seed=1, usage=tally)
-            usage, spent = models.usage, models.spent
+            usage, bought = models.usage, models.bought
     assert set(usage) == {"say", "judge"}
     assert tally.calls == 2
-    assert tally.tokens == spent.tokens == 22 + tally.completion_tokens
-    assert spent.dollars == pytest.approx((22 * 2 + tally.completion_tokens * 10) / 1e6)
+    assert tally.tokens == bought.tokens == 22 + tally.completion_tokens
+    assert bought.dollars == pytest.approx((22 * 2 + tally.completion_tokens * 10) / 1e6)
 
 
 async def test_equal_roles_share_a_back_end() -> None:

@@ -66,7 +66,7 @@ async def test_the_demo_runs_on_any_openai_compatible_server(
         report = await start(recipe, Home(tmp_path / "factory"))
     assert report.stop == "source exhausted"
     assert report.emitted == report.accepted + report.rejected + report.failed
-    assert report.tasks == 6 and report.usage["solve"].paid_calls >= 6
+    assert report.tasks == 6 and report.usage["solve"].bought.calls >= 6
 
 
 @pytest.mark.skipif(not VLLM.is_file(), reason="no .venv-vllm: tests/vllm_environment.sh makes it")

@@ -54,7 +54,7 @@ async def test_same_rows_at_any_concurrency_and_from_the_cache_alone(tmp_path: P
         server.start()
     assert rows(homes[0]) == rows(homes[1])
     assert rows(homes[0], dataset="replayed") == rows(homes[0])
-    assert report.usage["question"].paid_calls == 0
+    assert report.usage["question"].bought.calls == 0
 
 
 async def test_a_dead_server_ends_the_run_resumable(home: Home) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.lineage import SourceRef
-from synthmill.schemas.report import FunnelStage, RunReport, StageUsage
+from synthmill.schemas.report import FunnelStage, RunReport
 from synthmill.schemas.row import Row
+from synthmill.schemas.usage import PromptUsage, Usage
 from synthmill.store.catalog import rebuild
 from synthmill.store.compaction import compact
 from synthmill.store.dataset import Dataset
@@ -124,7 +125,7 @@ def test_runs_usage_and_failures_come_from_the_reports(home: Home) -> None:
         failures={"time-out": 1},
         by_kind={"sft": 6},
         funnel=[FunnelStage(filter="length", passed=6, failed=3, reasons={"too short": 3})],
-        usage={"Solve": StageUsage(calls=20, dollars=0.5, failures={"429": 4})},
+        usage={"Solve": PromptUsage(Usage(calls=20), Usage(dollars=0.5), failures={"429": 4})},
         versions=[1, 2],
     )
     huge = report.model_copy(update={"run_id": "r4", "seed": 10**20}).model_dump_json()

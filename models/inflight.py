@@ -6,136 +6,142 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthmill.models.backend import Backend
-from synthmill.models.cache import ResponseCache, sample_keys
 from synthmill.models.completion import Completion
 from synthmill.models.prompt import Prompt
 from synthmill.models.request import Request
-from synthmill.models.usage import Stage
+from synthmill.models.response_cache import ResponseCache, sample_keys
+from synthmill.models.usage import call_usage
 from synthmill.schemas.recipe import Price
+from synthmill.schemas.usage import Usage
 
 
-class Flight:
-    """A sample that is being bought, and those who wait for it."""
+class InFlightRequest:
+    """A sample that a back end is asked for, and the tasks that wait for it."""
 
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
         self._waiting: list[asyncio.Future[Completion]] = []
 
-    def join(self) -> asyncio.Future[Completion]:
-        """The completion to come, once it is stored.
+    def wait(self) -> asyncio.Future[Completion]:
+        """A future of the completion, done once it is stored.
 
-        Each waiter has a future of its own: who stops waiting does not spoil it for others.
+        Each waiter has its own future, so that one that is cancelled does not affect the others.
         """
         waiter: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         return waiter
 
-    def land(self, completion: Completion) -> None:
-        """Hand the completion to all who wait."""
+    def resolve(self, completion: Completion) -> None:
+        """Give the completion to all waiters."""
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(completion)
 
     def fail(self, error: BaseException) -> None:
-        """Tell all who wait that there will be none."""
+        """Raise an error in all waiters."""
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_exception(error)
 
     def cancel(self) -> None:
-        """Send away all who wait."""
+        """Cancel all waiters."""
         for waiter in self._waiting:
             waiter.cancel()
 
 
 @dataclass(slots=True)
-class Order:
-    """What a call is made for: whom to ask, and on whose account."""
+class CompletionRequest:
+    """A request with the back end that answers it; what is bought is counted in `bought`."""
 
+    request: Request
     backend: Backend
     prompt: Prompt[Any]
-    stage: Stage
-    price: Price
+    bought: Usage
+    price: Price | None
     priority: int = 0
 
 
-class Answers:
-    """Answers requests, and sees to it that no sample is ever paid for twice."""
+class CompletionService:
+    """Gets completions, and never buys a sample twice."""
 
     def __init__(self, cache: ResponseCache | None) -> None:
         self._cache = cache
-        self._flights: dict[bytes, Flight] = {}
+        self._in_flight: dict[bytes, InFlightRequest] = {}
         self._calls: set[asyncio.Task[None]] = set()
 
-    async def obtain(self, request: Request, order: Order) -> list[Completion]:
-        """All `request.n` completions in sample order; what is bought is booked on the stage.
+    async def get(self, asked: CompletionRequest) -> list[Completion]:
+        """All `request.n` completions in sample order.
 
         Raises:
             ServerUnavailable, RequestRejected: as the back end does.
         """
-        keys = sample_keys(order.backend.cache_identity(), request)
-        held = [self._flights.get(key) or self._stored(key) for key in keys]
+        keys = sample_keys(asked.backend.cache_identity(), asked.request)
+        held = [self._in_flight.get(key) or self._stored(key) for key in keys]
         if None in held:
-            self._launch(request, order, keys, held)
-        flights = [item.join() for item in held if isinstance(item, Flight)]
+            self._start_calls(asked, keys, held)
+        waiters = [item.wait() for item in held if isinstance(item, InFlightRequest)]
         # One is awaited directly, which costs a third of gathering it.
-        landed = iter([await flights[0]] if len(flights) == 1 else await asyncio.gather(*flights))
-        return [next(landed) if isinstance(item, Flight) else item for item in held if item]
+        arrived = iter([await waiters[0]] if len(waiters) == 1 else await asyncio.gather(*waiters))
+        return [
+            next(arrived) if isinstance(item, InFlightRequest) else item for item in held if item
+        ]
 
     async def close(self) -> None:
-        """Give up the calls in flight."""
+        """Cancel the calls in flight."""
         for call in self._calls:
             call.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)
-        for flight in self._flights.values():  # of calls that never got to start
-            flight.cancel()
-        self._flights.clear()
+        for request in self._in_flight.values():  # of calls that never got to start
+            request.cancel()
+        self._in_flight.clear()
 
     def _stored(self, key: bytes) -> Completion | None:
         return self._cache.get(key) if self._cache else None
 
-    def _launch(
+    def _start_calls(
         self,
-        request: Request,
-        order: Order,
+        asked: CompletionRequest,
         keys: Sequence[bytes],
-        held: list[Completion | Flight | None],
+        held: list[Completion | InFlightRequest | None],
     ) -> None:
-        """Start the calls for what is missing in `held`, and put their flights there."""
-        for start, count in _gaps(held, order.backend.samples_a_call(request)):
-            flights = {key: Flight() for key in keys[start : start + count]}
-            self._flights.update(flights)
-            held[start : start + count] = flights.values()
+        """Start the calls for what is missing in `held`, and put their requests in flight there."""
+        request = asked.request
+        for start, count in _gaps(held, asked.backend.samples_a_call(request)):
+            missing = {key: InFlightRequest() for key in keys[start : start + count]}
+            self._in_flight.update(missing)
+            held[start : start + count] = missing.values()
             # A task of its own: what is asked for will be paid for, so it is stored even when
-            # nobody waits for it any more.
+            # every waiter was cancelled.
             part = _part(request, request.first + start, count)
-            call = asyncio.get_running_loop().create_task(self._buy(part, order, flights))
+            call = asyncio.get_running_loop().create_task(self._buy(part, asked, missing))
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)
 
-    async def _buy(self, request: Request, order: Order, flights: dict[bytes, Flight]) -> None:
-        missing = list(flights)
+    async def _buy(
+        self, request: Request, asked: CompletionRequest, in_flight: dict[bytes, InFlightRequest]
+    ) -> None:
+        missing = list(in_flight)
         end = request.first + request.n
         try:
             while missing:
                 part = _part(request, end - len(missing), len(missing))
-                bought = await order.backend.complete(part, order.prompt)
-                order.stage.pay(bought, order.price)
+                bought = await asked.backend.complete(part, asked.prompt, priority=asked.priority)
+                asked.bought += call_usage(bought, asked.price)
                 for key, completion in zip(missing, await self._store(missing, bought)):  # noqa: B905
-                    flights.pop(key).land(completion)
-                    del self._flights[key]
+                    in_flight.pop(key).resolve(completion)
+                    del self._in_flight[key]
                 del missing[: len(bought)]
         except asyncio.CancelledError:
-            for flight in flights.values():
-                flight.cancel()
+            for waiting in in_flight.values():
+                waiting.cancel()
             raise
         except Exception as error:
-            for flight in flights.values():
-                flight.fail(error)
+            for waiting in in_flight.values():
+                waiting.fail(error)
         finally:
-            for key in flights:
-                del self._flights[key]
+            for key in in_flight:
+                del self._in_flight[key]
 
     async def _store(
         self, keys: Sequence[bytes], completions: Sequence[Completion]
