@@ -144,7 +144,7 @@ class FilterContext(Protocol):
     ) -> "npt.NDArray[np.float32]":
         """The embeddings of texts: an array of shape (len(texts), dimensions)."""
 
-    async def run_in_worker(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run_in_worker(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The result of a module-level function, run in a killable process."""
 
 

@@ -22,9 +22,9 @@ from synthmill.flows.hints import hint
 from synthmill.flows.recipes import changed_recipe
 from synthmill.flows.summary import markdown
 from synthmill.flows.terminal.watching import Watcher
-from synthmill.pipelines.journal import RECIPE_FILE
 from synthmill.pipelines.progress import Progress
 from synthmill.pipelines.run import resume, start
+from synthmill.pipelines.run_store import RECIPE_FILE
 from synthmill.schemas.identity import keyed_seed
 from synthmill.schemas.recipe import Recipe
 from synthmill.schemas.report import RunReport

@@ -26,16 +26,16 @@ class Finding:
 
 
 async def check(recipe: Recipe, home: Home) -> AsyncIterator[Finding]:
-    """Look at the recipe, its source, models, filters and disk; one finding each.
+    """Check the recipe, its source, models, filters and disk; one finding each.
 
-    When the recipe itself will not do, that is the only finding.
+    If the recipe itself is wrong, that is the only finding.
     """
     try:
         plan = make_plan(recipe)
     except InputError as error:
         yield Finding("recipe", False, str(error))
         return
-    yield Finding("recipe", True, f"{recipe.name}: {plan.generator.label}, hash {recipe.hash}")
+    yield Finding("recipe", True, f"{recipe.name}: {plan.generator.label}, hash {plan.recipe_hash}")
     looks: dict[str, Callable[[], Awaitable[str]]] = {
         "source": lambda: asyncio.to_thread(check_source, plan.source),
         "models": lambda: _models(recipe),

@@ -1,17 +1,20 @@
-"""What a generator sees of the world while it works on one task."""
+"""What the engine hands to a generator for one task, and the account of what the task used."""
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from random import Random
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
+from synthmill.generators.base import Judged, MediaWriter
 from synthmill.models.prompt import Prompt, Reply
 from synthmill.models.registry import ModelRegistry
 from synthmill.models.request import Sampling
+from synthmill.pipelines.judging import verify
+from synthmill.pipelines.plan import Stage, Verifying
 from synthmill.runtime.workers import Limits, WorkerPool
 from synthmill.schemas.identity import keyed_seed
 from synthmill.schemas.lineage import Media
@@ -19,8 +22,6 @@ from synthmill.schemas.row import Candidate
 from synthmill.schemas.usage import Usage
 
 T = TypeVar("T")
-
-MediaWriter = Callable[[bytes, str, str, str | None], Media]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,59 +32,67 @@ class Services:
     models: ModelRegistry
     workers: WorkerPool
     write_media: MediaWriter
+    verifiers: Sequence[Stage[Verifying]] = ()
 
 
 class TaskContext:
-    """The `generators.base.Context` of one task, and the account of what the task cost."""
+    """The `generators.base.Context` of one task.
 
-    def __init__(self, services: Services, task_key: str) -> None:
+    Args:
+        services: what all tasks share.
+        key: the task's key, from which its randomness follows.
+        index: the task's index; model calls of earlier tasks go first.
+        usage: counts what the task uses.
+    """
+
+    def __init__(
+        self, services: Services, key: str, index: int = 0, usage: Usage | None = None
+    ) -> None:
+        self.usage = Usage() if usage is None else usage
         self._services = services
-        self._task_key = task_key
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self.usage = Usage()
-        self._booked = Usage()
+        self._key = key
+        self._index = index
+        self._scope = ""
+        self._folders: list[tempfile.TemporaryDirectory[str]] = []
+        self._reported = Usage()
         self._models: set[str] = set()
+        self._judged: dict[int, Judged] = {}
 
     @property
     def seed(self) -> int:
         """The task's own seed, keyed by the run's seed and the task's key."""
-        return keyed_seed(self._services.seed, self._task_key)
+        return keyed_seed(self._services.seed, self._key)
 
-    @cached_property
+    @property
     def scratch(self) -> Path:
         """A folder that lives as long as the task."""
-        self._folder = tempfile.TemporaryDirectory(prefix="synthmill-", ignore_cleanup_errors=True)
-        return Path(self._folder.name)
+        if not self._folders:
+            self._folders.append(
+                tempfile.TemporaryDirectory(prefix="synthmill-", ignore_cleanup_errors=True)
+            )
+        return Path(self._folders[0].name)
 
     def close(self) -> None:
         """Remove the scratch folder."""
-        if self._folder is not None:
-            self._folder.cleanup()
+        for folder in self._folders:
+            folder.cleanup()
+
+    def scoped(self, prefix: str) -> Self:
+        """This context, its usage and folder, with `prefix/` in front of every purpose."""
+        scoped = copy(self)
+        scoped._scope = f"{self._scope}{prefix}/"
+        return scoped
 
     def rng(self, purpose: str) -> Random:
         """A random generator keyed by run seed, task key and purpose."""
-        return Random(keyed_seed(self._services.seed, self._task_key, purpose))
+        return Random(self._seed_of(purpose))
 
-    async def generate(
-        self,
-        prompt: Prompt[T],
-        *,
-        purpose: str,
-        role: str = "default",
-        prefix: str = "",
-        sampling: Sampling | None = None,
-        tools: str | None = None,
-    ) -> Reply[T]:
+    def _seed_of(self, purpose: str) -> int:
+        return keyed_seed(self._services.seed, self._key, self._scope + purpose)
+
+    async def generate(self, prompt: Prompt[T], *, purpose: str, **options: Any) -> Reply[T]:
         """See `generators.base.Context.generate`."""
-        (reply,) = await self.sample(
-            prompt,
-            1,
-            purpose=purpose,
-            role=role,
-            prefix=prefix,
-            sampling=sampling,
-            tools=tools,
-        )
+        (reply,) = await self.sample(prompt, 1, purpose=purpose, **options)
         return reply
 
     async def sample(
@@ -102,10 +111,11 @@ class TaskContext:
         replies = await client.sample(
             prompt,
             n,
-            seed=keyed_seed(self._services.seed, self._task_key, purpose),
+            seed=self._seed_of(purpose),
             prefix=prefix,
             sampling=sampling,
             tools=tools,
+            priority=self._index,
             usage=self.usage,
         )
         self._models.add(client.model)
@@ -128,15 +138,25 @@ class TaskContext:
         """See `generators.base.Context.run_in_worker`."""
         return await self._services.workers.run(function, *args, limits=limits, **kwargs)
 
-    def book(self, candidate: Candidate) -> Candidate:
-        """The candidate with what its task spent since the one before, and on which models."""
-        spent, self._booked = self.usage - self._booked, replace(self.usage)
-        return candidate.model_copy(
-            update={
-                "model": candidate.model or ", ".join(sorted(self._models)) or None,
-                "seed": self.seed if candidate.seed is None else candidate.seed,
-                "prompt_tokens": spent.prompt_tokens,
-                "completion_tokens": spent.completion_tokens,
-                "calls": spent.calls,
-            }
-        )
+    async def verify(self, candidate: Candidate) -> Judged:
+        """See `generators.base.Context.verify`."""
+        # By identity: a candidate that was changed since is another one. What is kept here lives,
+        # so its identity is not given to a new object.
+        judged = self._judged.get(id(candidate))
+        if judged is None:
+            services, context = self._services, self.scoped("verify")
+            context._models = set()  # a row names the models that wrote it, not those that judge it
+            judged = await verify(candidate, services.verifiers, context, services.workers)
+            self._judged[id(candidate)] = judged
+        return judged
+
+    def take_costs(self, candidate: Candidate) -> dict[str, Any]:
+        """The fields of a row that say what the task used since its previous candidate."""
+        used, self._reported = self.usage - self._reported, replace(self.usage)
+        return {
+            "model": candidate.model or ", ".join(sorted(self._models)) or None,
+            "seed": self.seed if candidate.seed is None else candidate.seed,
+            "prompt_tokens": used.prompt_tokens,
+            "completion_tokens": used.completion_tokens,
+            "calls": used.calls,
+        }

@@ -1,87 +1,124 @@
-"""The loop: tasks become candidates, candidates become rows, rows are committed in batches.
+"""The loop: tasks become candidates, candidates become rows, rows leave in batches.
 
 Tasks run concurrently and are settled in task order, so the same recipe, seed and model responses
 give the same rows at any concurrency.
 """
 
+import asyncio
+import sysconfig
 import time
+import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, repeat
+from pathlib import Path
+from typing import Any
 
-from synthmill.generators.base import Generator, Outcome, Task
+from synthmill.generators.base import FeedbackGenerator, Judged, Resources, Task
 from synthmill.models.errors import ConfigurationError, ServerUnavailable
-from synthmill.pipelines.bounds import Launches, Stop, bound_reached
+from synthmill.pipelines.checkpoint import Checkpoint
 from synthmill.pipelines.context import Services, TaskContext
-from synthmill.pipelines.cursor import Cursor
+from synthmill.pipelines.feedback import FeedbackLoop
+from synthmill.pipelines.judging import FilterError, compare
+from synthmill.pipelines.ordered_concurrency import OrderedConcurrency
 from synthmill.pipelines.plan import Plan
 from synthmill.pipelines.progress import Progress
-from synthmill.pipelines.stages import Checked, Undecided, remember, review, verify
-from synthmill.pipelines.window import Window
+from synthmill.pipelines.stop_conditions import (
+    AdmissionControl,
+    Progression,
+    StopStatus,
+    bound_reached,
+)
 from synthmill.schemas.errors import InputError
-from synthmill.schemas.identity import content_id, keyed_seed
+from synthmill.schemas.identity import content_id, keyed_seed, sha256_text
 from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.messages import user
 from synthmill.schemas.row import Candidate, Row
-from synthmill.schemas.usage import Usage
+from synthmill.schemas.usage import PromptUsage, Usage, add_usages
 from synthmill.schemas.verdict import Verdict
 
-Commit = Callable[[Sequence[Row], Cursor], Awaitable[None]]
-Recall = Callable[[Collection[str]], dict[str, list[Row]]]
+LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows to commit, the position behind them, and the feedback states as text."""
+
+    rows: list[Row]
+    checkpoint: Checkpoint
+    states: str | None
 
 
 @dataclass(slots=True)
-class Worked:
-    """A task done: its verified candidates in order, what it cost, and why it failed if it did."""
+class TaskResult:
+    """A finished task: its verified candidates with their costs, or why it failed."""
 
-    task: Task
-    candidates: list[Checked] = field(default_factory=list)
+    task: Task | None
     usage: Usage = field(default_factory=Usage)
+    candidates: list[tuple[Judged, dict[str, Any]]] = field(default_factory=list)
     failure: str | None = None
+
+    @property
+    def progression(self) -> Progression:
+        """What it brought and used."""
+        return Progression(
+            tasks=self.task is not None,
+            accepted=sum(judged.accepted for judged, _ in self.candidates),
+            emitted=len(self.candidates) + (self.failure is not None),
+            tokens=self.usage.tokens,
+            dollars=self.usage.dollars,
+        )
 
 
 class Engine:
-    """One run of a plan, from `cursor` on.
+    """One run of a plan, from `checkpoint` on.
 
-    `commit` stores rows with the cursor behind them; `recall` finds the rows that this run has
-    committed for some task keys.
+    `states` is what an earlier commit stored of a feedback generator. After `batches` has ended,
+    `stop` says why.
     """
 
     def __init__(
         self,
         plan: Plan,
         services: Services,
-        cursor: Cursor,
+        checkpoint: Checkpoint,
         run_id: str,
-        commit: Commit,
-        recall: Recall,
+        states: str | None = None,
     ) -> None:
-        recipe = plan.recipe
+        recipe, generator = plan.recipe, plan.generator
+        self.checkpoint = checkpoint
+        self.stop: StopStatus | None = None
         self._plan = plan
         self._services = services
-        self._cursor = cursor
         self._run_id = run_id
-        self._commit = commit
-        self._recall = recall
-        self._recipe_hash = recipe.hash
-        self._launches = Launches(recipe.target, recipe.budget)
-        self._window = Window(recipe.engine.concurrency)
-        self._batch: list[Row] = []
-        self._last_commit = self._begun = time.monotonic()
+        self._admission = AdmissionControl(recipe.target, recipe.budget)
+        self._concurrency = OrderedConcurrency(recipe.engine.concurrency)
+        self._feedback: FeedbackLoop | None = None
+        if isinstance(generator, FeedbackGenerator):
+            self._feedback = FeedbackLoop(generator, checkpoint.first_task, checkpoint.task, states)
+        self._next_start = checkpoint.task
+        self._rows: list[Row] = []
+        self._changed = False
+        self._usage_before = dict(checkpoint.usage)
+        self._open: dict[int, Usage] = {}
+        self._last_batch = self._begun = time.monotonic()
         self._interrupted: str | None = None
-        self._observes = type(plan.generator).observe is not Generator.observe
+        self._preparing: asyncio.Task[None] | None = None
+        self._preparation: str | None = None
 
-    def interrupt(self, why: str) -> None:
-        """End the run soon: what is settled is committed, the rest is left for `resume`."""
-        self._interrupted = why
-        self._window.stop()
+    def interrupt(self, reason: str) -> None:
+        """End the run soon: what is settled leaves as a last batch."""
+        self._interrupted = reason
+        self._concurrency.stop()
+        if self._preparing is not None:
+            self._preparing.cancel()
 
     def progress(self) -> Progress:
         """Where the run stands."""
-        tally = self._cursor.tally
+        tally = self.checkpoint.tally
         rejects = Counter(
             {
                 f"{name}: {reason}": count
@@ -95,164 +132,219 @@ class Engine:
             rejected=tally.rejected,
             failed=tally.failed,
             tasks=tally.tasks,
-            at_work=self._window.busy,
+            at_work=self._concurrency.in_progress,
             tokens=tally.usage.tokens,
             dollars=tally.usage.dollars,
             seconds=self._seconds(),
             rejects=rejects,
-            status=self._services.models.status(),
+            status=self._preparation or self._services.models.status(),
             calls=sum(prompt.asked.calls for prompt in self._services.models.usage.values()),
         )
 
-    async def run(self) -> Stop:
-        """Work until a bound is reached, the source is exhausted or somebody interrupts.
+    @property
+    def unused(self) -> Usage:
+        """What the tasks have used that were started and whose rows are not needed."""
+        return sum(self._open.values(), Usage())
 
-        What is settled is always committed, also when an exception ends the run.
+    async def batches(self, resources: Resources) -> AsyncGenerator[Batch, None]:
+        """Work until a bound is reached, the tasks are exhausted or the run is interrupted.
+
+        A batch counts as committed once the next one is requested. The last one holds what was
+        settled before the end, also when an `InputError` ends the run.
 
         Raises:
-            InputError: something the user must mend (a wrong key, a full disk).
+            InputError: something the user must repair (a wrong key, a full disk).
         """
         try:
-            stop = await self._rounds()
-        except (ServerUnavailable, Undecided) as error:
-            stop = Stop("failed", str(error))
+            self.stop = self._bound()  # resumed with nothing left to do
+            if self.stop is None and await self._prepare(resources):
+                stream = self._concurrency.stream(self._starts(), self._work, self._may_start)
+                async with aclosing(stream) as results:
+                    async for index, result in results:
+                        self.stop = self._settle(index, result)
+                        if self.stop is not None:
+                            break
+                        if self._batch_is_full():
+                            yield self._take_batch()
+        except (ServerUnavailable, FilterError) as error:
+            self.stop = StopStatus("failed", str(error))
         except InputError:
-            await self._flush()
+            if self._worth_a_commit:
+                yield self._take_batch()
             raise
-        await self._flush()
-        return stop
+        self.stop = self._final(self.stop)
+        if self._worth_a_commit:
+            yield self._take_batch()
 
-    async def _rounds(self) -> Stop:
-        generator, source, cursor = self._plan.generator, self._plan.source, self._cursor
-        if stop := self._bound():  # resumed with nothing left to do
-            return stop
-        while True:
-            tasks = generator.tasks(source, cursor.state)
-            done = (
-                list(islice(tasks, cursor.tasks)) if self._observes else _skip(tasks, cursor.tasks)
-            )
-            outcomes = self._earlier(done)
-            stop = await self._round(tasks, outcomes)
-            if stop is not None:
-                return stop
-            if not self._observes or not outcomes:
-                return Stop("source exhausted")
-            cursor.next_round(generator.observe(outcomes, cursor.state))
-            await self._flush()
-
-    def _earlier(self, tasks: Sequence[Task]) -> list[Outcome]:
-        """The outcomes of tasks that this run settled before it was resumed within a round."""
-        if not tasks:
-            return []
-        rows = self._recall({task.key for task in tasks})
-        failures = self._cursor.failures
-        return [Outcome(t, rows.get(t.key, []), failures.get(t.key)) for t in tasks]
-
-    async def _round(self, tasks: Iterator[Task], outcomes: list[Outcome]) -> Stop | None:
-        def start() -> bool:
-            return self._launches.may_start(self._cursor.tally)
-
-        async with aclosing(self._window.stream(tasks, self._work, start)) as stream:
-            async for worked in stream:
-                stop = self._settle(worked, outcomes)
-                if stop is not None:
-                    return stop
-                if not self._observes and self._batch_is_full():
-                    await self._flush()
-        if self._interrupted is not None:
-            return Stop("interrupted", self._interrupted)
-        return self._bound()
-
-    async def _work(self, task: Task) -> Worked:
-        """Generate and verify the candidates of a task; its own errors fail it, and it alone."""
-        self._launches.started += 1
-        worked = Worked(task)
-        if isinstance(task.item, InvalidItem):
-            worked.candidates.append(Checked(_unreadable(task.item), alive=False))
-            return worked
-        context = TaskContext(self._services, task.key)
+    async def _prepare(self, resources: Resources) -> bool:
+        """Prepare the generator; False if the run was interrupted meanwhile."""
+        generator, source = self._plan.generator, self._plan.source
+        self._preparing = asyncio.create_task(generator.prepare(source, resources))
         try:
-            async with aclosing(self._plan.generator.generate(task, context)) as candidates:
-                async for candidate in candidates:
-                    booked = context.book(candidate)
-                    checked = await verify(
-                        booked, self._plan.verifiers, context, self._services.workers
-                    )
-                    worked.candidates.append(checked)
-        except (InputError, ServerUnavailable, Undecided):
+            await self._preparing
+        except asyncio.CancelledError:
+            if self._interrupted is None:
+                raise
+        finally:
+            self._preparing = self._preparation = None
+        return self._interrupted is None
+
+    def show_preparation(self, message: str, done: int, total: int | None) -> None:
+        """Show how far `Generator.prepare` is, as `Resources.progress`."""
+        self._preparation = f"{message}: {done:,}" + (f" of {total:,}" if total else "")
+
+    def _starts(self) -> Iterator[tuple[int, Task | None]]:
+        """Indexes of tasks, with the task where the source decides it."""
+        start = self.checkpoint.task
+        tasks: Iterator[Task | None] = repeat(None)
+        if self._feedback is None:
+            tasks = islice(self._plan.generator.tasks(self._plan.source), start, None)
+        for index, task in enumerate(tasks, start):
+            self._next_start = index + 1
+            self._admission.started()
+            yield index, task
+
+    def _may_start(self) -> bool:
+        if self._feedback is not None and not self._feedback.may_start(self._next_start):
+            return False
+        return self._admission.may_start(self.checkpoint.tally)
+
+    async def _work(self, start: tuple[int, Task | None]) -> tuple[int, TaskResult]:
+        """Make the task if feedback decides it; generate and verify its candidates.
+
+        Its own errors fail the task, and no other.
+        """
+        index, task = start
+        result = TaskResult(task)
+        self._open[index] = result.usage
+        try:
+            if self._feedback is not None:
+                result.task = await self._next_task(self._feedback, index, result.usage)
+            if result.task is not None:
+                await self._generate(index, result.task, result)
+        except (InputError, ServerUnavailable, FilterError):
             raise
         except ConfigurationError as error:
             raise InputError(str(error)) from error
         except Exception as error:
-            worked.failure = f"{type(error).__name__}: {error}"[:200]
+            result.task = result.task or Task(f"task {index}", None)
+            result.failure = _failure(error)
+        self._admission.finished(result.progression)
+        return index, result
+
+    async def _next_task(self, feedback: FeedbackLoop, index: int, usage: Usage) -> Task | None:
+        context = TaskContext(self._services, f"next task {index}", index, usage)
+        try:
+            return await feedback.next_task(index, context)
         finally:
             context.close()
-        worked.usage = context.usage
-        self._launches.usage += worked.usage
-        return worked
 
-    def _settle(self, worked: Worked, outcomes: list[Outcome]) -> Stop | None:
+    async def _generate(self, index: int, task: Task, result: TaskResult) -> None:
+        if isinstance(task.item, InvalidItem):
+            candidate = _unreadable(task.item)
+            result.candidates.append((Judged(candidate, tuple(candidate.verdicts), False), {}))
+            return
+        context = TaskContext(self._services, task.key, index, result.usage)
+        try:
+            async with aclosing(self._plan.generator.generate(task, context)) as candidates:
+                async for candidate in candidates:
+                    judged = await context.verify(candidate)
+                    result.candidates.append((judged, context.take_costs(candidate)))
+        finally:
+            context.close()
+
+    def _settle(self, index: int, result: TaskResult) -> StopStatus | None:
         """Judge a task's candidates in order, up to the bound that may be reached among them."""
-        cursor, tally, key = self._cursor, self._cursor.tally, worked.task.key
-        rows = self._recall({key}).get(key, []) if self._observes and cursor.within else []
-        for checked in worked.candidates[cursor.within :]:
-            row = self._row(worked.task, checked)
-            self._batch.append(row)
-            rows.append(row)
-            tally.row(row)
-            cursor.within += 1
-            if stop := self._bound():
-                return stop
-        if worked.failure is not None:
-            tally.failure(worked.failure)
-        tally.usage += worked.usage
-        tally.tasks += 1
-        cursor.tasks += 1
-        cursor.within = 0
-        self._launches.settled += 1
-        if self._observes:
-            outcomes.append(Outcome(worked.task, rows, worked.failure))
-            if worked.failure is not None:
-                cursor.failures[key] = worked.failure
+        checkpoint, tally = self.checkpoint, self.checkpoint.tally
+        self._changed = True
+        self._open.pop(index)
+        self._admission.settled(result.progression)
+        if result.task is not None:
+            for judged, costs in result.candidates[checkpoint.candidate :]:
+                row = self._row(result.task, judged, costs)
+                self._rows.append(row)
+                tally.count_row(row)
+                checkpoint.candidate += 1
+                if self._feedback is not None:
+                    self._feedback.add_row(row)
+                if stop := self._bound():
+                    return stop
+            if result.failure is not None:
+                tally.count_failure(result.failure)
+            tally.tasks += 1
+        tally.usage += result.usage
+        checkpoint.task += 1
+        checkpoint.candidate = 0
+        if self._feedback is not None:
+            self._feedback.settle(result.task, result.failure)
+            if self._feedback.exhausted:
+                return self._bound() or StopStatus("source exhausted")
         return self._bound()
 
-    def _row(self, task: Task, checked: Checked) -> Row:
-        reviewed = review(checked, self._plan.diversity)
-        row_id = content_id(reviewed.candidate)
-        if reviewed.alive:
-            remember(row_id, reviewed.candidate, self._plan.diversity)
+    def _row(self, task: Task, judged: Judged, costs: dict[str, Any]) -> Row:
+        judged = compare(judged, self._plan.diversity)
+        row_id = content_id(judged.candidate)
+        if judged.accepted:
+            for stage in self._plan.diversity:
+                stage.filter.add(row_id, judged.candidate)
+        values = {**dict(judged.candidate), **costs, "verdicts": list(judged.verdicts)}
         return Row(
-            **dict(reviewed.candidate),
+            **values,
             id=row_id,
             generator=self._plan.generator.label,
             task_key=task.key,
             split=split_of(task.key, self._plan.recipe.output.splits),
-            status="accepted" if reviewed.alive else "rejected",
+            status="accepted" if judged.accepted else "rejected",
             run_id=self._run_id,
-            recipe_hash=self._recipe_hash,
+            recipe_hash=self._plan.recipe_hash,
             created_at=datetime.now(UTC),
         )
 
-    def _bound(self) -> Stop | None:
+    def _bound(self) -> StopStatus | None:
         recipe = self._plan.recipe
-        return bound_reached(self._cursor.tally, recipe.target, recipe.budget, self._seconds())
+        return bound_reached(self.checkpoint.tally, recipe.target, recipe.budget, self._seconds())
+
+    def _final(self, stop: StopStatus | None) -> StopStatus:
+        """The reason of the end; a run in which every task failed is a failure."""
+        if self._interrupted is not None and stop is None:
+            return StopStatus("interrupted", self._interrupted)
+        stop = stop or self._bound() or StopStatus("source exhausted")
+        tally = self.checkpoint.tally
+        if tally.failed and tally.failed == tally.emitted and stop.reason != "failed":
+            ((reason, times),) = tally.failures.most_common(1)
+            return StopStatus(
+                "failed", f"all {tally.failed:,} tasks failed, {times:,} of them with: {reason}"
+            )
+        return stop
 
     def _seconds(self) -> float:
-        return self._cursor.seconds + time.monotonic() - self._begun
+        return self.checkpoint.seconds + time.monotonic() - self._begun
 
     def _batch_is_full(self) -> bool:
         engine = self._plan.recipe.engine
-        waited = time.monotonic() - self._last_commit
-        return len(self._batch) >= engine.batch_rows or waited >= engine.batch_seconds
+        waited = time.monotonic() - self._last_batch
+        full = len(self._rows) >= engine.batch_rows or waited >= engine.batch_seconds
+        return full and self._worth_a_commit
 
-    async def _flush(self) -> None:
-        """Commit the batch with the cursor behind it."""
-        now = time.monotonic()
-        self._cursor.seconds += now - self._begun
-        self._begun = self._last_commit = now
-        await self._commit(self._batch, self._cursor)
-        # Only now: a commit that failed is tried again with the rows that its cursor speaks of.
-        self._batch = []
+    @property
+    def _worth_a_commit(self) -> bool:
+        """Whether something is settled since the last batch; failures alone make no version."""
+        tally = self.checkpoint.tally
+        return self._changed and tally.accepted + tally.rejected > 0
+
+    def _take_batch(self) -> Batch:
+        checkpoint, now = self.checkpoint, time.monotonic()
+        checkpoint.seconds += now - self._begun
+        self._begun = self._last_batch = now
+        checkpoint.usage = self.usage()
+        states = None if self._feedback is None else self._feedback.dump()
+        checkpoint.state = None if states is None else sha256_text(states)
+        rows, self._rows, self._changed = self._rows, [], False
+        return Batch(rows, checkpoint, states)
+
+    def usage(self) -> dict[str, PromptUsage]:
+        """Usage by prompt name, before and after a resume."""
+        return add_usages(self._usage_before, self._services.models.usage)
 
 
 def split_of(task_key: str, shares: dict[str, float]) -> str:
@@ -265,11 +357,13 @@ def split_of(task_key: str, shares: dict[str, float]) -> str:
     return list(shares)[-1]
 
 
-def _skip(tasks: Iterator[Task], done: int) -> list[Task]:
-    """Move past the tasks that are done, keeping none of them."""
-    for _ in range(done):
-        next(tasks, None)
-    return []
+def _failure(error: Exception) -> str:
+    """The exception, with the file and line of the innermost frame outside of libraries."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if not f.filename.startswith(LIBRARIES) and f.filename[0] != "<"]
+    frame = (own or frames)[-1]
+    place = "/".join(Path(frame.filename).parts[-2:])
+    return f"{type(error).__name__}: {str(error)[:200]} ({place}:{frame.lineno})"
 
 
 def _unreadable(item: InvalidItem) -> Candidate:

@@ -29,7 +29,10 @@ def read_recipe(where: str | Path) -> Recipe:
     if len(text) > MAX_BYTES:
         raise InputError(f"{path}: a recipe is at most {MAX_BYTES:,} bytes")
     recipe = parse_recipe(text.decode("utf-8", "replace"), str(path))
-    return _with_shipped_source(recipe) if path.parent == SHIPPED else recipe
+    if path.parent == SHIPPED:
+        return _with_shipped_source(recipe)
+    folder = path.parent / (recipe.folder or "")
+    return recipe.model_copy(update={"folder": folder.resolve()})
 
 
 def parse_recipe(text: str, name: str) -> Recipe:

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
-from synthmill.filters.base import DiversityFilter, ModelVerifier, Verifier
+from synthmill.filters.base import DiversityFilter, Filter, ModelVerifier, Verifier
 from synthmill.filters.load import load_filters
-from synthmill.generators.base import Generator
+from synthmill.generators.base import FeedbackGenerator, Generator
+from synthmill.models.backend import model_identity
 from synthmill.schemas.errors import InputError
+from synthmill.schemas.identity import canonical_json, sha256_text
 from synthmill.schemas.plugins import load_plugin
 from synthmill.schemas.recipe import FilterSpec, Recipe
 from synthmill.schemas.validation import validated
@@ -15,37 +18,74 @@ from synthmill.store.home import dataset_name
 
 GENERATORS = ("synthmill.generators",)
 SOURCES = ("synthmill.sources",)
+HASH_VERSION = 2
+
+Verifying = Verifier | ModelVerifier
+F = TypeVar("F", bound=Filter, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """A filter at work, and what the recipe wants when it cannot decide."""
+class Stage(Generic[F]):
+    """A filter, and what the recipe says of it (`on_error`)."""
 
-    filter: Verifier | ModelVerifier
-    spec: FilterSpec
-
-
-@dataclass(frozen=True, slots=True)
-class DiversityStage:
-    """A diversity filter at work, and what the recipe wants when it cannot decide."""
-
-    filter: DiversityFilter
+    filter: F
     spec: FilterSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A recipe with its generator, its source and its filters in the order they look.
+    """A recipe with its generator, its source and its filters in the order in which they run.
 
-    Verifiers come first, cheap before dear; diversity filters last, since they need the order
-    of rows.
+    Verifiers come first, cheap ones before expensive ones; diversity filters last, since they need
+    the order of rows. `recipe_hash` names what decides the rows.
     """
 
     recipe: Recipe
-    generator: Generator
+    recipe_hash: str
+    generator: Generator[Any]
     source: Source
-    verifiers: tuple[Stage, ...]
-    diversity: tuple[DiversityStage, ...]
+    verifiers: tuple[Stage[Verifying], ...]
+    diversity: tuple[Stage[DiversityFilter], ...]
+
+
+def make_plan(recipe: Recipe) -> Plan:
+    """The plan of a recipe.
+
+    Raises:
+        InputError: a plug-in does not exist, a setting is wrong, source and generator do not fit,
+            or the dataset's name or the seed is one that the catalog cannot hold.
+    """
+    dataset_name(recipe.output.dataset)
+    if not -(2**63) <= recipe.seed < 2**63:
+        raise InputError(f"seed {recipe.seed} is out of bounds: it must fit into 64 bits")
+    spec, origin, folder = recipe.generator, recipe.source.type, recipe.folder
+    # The loader needs a class to compare with; that it is abstract does not matter to it.
+    generator_class: type[Generator[Any]]
+    generator_class = load_plugin(Generator, spec.name, GENERATORS, "generator", folder)  # type: ignore[type-abstract]
+    source_class: type[Source] = load_plugin(Source, origin, SOURCES, folder=folder)  # type: ignore[type-abstract]
+    if not issubclass(source_class.item, generator_class.item):
+        raise InputError(
+            f"generator {spec.name!r} works on {generator_class.item.__name__} items, "
+            f"source {origin!r} yields {source_class.item.__name__}"
+        )
+    settings = validated(generator_class.Settings, spec.settings, "generator.settings")
+    if issubclass(generator_class, FeedbackGenerator):
+        generator: Generator[Any] = generator_class(settings, lag=spec.feedback_lag)
+    else:
+        generator = generator_class(settings)
+    filters = load_filters(recipe.filters, defaults=generator.default_filters, folder=folder)
+    return Plan(
+        recipe=recipe,
+        recipe_hash=_hash(recipe, generator, [spec for spec, _ in filters]),
+        generator=generator,
+        source=source_class(validated(source_class.Settings, recipe.source.settings, "source")),
+        verifiers=tuple(
+            Stage(found, spec) for spec, found in filters if isinstance(found, Verifying)
+        ),
+        diversity=tuple(
+            Stage(found, spec) for spec, found in filters if isinstance(found, DiversityFilter)
+        ),
+    )
 
 
 def check_source(source: Source) -> str:
@@ -63,37 +103,23 @@ def check_source(source: Source) -> str:
         raise InputError(f"{error} (relative paths begin here: {Path.cwd()})") from error
 
 
-def make_plan(recipe: Recipe) -> Plan:
-    """The plan of a recipe.
+def _hash(recipe: Recipe, generator: Generator[Any], specs: list[FilterSpec]) -> str:
+    """Hash of what decides the rows, with the version of this rule in front.
 
-    Raises:
-        InputError: a plug-in is not there, a setting is wrong, source and generator do not fit, or
-            dataset or seed are none that the catalog can hold.
+    Left out, because they change when or where a run works and not what it makes: the recipe's
+    name, target, budget and engine settings, the dataset's name (its splits count), how a model is
+    reached and what it costs. A back end declares which of its settings change its output.
     """
-    dataset_name(recipe.output.dataset)
-    if not -(2**63) <= recipe.seed < 2**63:
-        raise InputError(f"seed {recipe.seed} is out of bounds: it must fit into 64 bits")
-    # The loader wants a class to compare with; that it is abstract does not matter to it.
-    name, origin = recipe.generator.name, recipe.source.type
-    generator_class: type[Generator]
-    generator_class = load_plugin(Generator, name, GENERATORS, "generator")  # type: ignore[type-abstract]
-    source_class: type[Source] = load_plugin(Source, origin, SOURCES)  # type: ignore[type-abstract]
-    if not issubclass(source_class.item, generator_class.item):
-        raise InputError(
-            f"generator {name!r} works on {generator_class.item.__name__} items, "
-            f"source {origin!r} yields {source_class.item.__name__}"
-        )
-    settings = validated(generator_class.Settings, recipe.generator.settings, "generator.settings")
-    source = validated(source_class.Settings, recipe.source.settings, "source")
-    filters = load_filters(recipe.filters)
-    return Plan(
-        recipe=recipe,
-        generator=generator_class(settings),
-        source=source_class(source),
-        verifiers=tuple(
-            Stage(f, spec) for spec, f in filters if isinstance(f, Verifier | ModelVerifier)
+    feedback = isinstance(generator, FeedbackGenerator)
+    kept: dict[str, Any] = {
+        "recipe": recipe.recipe,
+        "seed": recipe.seed,
+        "source": {"type": recipe.source.type, **recipe.source.settings},
+        "generator": recipe.generator.model_dump(
+            mode="json", exclude=None if feedback else {"feedback_lag", "continue_state"}
         ),
-        diversity=tuple(
-            DiversityStage(f, spec) for spec, f in filters if isinstance(f, DiversityFilter)
-        ),
-    )
+        "models": {role: model_identity(role, spec) for role, spec in recipe.models.items()},
+        "filters": [spec.model_dump(mode="json") for spec in specs],
+        "splits": recipe.output.splits,
+    }
+    return f"{HASH_VERSION}-{sha256_text(canonical_json(kept))[:16]}"

@@ -8,22 +8,23 @@ import signal
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from synthmill.filters.run import warm_up
+from synthmill.generators.base import MediaWriter, Resources
 from synthmill.models.errors import RequestRejected, ServerUnavailable
 from synthmill.models.registry import ModelRegistry
-from synthmill.pipelines.bounds import Stop
-from synthmill.pipelines.context import MediaWriter, Services
-from synthmill.pipelines.deleted import without_deleted
+from synthmill.pipelines.context import Services
+from synthmill.pipelines.dedup_index_sync import DedupIndexSync
 from synthmill.pipelines.engine import Engine
-from synthmill.pipelines.journal import Journal, save_recipe, saved_recipe
-from synthmill.pipelines.memory import Memory
 from synthmill.pipelines.plan import Plan, check_source, make_plan
 from synthmill.pipelines.progress import Progress
+from synthmill.pipelines.run_store import RunStore, save_recipe, saved_recipe
+from synthmill.pipelines.source_blocklist import with_blocklist
+from synthmill.pipelines.stop_conditions import StopStatus
 from synthmill.runtime.workers import WorkerPool
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.lineage import Media
@@ -53,7 +54,7 @@ async def start(
     await asyncio.to_thread(check_source, plan.source)  # before anything is written
     run_id = run_id or new_run_id(recipe)
     save_recipe(home.prepare(), run_id, recipe)
-    return await _execute(plan, home, run_id, home.responses, watch)
+    return await _execute(plan, home, run_id, home.cache, watch)
 
 
 async def resume(
@@ -81,7 +82,7 @@ async def resume(
     await asyncio.to_thread(check_source, plan.source)
     if changes:
         save_recipe(home, run_id, recipe)
-    return await _execute(plan, home, run_id, home.responses, watch)
+    return await _execute(plan, home, run_id, home.cache, watch)
 
 
 async def preview(
@@ -104,7 +105,7 @@ async def preview(
     home.prepare()
     with tempfile.TemporaryDirectory(prefix="synthmill-preview-") as folder:
         aside = Home(folder)
-        report = await _execute(make_plan(small), aside, "preview", home.responses, watch)
+        report = await _execute(make_plan(small), aside, "preview", home.cache, watch)
         return list(Dataset.open(aside, recipe.output.dataset).rows(status=None)), report
 
 
@@ -114,33 +115,38 @@ def new_run_id(recipe: Recipe) -> str:
 
 
 async def _execute(
-    plan: Plan, home: Home, run_id: str, responses: Path, watch: Watch | None
+    plan: Plan, home: Home, run_id: str, cache: Path, watch: Watch | None
 ) -> RunReport:
     recipe = plan.recipe
     dataset = Dataset.create(home, recipe.output.dataset)
-    plan = without_deleted(plan, dataset.denied())
-    memory = Memory(dataset, [stage.filter for stage in plan.diversity])
-    patience = 60 * recipe.engine.patience_minutes
-    judges = [stage.filter for stage in plan.verifiers]
+    plan = with_blocklist(plan, dataset.denied())
+    index = DedupIndexSync(dataset, [stage.filter for stage in plan.diversity])
+    give_up_after_seconds = 60 * recipe.engine.patience_minutes
+    responses = cache / "responses.sqlite"
+    registry = ModelRegistry(
+        recipe.models, cache=responses, give_up_after_seconds=give_up_after_seconds
+    )
+    verifiers = [stage.filter for stage in plan.verifiers]
     async with (
-        _opened(
-            ModelRegistry(recipe.models, cache=responses, give_up_after_seconds=patience)
-        ) as models,
-        WorkerPool(recipe.engine.workers, warm=warm_up(judges)) as workers,
+        _opened(registry) as models,
+        WorkerPool(recipe.engine.workers, warm=warm_up(verifiers)) as workers,
     ):
-        journal = Journal(plan, dataset, memory, models, run_id)
-        cursor = journal.cursor()
-        services = Services(recipe.seed, models, workers, media_writer(dataset))
-        engine = Engine(plan, services, cursor, run_id, journal.commit, journal.recall)
+        store = RunStore(plan, dataset, index, run_id)
+        write_media = media_writer(dataset)
+        services = Services(recipe.seed, models, workers, write_media, plan.verifiers)
+        engine = Engine(plan, services, store.checkpoint, run_id, store.states)
+        resources = Resources(models, workers, cache, write_media, engine.show_preparation)
         try:
-            async with _watching(engine, watch):
+            async with _watching(engine, watch), aclosing(engine.batches(resources)) as batches:
                 with _signals(engine):
-                    stop = await engine.run()
+                    async for batch in batches:
+                        await store.commit(batch)
+                        store.write_report(engine, None)
         except BaseException as error:
-            journal.write(cursor, Stop("failed", str(error) or type(error).__name__))
+            store.write_report(engine, StopStatus("failed", str(error) or type(error).__name__))
             raise
-        report = journal.write(cursor, stop)
-    memory.save()
+        report = store.write_report(engine, engine.stop)
+    index.save()
     catalog.rebuild(home)
     return report
 

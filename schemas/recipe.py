@@ -1,11 +1,11 @@
 """The recipe: one YAML file that says what to make, from what, with which models and filters."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
 from synthmill.schemas.base import Record
-from synthmill.schemas.identity import canonical_json, sha256_text
 
 RECIPE_VERSION = 1
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
@@ -82,6 +82,20 @@ class FilterSpec(PlugInSpec):
         return {"name": given} if isinstance(given, str) else given
 
 
+class GeneratorSpec(PlugInSpec):
+    """A generator; the last two keys concern generators whose tasks depend on earlier outcomes."""
+
+    feedback_lag: int = Field(
+        default=64,
+        ge=1,
+        description="task i sees the outcomes up to task i - feedback_lag; so many tasks are in "
+        "progress at most",
+    )
+    continue_state: bool = Field(
+        default=False, description="start from the dataset's newest state instead of an empty one"
+    )
+
+
 class Budget(Record):
     """Upper bounds of a run; what is not given is not bounded."""
 
@@ -108,7 +122,7 @@ class Output(Record):
 
 
 class EngineSettings(Record):
-    """How a run is executed; none of it changes which rows come out."""
+    """How a run is executed; no setting changes the rows."""
 
     concurrency: int = Field(default=64, ge=1, description="tasks in progress at once")
     batch_rows: int = Field(default=2000, ge=1, description="rows that a commit holds at most")
@@ -120,13 +134,13 @@ class EngineSettings(Record):
 
 
 class Recipe(Record):
-    """Everything a run needs; `hash` names what it makes."""
+    """Everything a run needs."""
 
     recipe: Literal[1] = Field(default=1, description="version of the recipe format")
     name: str = Field(pattern=NAME_PATTERN)
     seed: int = 0
     source: SourceSpec
-    generator: PlugInSpec
+    generator: GeneratorSpec
     models: dict[str, ModelSpec] = Field(
         default={"default": ModelSpec()},
         description="model roles; a role that is not listed falls back to `default`",
@@ -136,30 +150,8 @@ class Recipe(Record):
     budget: Budget = Budget()
     output: Output
     engine: EngineSettings = EngineSettings()
-
-    @property
-    def hash(self) -> str:
-        """Hash of what decides the rows, with the version of this rule in front.
-
-        Left out, because they change when or where a run works and not what it makes: see
-        `NOT_HASHED`.
-        """
-        kept = self.model_dump(mode="json", exclude=NOT_HASHED)
-        for role, spec in self.models.items():
-            shaping = {k: v for k, v in spec.settings.items() if k in SHAPING_SETTINGS}
-            kept["models"][role]["settings"] = shaping
-        return f"{HASH_VERSION}-{sha256_text(canonical_json(kept))[:16]}"
-
-
-HASH_VERSION = 1
-NOT_HASHED: dict[str, Any] = {
-    "name": True,  # a label
-    "target": True,  # how far to go along the same stream of rows
-    "budget": True,  # likewise
-    "engine": True,  # concurrency and batches never change the rows
-    "output": {"dataset": True},  # where the rows go; splits do count
-    # How a model is reached (addresses, replicas, keys' names) and what it costs. Which back end
-    # and which model do count, and so do the settings that change what is asked.
-    "models": {"__all__": {"settings": True, "price": True}},
-}
-SHAPING_SETTINGS = frozenset({"api", "prefix", "template", "json_style", "extra_body", "omit"})
+    folder: Path | None = Field(
+        default=None,
+        description="where plug-ins given as ./file.py:name or module:name lie; by default the "
+        "folder of the recipe's file",
+    )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from synthmill.schemas.base import Record
 from synthmill.schemas.usage import PromptUsage, Usage
@@ -11,8 +11,10 @@ from synthmill.schemas.usage import PromptUsage, Usage
 StopReason = Literal["target met", "budget spent", "source exhausted", "interrupted", "failed"]
 
 
-class FunnelStage(Record):
-    """One filter's tally: what it looked at, what it did, and why it failed candidates."""
+class FunnelStage(BaseModel):
+    """One filter's counts of verdicts, and its reasons for `fail` and `error`."""
+
+    model_config = ConfigDict(extra="forbid")
 
     filter: str
     passed: int = 0

@@ -3,8 +3,10 @@
 datasets/<name>/rows/    the Delta table
 datasets/<name>/media/   files the rows refer to, named by their SHA-256
 datasets/<name>/tags/    named pointers to versions
+datasets/<name>/state/   states of feedback generators, named by their SHA-256
 runs/<run_id>/           recipe.yaml and report.json
 cache/responses.sqlite   answers of models
+cache/corpora/ ...       what generators build once (corpora, indexes), named by content
 indexes/<name>/          diversity state of a dataset
 catalog.duckdb           the projection of all this that SQL reads
 """
@@ -48,9 +50,14 @@ class Home:
         return self.path / "catalog.duckdb"
 
     @property
+    def cache(self) -> Path:
+        """The folder of everything that can be made again and is shared by runs."""
+        return self.path / "cache"
+
+    @property
     def responses(self) -> Path:
         """The response cache of the models."""
-        return self.path / "cache" / "responses.sqlite"
+        return self.cache / "responses.sqlite"
 
     @property
     def datasets(self) -> Path:

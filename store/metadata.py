@@ -15,7 +15,7 @@ PREFIX = "synthmill."
 class CommitMetadata(Record):
     """What the engine says of a batch it commits.
 
-    `cursor` is JSON text of the engine's own (tasks consumed, counts, generator state): whoever
+    `cursor` is JSON text of the engine's own (tasks consumed, counts): whoever
     resumes the run goes on from the cursor of its last commit. Every commit carries it, so it
     should stay within some hundred kilobytes.
     """
@@ -23,6 +23,9 @@ class CommitMetadata(Record):
     run_id: str
     batch: int = Field(ge=0, description="number of the batch within its run, from 0")
     cursor: str = "{}"
+    state: str | None = Field(
+        default=None, description="hash of the feedback states, a file in the dataset's `state/`"
+    )
     recipe_hash: str = ""
     recipe: str | None = Field(default=None, description="the recipe as JSON text")
     generator: str = ""

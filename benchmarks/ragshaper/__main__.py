@@ -85,7 +85,6 @@ def _queries(corpus: Corpus) -> list[str]:
 
 async def _method(rows: int, folder: Path) -> None:
     shipped = read_recipe("ragshaper").model_dump(mode="json")
-    shipped["generator"]["settings"]["cache"] = str(folder / "corpora")
     recipe = Recipe.model_validate({**shipped, "target": rows})
     begun = time.perf_counter()
     report = await start(recipe, Home(folder / "home"))

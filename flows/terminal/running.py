@@ -18,8 +18,8 @@ from synthmill.flows.terminal.console import output
 from synthmill.flows.terminal.faults import RESUMABLE
 from synthmill.flows.terminal.options import Chosen
 from synthmill.flows.terminal.watching import Watcher, watching
-from synthmill.pipelines.journal import RECIPE_FILE, saved_recipe
 from synthmill.pipelines.run import new_run_id, resume, start
+from synthmill.pipelines.run_store import RECIPE_FILE, saved_recipe
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import Budget
 from synthmill.schemas.report import RunReport

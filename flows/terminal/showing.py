@@ -13,7 +13,7 @@ from rich.console import Console
 from synthmill.flows.terminal.console import output
 from synthmill.flows.terminal.looking import ask, refreshed
 from synthmill.flows.terminal.row_view import generator_of, print_row
-from synthmill.pipelines.journal import saved_recipe
+from synthmill.pipelines.run_store import saved_recipe
 from synthmill.schemas.errors import InputError, nearest
 from synthmill.schemas.recipe import PlugInSpec
 from synthmill.schemas.row import Row, Status

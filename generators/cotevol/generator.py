@@ -19,14 +19,12 @@ from synthmill.sources.base import Problem
 STRATEGIES = {"cotevol": evolve, "best_of_n": best_of_n, "self_refine": self_refine}
 
 
-class Cotevol(Generator):
+class Cotevol(Generator[CotevolSettings]):
     """Breeds chains of thought (arXiv 2604.14768) and emits the best, the problem, and pairs."""
 
     name: ClassVar[str] = "cotevol"
     version: ClassVar[int] = 1
     item: ClassVar[type] = Problem
-    Settings = CotevolSettings
-    settings: CotevolSettings
 
     async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
         """The rows of one problem."""
@@ -42,7 +40,7 @@ class Cotevol(Generator):
             stopped = await STRATEGIES[self.settings.strategy](workshop)
         return workshop, "tokens spent" if workshop.left == 0 else stopped
 
-    def describe(self, row: Row) -> str | None:
+    def describe(self, row: Row, verbose: bool = False) -> str | None:
         """The lineage of the row's traces as lines of text."""
         record = EvolutionRecord.model_validate_json(row.detail)
         known = {trace.id: trace for trace in record.traces}

@@ -1,13 +1,14 @@
 """RAGShaper: from a corpus to questions, robust trajectories and preference pairs."""
 
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
 from typing import ClassVar, NamedTuple
 
-from synthmill.generators.base import Context, Generator, Outcome, Task
+from synthmill.generators.base import Context, FeedbackGenerator, Resources, Task, TaskOutcome
 from synthmill.generators.ragshaper.curation import Curator, Tree
 from synthmill.generators.ragshaper.distractor_checks import DistractorChecker
 from synthmill.generators.ragshaper.labels import label
-from synthmill.generators.ragshaper.library import LazyLibrary, Library
+from synthmill.generators.ragshaper.library import Library, open_library
 from synthmill.generators.ragshaper.navigation import journeys
 from synthmill.generators.ragshaper.questions import Question, distractors_of, question_of
 from synthmill.generators.ragshaper.quotas import Quotas
@@ -23,61 +24,52 @@ from synthmill.generators.ragshaper.rows import (
 from synthmill.generators.ragshaper.seeds import seed_order
 from synthmill.generators.ragshaper.settings import RagShaperSettings
 from synthmill.generators.ragshaper.tree import Path, select_paths
-from synthmill.schemas.base import Record
 from synthmill.schemas.row import Candidate, Row
 from synthmill.sources.base import DocumentSource, Source
-from synthmill.sources.documents.corpus import Corpus, open_corpus
 from synthmill.sources.documents.document import Document
 
 
 class Seed(NamedTuple):
-    """A work item: the passage to grow a tree from, and the quotas at the round's start."""
+    """A work item: the passage to grow a tree from, and the quotas as far as they are known."""
 
     position: int
     quotas: Quotas
 
 
-class State(Record):
-    """What goes from round to round: the seeds done, and the types handled."""
-
-    done: int = 0
-    quotas: Quotas = Quotas()
-
-
-class RagShaper(Generator):
+class RagShaper(FeedbackGenerator[RagShaperSettings, Quotas]):
     """Grows an information tree from each seed passage and makes rows of its best paths."""
 
     name: ClassVar[str] = "ragshaper"
     version: ClassVar[int] = 1
     item: ClassVar[type] = Document
-    Settings = RagShaperSettings
-    settings: RagShaperSettings
+    _library: Library
+    _order: Sequence[int]
 
-    def __init__(self, settings: RagShaperSettings) -> None:
-        super().__init__(settings)
-        self._library = LazyLibrary(settings)
-        self._corpus: Corpus | None = None
-        self._order: Sequence[int] = ()
+    async def prepare(self, source: Source, resources: Resources) -> None:
+        """Open the library, and put the seeds into their order."""
+        assert isinstance(source, DocumentSource)
+        self._library = await open_library(source, self.settings, resources)
+        self._order = await asyncio.to_thread(seed_order, self._library.corpus, self.settings.seeds)
 
-    def tasks(self, source: Source, state: str | None) -> Iterator[Task]:
-        """The next round of seeds; before the first, what of the corpus could not be read."""
-        corpus = self._open(source)
-        now = State.model_validate_json(state) if state else State()
-        if not now.done:
-            for fault in corpus.facts.faults:
-                yield Task(key=fault.key, item=fault)
-        for position in self._order[now.done : now.done + self.settings.seeds.per_round]:
-            yield Task(key=corpus[position].id, item=Seed(position, now.quotas))
+    async def next_task(self, index: int, state: Quotas, context: Context) -> Task | None:
+        """What of the corpus could not be read; then one seed after the other."""
+        corpus = self._library.corpus
+        faults = corpus.facts.faults
+        if index < len(faults):
+            return Task(key=faults[index].key, item=faults[index])
+        place = index - len(faults)
+        if place >= len(self._order):
+            return None
+        position = self._order[place]
+        return Task(key=corpus[position].id, item=Seed(position, state))
 
-    def observe(self, outcomes: Iterable[Outcome], state: str | None) -> str:
-        """Go on to the next seeds, with the types handled so far."""
-        now, seen = State.model_validate_json(state) if state else State(), list(outcomes)
-        done = sum(isinstance(outcome.task.item, Seed) for outcome in seen)
-        return State(done=now.done + done, quotas=now.quotas.after(seen)).model_dump_json()
+    def update_state(self, state: Quotas, outcome: TaskOutcome) -> Quotas:
+        """The types of distractors handled so far."""
+        return state.after(outcome.rows)
 
     async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
         """The rows of one tree."""
-        library, seed = await self._library.get(), task.item
+        library, seed = self._library, task.item
         quotas: Quotas = seed.quotas
         curator = Curator(context, library, self.settings)
         tree = await curator.grow(library.corpus[seed.position], quotas.favoured())
@@ -102,19 +94,11 @@ class RagShaper(Generator):
                 yield candidate
             quotas = work.quotas
 
-    def describe(self, row: Row) -> str | None:
+    def describe(self, row: Row, verbose: bool = False) -> str | None:
         """The tree with its distractors, or the trajectory, as text."""
         from synthmill.generators.ragshaper.describing import described
 
         return described(row)
-
-    def _open(self, source: Source) -> Corpus:
-        if self._corpus is None:
-            assert isinstance(source, DocumentSource)
-            self._corpus = open_corpus(source, self.settings.chunking, self.settings.cache)
-            self._order = seed_order(self._corpus, self.settings.seeds)
-            self._library.bring(self._corpus)
-        return self._corpus
 
 
 class _PathWork:

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 
+from synthmill.generators.base import Resources
 from synthmill.generators.ragshaper.settings import RagShaperSettings
 from synthmill.generators.retrieval.base import Retriever
 from synthmill.generators.retrieval.bm25 import Bm25Retriever
 from synthmill.generators.retrieval.calibration import Calibration, calibrate
 from synthmill.schemas.base import Record
-from synthmill.sources.documents.corpus import Corpus, titled
+from synthmill.sources.base import DocumentSource
+from synthmill.sources.documents.corpus import Corpus, open_corpus, titled
 from synthmill.sources.documents.document import Passage
 
 
@@ -55,30 +57,18 @@ class Library:
         return await self.retriever.similarity(query, texts)
 
 
-class LazyLibrary:
-    """Opens the library at its first use, once, however many tasks wait for it."""
-
-    def __init__(self, settings: RagShaperSettings) -> None:
-        self._settings = settings
-        self._corpus: Corpus | None = None
-        self._opened: Library | None = None
-        self._lock = asyncio.Lock()
-
-    def bring(self, corpus: Corpus) -> None:
-        """Say which corpus it is of."""
-        self._corpus = corpus
-
-    async def get(self) -> Library:
-        """The library, its index and threshold read from the corpus folder or made there."""
-        async with self._lock:
-            if self._opened is None:
-                assert self._corpus is not None, "tasks() comes before generate()"
-                retriever = await _retriever(self._corpus, self._settings)
-                calibration = await calibrate(
-                    self._corpus, retriever, self._settings.retrieval.threshold
-                )
-                self._opened = Library(self._corpus, retriever, calibration)
-            return self._opened
+async def open_library(
+    source: DocumentSource, settings: RagShaperSettings, resources: Resources
+) -> Library:
+    """The library of a source: corpus, index and threshold, read from the cache or made there."""
+    folder = resources.cache_dir / "corpora"
+    corpus = await resources.in_thread(
+        "documents read",
+        lambda report: open_corpus(source, settings.chunking, folder, report),
+    )
+    retriever = await _retriever(corpus, settings)
+    calibration = await calibrate(corpus, retriever, settings.retrieval.threshold)
+    return Library(corpus, retriever, calibration)
 
 
 async def _retriever(corpus: Corpus, settings: RagShaperSettings) -> Retriever:

@@ -6,10 +6,10 @@ The paper reports its mix (60 % fragmented puzzles) and sets no quota: all of th
 from collections import Counter
 from collections.abc import Iterable
 
-from synthmill.generators.base import Outcome
 from synthmill.generators.ragshaper.records import TrajectoryDetail
 from synthmill.generators.ragshaper.taxonomy import KINDS, Kind
 from synthmill.schemas.base import Record
+from synthmill.schemas.row import Row
 
 
 class Quotas(Record):
@@ -34,13 +34,12 @@ class Quotas(Record):
         """With one more of a type."""
         return Quotas(handled={**self.handled, kind: self.handled.get(kind, 0) + 1})
 
-    def after(self, outcomes: Iterable[Outcome]) -> "Quotas":
-        """With the accepted trajectories of a round."""
+    def after(self, rows: Iterable[Row]) -> "Quotas":
+        """With the accepted trajectories among the rows."""
         counts: Counter[Kind] = Counter(self.handled)
-        for outcome in outcomes:
-            for row in outcome.rows:
-                if row.kind == "trajectory" and row.status == "accepted":
-                    detail = TrajectoryDetail.model_validate_json(row.detail)
-                    if detail.outcome == "handled" and detail.primary_kind:
-                        counts[detail.primary_kind] += 1
+        for row in rows:
+            if row.kind == "trajectory" and row.status == "accepted":
+                detail = TrajectoryDetail.model_validate_json(row.detail)
+                if detail.outcome == "handled" and detail.primary_kind:
+                    counts[detail.primary_kind] += 1
         return Quotas(handled=dict(counts))

@@ -1,7 +1,6 @@
 """Settings of the generator. Defaults are the paper's (or its released code's) where they are
 disclosed; each description names what is ours."""
 
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -44,9 +43,6 @@ class SeedSettings(Settings):
     )
     limit: int | None = Field(default=None, gt=0, description="seeds at most; null takes all")
     seed: int = Field(default=0, description="of their order")
-    per_round: int = Field(
-        default=32, ge=1, description="seeds between two looks at the quotas of types; ours"
-    )
 
 
 class TreeSettings(Settings):
@@ -185,10 +181,6 @@ class RagShaperSettings(Settings):
     )
     final_end: str = Field(
         default="</FINAL_ANSWER>", min_length=1, description="stands behind the answer"
-    )
-    cache: Path | None = Field(
-        default=None,
-        description="folder of passages and indexes; null: corpora in SYNTHMILL_HOME or ./factory",
     )
 
     @model_validator(mode="before")

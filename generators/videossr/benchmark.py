@@ -2,21 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from synthmill.generators.base import Outcome, Task
+from synthmill.generators.base import Context, FeedbackGenerator, Resources, Task, TaskOutcome
 from synthmill.generators.videossr.generator import Clue, Videossr
 from synthmill.generators.videossr.mixes import VIUBENCH, SubType, parse_sub_type
 from synthmill.generators.videossr.settings import Sampling, VideossrSettings
 from synthmill.schemas.base import Record
 from synthmill.sources.base import Source
-
-ROUND = 64  # ours: videos between two commits
 
 
 class ViubenchSettings(VideossrSettings):
@@ -42,14 +38,21 @@ class ViubenchSettings(VideossrSettings):
         return {parse_sub_type(name): float(count) for name, count in self.counts.items()}
 
 
-class Progress(Record):
-    """The state between rounds: items of the source used up, and accepted questions so far."""
+class BenchmarkState(Record):
+    """Accepted questions of each sub-type, and what is planned of tasks that are not settled.
 
-    used: int = 0
+    `planned` begins with task `done`: the position of its item in the source and the sub-types
+    that it is asked for, or None where no task is needed. No more questions of a sub-type are
+    planned than are missing. `items` counts the items that were planned for.
+    """
+
     accepted: dict[str, int] = {}
+    planned: tuple[tuple[int, tuple[str, ...]] | None, ...] = ()
+    done: int = 0
+    items: int = 0
 
 
-class Viubench(Videossr):
+class Viubench(FeedbackGenerator[ViubenchSettings, BenchmarkState], Videossr):
     """Asks each video for every sub-type that is still short, until none is.
 
     A video gives at most one question of a sub-type. Made from the held-out part of a source
@@ -57,44 +60,52 @@ class Viubench(Videossr):
     """
 
     name: ClassVar[str] = "viubench"
-    Settings = ViubenchSettings
-    settings: ViubenchSettings
 
-    def tasks(self, source: Source, state: str | None) -> Iterator[Task]:
-        """The next videos, each with the sub-types that would otherwise stay short."""
-        progress = _progress(state)
-        short = self._short(progress)
-        wanted_videos = min(ROUND, max(short.values(), default=0))
-        tasks = islice(super().tasks(source, state), progress.used, None)
-        place = 0
-        while place < wanted_videos and (task := next(tasks, None)) is not None:
-            if isinstance(task.item, Clue):
-                wanted = tuple(name for name, missing in short.items() if missing > place)
-                task = replace(task, item=task.item.model_copy(update={"wanted": wanted}))
-                place += 1
-            yield task
+    async def prepare(self, source: Source, resources: Resources) -> None:
+        """Open the source; videos are read as tasks need them."""
+        self._unread = Videossr.tasks(self, source)
+        self._read: list[Task] = []
 
-    def observe(self, outcomes: Iterable[Outcome], state: str | None) -> str | None:
-        """Count what was accepted."""
-        progress = _progress(state)
-        accepted = Counter(progress.accepted)
-        used = progress.used
-        for outcome in outcomes:
-            used += 1
-            accepted.update(
-                json.loads(row.detail)["sub_type"]
-                for row in outcome.rows
-                if row.status == "accepted"
-            )
-        return Progress(used=used, accepted=dict(accepted)).model_dump_json()
+    async def next_task(self, index: int, state: BenchmarkState, context: Context) -> Task | None:
+        """The planned video, with the sub-types that would otherwise stay short."""
+        plan = self._planned(state, index + 1).planned[index - state.done]
+        if plan is None:
+            return None
+        position, wanted = plan
+        while len(self._read) <= position and (task := next(self._unread, None)) is not None:
+            self._read.append(task)
+        if position >= len(self._read):
+            return None
+        task = self._read[position]
+        if isinstance(task.item, Clue):
+            return replace(task, item=task.item.model_copy(update={"wanted": wanted}))
+        return task
 
-    def _short(self, progress: Progress) -> dict[str, int]:
-        missing = {
-            name: count - progress.accepted.get(name, 0)
-            for name, count in self.settings.counts.items()
+    def update_state(self, state: BenchmarkState, outcome: TaskOutcome) -> BenchmarkState:
+        """Count what was accepted, and plan one task more."""
+        accepted = Counter(state.accepted)
+        accepted.update(
+            json.loads(row.detail)["sub_type"] for row in outcome.rows if row.status == "accepted"
+        )
+        # What the tasks before the next one see was planned without this outcome.
+        state, settled = self._planned(state, outcome.index + self.lag), outcome.index + 1
+        update = {
+            "accepted": dict(accepted),
+            "planned": state.planned[settled - state.done :],
+            "done": settled,
         }
-        return {name: count for name, count in missing.items() if count > 0}
+        return state.model_copy(update=update)
 
-
-def _progress(state: str | None) -> Progress:
-    return Progress.model_validate_json(state) if state else Progress()
+    def _planned(self, state: BenchmarkState, until: int) -> BenchmarkState:
+        """The state with plans for all tasks before the index `until`."""
+        planned, items = list(state.planned), state.items
+        missing = Counter(self.settings.counts)
+        missing.subtract(state.accepted)
+        for plan in planned:
+            missing.subtract(plan[1] if plan else ())
+        while state.done + len(planned) < until:
+            wanted = tuple(name for name, count in missing.items() if count > 0)
+            planned.append((items, wanted) if wanted else None)
+            items += bool(wanted)
+            missing.subtract(wanted)
+        return state.model_copy(update={"planned": tuple(planned), "items": items})

@@ -42,14 +42,12 @@ class Clue(Record):
     wanted: tuple[str, ...] | None = None
 
 
-class Videossr(Generator):
+class Videossr(Generator[VideossrSettings]):
     """Questions with checkable answers about each video: grounding, counting, jigsaw."""
 
     name: ClassVar[str] = "videossr"
     version: ClassVar[int] = 1
     item: ClassVar[type] = Video
-    Settings = VideossrSettings
-    settings: VideossrSettings
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
@@ -57,7 +55,7 @@ class Videossr(Generator):
             if find_spec(module) is None:
                 raise InputError("videossr needs PyAV and Pillow: pip install 'synthmill[video]'")
 
-    def tasks(self, source: Source, state: str | None) -> Iterator[Task]:
+    def tasks(self, source: Source) -> Iterator[Task]:
         """One task a video, with the videos before it to swap with."""
         earlier: deque[Video] = deque(maxlen=EARLIER)
         for item in source.items():
@@ -124,7 +122,7 @@ class Videossr(Generator):
             detail=detail.model_dump_json(),
         )
 
-    def describe(self, row: Row) -> str | None:
+    def describe(self, row: Row, verbose: bool = False) -> str | None:
         """The question's particulars, one a line."""
         if row.detail == NOTHING:  # a video without questions
             return None

@@ -8,7 +8,6 @@ The version is a hash of the source's own version and of how it is cut, so a fol
 changed once it is there: it is built beside and moved into place.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -93,22 +92,23 @@ def titled(title: str, text: str) -> str:
     return f"[{title}]\n{text}"
 
 
-def default_cache() -> Path:
-    """`corpora` in the project's home: `SYNTHMILL_HOME`, else `./factory`."""
-    return Path(os.environ.get("SYNTHMILL_HOME") or "factory") / "corpora"
-
-
 def open_corpus(
-    source: DocumentCollection, chunking: Chunking, cache: Path | None = None
+    source: DocumentCollection,
+    chunking: Chunking,
+    cache: Path,
+    report: Callable[[int], None] = lambda documents: None,
 ) -> Corpus:
-    """The corpus of a source; built where its version is not in the cache yet.
+    """The corpus of a source; built where its version is not in the folder `cache` yet.
+
+    `report` is called with the number of documents read so far; an exception of it ends the
+    building, which leaves nothing behind.
 
     Raises:
         InputError: the source cannot be read, or holds no text.
     """
     version = corpus_version(source, chunking)
-    folder = (cache or default_cache()) / version
-    built_once(folder, lambda new: _write(source, chunking, version, new))
+    folder = cache / version
+    built_once(folder, lambda new: _write(source, chunking, version, new, report))
     return Corpus(folder)
 
 
@@ -133,7 +133,13 @@ def built_once(folder: Path, build: Callable[[Path], None]) -> None:
         raise InputError(f"{folder} cannot be written: {error.strerror}") from error
 
 
-def _write(source: DocumentCollection, chunking: Chunking, version: str, folder: Path) -> None:
+def _write(
+    source: DocumentCollection,
+    chunking: Chunking,
+    version: str,
+    folder: Path,
+    report: Callable[[int], None],
+) -> None:
     documents = passages = fault_count = 0
     faults: list[InvalidItem] = []
     rows: list[dict[str, object]] = []
@@ -147,6 +153,7 @@ def _write(source: DocumentCollection, chunking: Chunking, version: str, folder:
                 faults += [item] if len(faults) < MAX_FAULTS else []
                 continue
             documents += 1
+            report(documents)
             for passage in cut(item, chunking):
                 passages += 1
                 rows.append(dict(passage))

@@ -1,9 +1,9 @@
 """A small source and generator of our own, to watch the engine with."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 
-from synthmill.generators.base import Context, Generator, Outcome, Task
+from synthmill.generators.base import Context, FeedbackGenerator, Generator, Task, TaskOutcome
 from synthmill.models.prompt import Prompt
 from synthmill.schemas.base import Record, Settings
 from synthmill.schemas.items import InvalidItem
@@ -45,12 +45,11 @@ class SquaresSettings(Settings):
     delay: float = 0.0
 
 
-class Squares(Generator):
+class Squares(Generator[SquaresSettings]):
     """`rows` candidates for each number, after a random delay; some tasks fail half-way."""
 
     name = "squares"
     item = Number
-    Settings = SquaresSettings
 
     async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
         number = task.item.value
@@ -72,31 +71,48 @@ class Squares(Generator):
             )
 
 
-class RoundsSettings(Settings):
-    rounds: int = 3
-    width: int = 4
+class Sum(Record):
+    """What the toy feedback generator remembers: every outcome changes it."""
+
+    tasks: int = 0
+    total: int = 0
 
 
-class Rounds(Generator):
-    """Each round's numbers begin where the sum of the last round's rows ended."""
+class FeedbackSettings(Settings):
+    count: int = 100
+    delay: float = 0.0
+    idle_every: int = 0
+    fail_every: int = 0
 
-    name = "rounds"
+
+class Feedback(FeedbackGenerator[FeedbackSettings, Sum]):
+    """Each task's number depends on the sum of all numbers accepted up to one lag before."""
+
+    name = "feedback"
     item = Number
-    Settings = RoundsSettings
 
-    def tasks(self, source: Source, state: str | None) -> Iterator[Task]:
-        done, start = map(int, (state or "0 0").split())
-        if done < self.settings.rounds:
-            for value in range(start, start + self.settings.width):
-                yield Task(f"n{value}", Number(key=f"n{value}", value=value))
+    async def next_task(self, index: int, state: Sum, context: Context) -> Task | None:
+        if state.tasks >= self.settings.count:
+            return None
+        if self.settings.idle_every and index % self.settings.idle_every == 1:
+            return None
+        draw = context.rng("next").randrange(10)
+        return Task(f"t{index}", (index, (31 * state.total + index + draw) % 9973))
 
     async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
-        yield Candidate(kind="sft", messages=[user("?"), assistant(str(task.item.value))])
+        index, value = task.item
+        if self.settings.delay:
+            await asyncio.sleep(self.settings.delay * (hash((index, value)) % 7) / 7)
+        for take in range(1 + value % 3):
+            if self.settings.fail_every and index % self.settings.fail_every == 2 and take:
+                raise ValueError("no number today")
+            text = f"task {index}, take {take}, value {value}"
+            yield Candidate(kind="sft", messages=[user(text), assistant(str(value + take))])
 
-    def observe(self, outcomes: Iterable[Outcome], state: str | None) -> str | None:
-        done, _ = map(int, (state or "0 0").split())
-        total = sum(int(row.messages[1].content or 0) for o in outcomes for row in o.rows)
-        return f"{done + 1} {total}"
+    def update_state(self, state: Sum, outcome: TaskOutcome) -> Sum:
+        found = sum(int(row.messages[1].text) for row in outcome.rows if row.status == "accepted")
+        found += 7 if outcome.failure else 0
+        return Sum(tasks=state.tasks + 1, total=state.total + found)
 
 
 class Question(Prompt[str]):
@@ -113,12 +129,11 @@ class AsksSettings(Settings):
     takes: int = 2
 
 
-class Asks(Generator):
+class Asks(Generator[AsksSettings]):
     """Asks the model `takes` questions for each number, and emits every answer."""
 
     name = "asks"
     item = Number
-    Settings = AsksSettings
 
     async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
         for take in range(self.settings.takes):

@@ -1,30 +1,47 @@
 """Rows made from a generated world without an engine, and the world's truth about them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from synthmill.generators.base import Task
 from synthmill.generators.ragshaper.generator import RagShaper
 from synthmill.generators.ragshaper.offline.chains import chain_of
 from synthmill.generators.ragshaper.settings import RagShaperSettings
 from synthmill.schemas.row import Candidate
 from synthmill.sources.documents.world import World
 from tests.generators.ragshaper.desk import Desk
+from tests.generators.resources import resources
 
 Truth = dict[tuple[str, str, str | None], str]
 
 
-def light(cache: Path, **more: Any) -> RagShaperSettings:
-    """Light settings with a cache of the test's own."""
-    return RagShaperSettings.model_validate({"preset": "light", "cache": str(cache), **more})
+def light(**more: Any) -> RagShaperSettings:
+    """Light settings."""
+    return RagShaperSettings.model_validate({"preset": "light", **more})
 
 
-async def make(source: Any, settings: RagShaperSettings, seeds: int) -> list[Candidate]:
-    """The candidates of the first seeds."""
-    generator, rows = RagShaper(settings), list[Candidate]()
-    for number, task in enumerate(generator.tasks(source, None)):
-        if number == seeds:
-            break
-        desk = Desk(number)
+async def prepared(source: Any, settings: RagShaperSettings, cache: Path) -> RagShaper:
+    """The generator over a source."""
+    generator = RagShaper(settings)
+    await generator.prepare(source, resources(cache))
+    return generator
+
+
+async def all_tasks(generator: RagShaper) -> list[Task]:
+    """All tasks, as if no outcome changed the state."""
+    tasks, state = list[Task](), generator.initial_state()
+    while task := await generator.next_task(len(tasks), state, Desk()):
+        tasks.append(task)
+    return tasks
+
+
+async def make(
+    source: Any, settings: RagShaperSettings, cache: Path, desks: Sequence[Desk]
+) -> list[Candidate]:
+    """The candidates of the first seeds, one for each desk."""
+    generator, rows = await prepared(source, settings, cache), list[Candidate]()
+    for desk, task in zip(desks, await all_tasks(generator), strict=False):
         rows += [candidate async for candidate in generator.generate(task, desk)]
     return rows
 

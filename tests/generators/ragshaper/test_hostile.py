@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from synthmill.generators.ragshaper.generator import RagShaper
 from synthmill.generators.ragshaper.offline.facts import PromptDocument, read_facts
 from synthmill.generators.ragshaper.records import QuestionDetail
 from synthmill.schemas.identity import sha256_text
@@ -14,7 +13,7 @@ from synthmill.sources.base import DocumentSource
 from synthmill.sources.documents.document import Document
 from synthmill.sources.documents.world import render_documents, sample_world
 from tests.generators.ragshaper.desk import Desk
-from tests.generators.ragshaper.made import accepted, light, true_answer
+from tests.generators.ragshaper.made import accepted, light, make, true_answer
 
 SEED = 31
 ORDERS = (
@@ -48,10 +47,7 @@ class Poisoned(DocumentSource):
 
 
 async def rows(cache: Path, desks: list[Desk]) -> list[Candidate]:
-    generator, found = RagShaper(light(cache)), list[Candidate]()
-    for desk, task in zip(desks, generator.tasks(Poisoned(None), None), strict=False):
-        found += [candidate async for candidate in generator.generate(task, desk)]
-    return found
+    return await make(Poisoned(None), light(), cache, desks)
 
 
 async def test_orders_change_nothing_but_their_own_quotes(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from synthmill.generators.ragshaper.generator import RagShaper, State
 from synthmill.generators.ragshaper.quotas import Quotas
 from synthmill.generators.ragshaper.settings import RagShaperSettings
 from synthmill.generators.ragshaper.taxonomy import KINDS, Kind
@@ -18,10 +17,10 @@ from synthmill.sources.corpus import CorpusSettings, CorpusSource
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
 from tests.generators.ragshaper.desk import world_source
-from tests.generators.ragshaper.made import light
+from tests.generators.ragshaper.made import all_tasks, light, prepared
 
 
-def recipe(cache: Path, concurrency: int) -> Recipe:
+def recipe(concurrency: int) -> Recipe:
     return Recipe.model_validate(
         {
             "name": "ragshaper",
@@ -29,11 +28,8 @@ def recipe(cache: Path, concurrency: int) -> Recipe:
             "source": {"type": "world", "seed": 5},
             "generator": {
                 "name": "ragshaper",
-                "settings": {
-                    "preset": "light",
-                    "cache": str(cache),
-                    "seeds": {"limit": 10, "per_round": 5},
-                },
+                "settings": {"preset": "light", "seeds": {"limit": 10}},
+                "feedback_lag": 5,
             },
             "output": {"dataset": "ragshaper"},
             "engine": {"concurrency": concurrency},
@@ -50,31 +46,25 @@ def test_rows_are_the_same_at_any_concurrency(tmp_path: Path) -> None:
     made = {}
     for concurrency in (1, 16):
         home = Home(tmp_path / str(concurrency))
-        asyncio.run(start(recipe(tmp_path / f"cache{concurrency}", concurrency), home))
+        asyncio.run(start(recipe(concurrency), home))
         made[concurrency] = ids(home)
     assert made[1] == made[16] and len(made[1]) > 30
     for row in Dataset.open(home, "ragshaper").rows(status=None):
         assert json.loads(row.detail)["corpus"] and len(row.detail) < 200_000
 
 
-def test_rounds_go_through_all_seeds_once(tmp_path: Path) -> None:
-    settings = light(tmp_path, seeds={"limit": 7, "per_round": 3})
-    generator, source, state, keys = RagShaper(settings), world_source()[0], None, []
-    while tasks := list(generator.tasks(source, state)):
-        keys.append([task.key for task in tasks])
-        state = State(done=sum(map(len, keys))).model_dump_json()
-    assert [len(part) for part in keys] == [3, 3, 1]
-    assert len({key for part in keys for key in part}) == 7
+async def test_tasks_go_through_all_seeds_once(tmp_path: Path) -> None:
+    generator = await prepared(world_source()[0], light(seeds={"limit": 7}), tmp_path)
+    keys = [task.key for task in await all_tasks(generator)]
+    assert len(keys) == len(set(keys)) == 7
 
 
-def test_unreadable_documents_are_tasks_of_the_first_round_alone(tmp_path: Path) -> None:
+async def test_unreadable_documents_are_the_first_tasks(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Some text that can be read.", encoding="utf-8")
     (tmp_path / "b.txt").write_bytes(b"\xff\xff")
     source = CorpusSource(CorpusSettings(path=tmp_path))
-    generator = RagShaper(light(tmp_path / "cache"))
-    first = list(generator.tasks(source, None))
-    assert [getattr(task.item, "reason", "") for task in first] == ["not UTF-8", ""]
-    assert not list(generator.tasks(source, State(done=1).model_dump_json()))
+    tasks = await all_tasks(await prepared(source, light(), tmp_path / "cache"))
+    assert [getattr(task.item, "reason", "") for task in tasks] == ["not UTF-8", ""]
 
 
 def test_quotas_hold_a_type_to_its_share() -> None:
@@ -111,9 +101,8 @@ def test_the_light_preset_gives_way_to_what_is_set() -> None:
         ({"seeds": {"match": "qqqqq"}}, "no passage matches"),
     ],
 )
-def test_wrong_seeds_are_told_in_one_line(
+async def test_wrong_seeds_are_told_in_one_line(
     tmp_path: Path, settings: dict[str, Any], words: str
 ) -> None:
-    generator = RagShaper(light(tmp_path, **settings))
     with pytest.raises(InputError, match=words):
-        next(generator.tasks(world_source()[0], None))
+        await prepared(world_source()[0], light(**settings), tmp_path)

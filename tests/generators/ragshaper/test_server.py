@@ -27,7 +27,6 @@ KILLS = 8
 def recipe(server: ScriptedServer, folder: Path, **generator: Any) -> Recipe:
     settings = {
         "preset": "light",
-        "cache": str(folder / "cache"),
         "chunking": {"max_chars": 400, "min_chars": 200},
         "tree": {"branch_probability": 0.0},
         "retrieval": {"threshold": {"tau": 0.05}},

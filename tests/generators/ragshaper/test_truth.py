@@ -12,7 +12,7 @@ from synthmill.rewards.squad import mentions, token_f1
 from synthmill.schemas.identity import content_id
 from synthmill.schemas.row import Candidate, Row
 from synthmill.sources.documents.world import render_documents, sample_world
-from tests.generators.ragshaper.desk import world_source
+from tests.generators.ragshaper.desk import Desk, world_source
 from tests.generators.ragshaper.made import accepted, light, make, true_answer
 
 SEED = 11
@@ -21,7 +21,9 @@ SEED = 11
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Candidate]:
     cache = tmp_path_factory.mktemp("corpora")
-    return asyncio.run(make(world_source(SEED)[0], light(cache), seeds=30))
+    return asyncio.run(
+        make(world_source(SEED)[0], light(), cache, [Desk(number) for number in range(30)])
+    )
 
 
 def test_rows_of_all_kinds_come_out(rows: list[Candidate]) -> None:

@@ -1,4 +1,4 @@
-"""The diversity filters' memory of a dataset, kept in step with its versions."""
+"""Keeps the diversity filters' indexes in step with the versions of their dataset."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,11 +11,11 @@ from synthmill.schemas.row import Row
 from synthmill.store.dataset import Dataset
 
 
-class Memory:
-    """Brings the filters up to the newest version of a dataset, and keeps them there.
+class DedupIndexSync:
+    """Brings the filters' indexes up to the newest version of a dataset, and keeps them there.
 
-    Accepted rows of a run are remembered as they are settled; what other runs commit meanwhile is
-    read back at each commit of ours.
+    Accepted rows of a run are added as they are settled; what other runs commit meanwhile is read
+    back at each commit of this run.
 
     Raises:
         InputError: an index on disk cannot be used; the message says how to rebuild it.
@@ -30,14 +30,14 @@ class Memory:
             index.catch_up(self._rows_since(index.covered_version or 0), self._version)
 
     def committed(self, version: int) -> None:
-        """Our batch is version `version` now: remember what others committed before it."""
+        """This run has committed `version`: add what other runs committed before it."""
         if version > self._version + 1:
             for index in self._indexes:
                 index.catch_up(self._rows_since(self._version), version)
         self._version = version
 
     def save(self) -> None:
-        """Keep the memory for the next run; call it once everything remembered is committed."""
+        """Store the indexes for the next run; call it once all added rows are committed."""
         for index in self._indexes:
             index.save(self._version)
 
@@ -49,7 +49,7 @@ class Memory:
 
 
 def _root(dataset: Dataset) -> Path:
-    """Where the indexes lie: an index only grows, so each deletion of a source begins new ones."""
+    """The folder of the indexes: one only grows, so each deletion of a source starts new ones."""
     denied = dataset.denied()
     generation = sha256_text(canonical_json(denied))[:12] if denied else "all"
     return dataset.home.index(dataset.name) / generation

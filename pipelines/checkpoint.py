@@ -1,29 +1,21 @@
-"""Counting: what was emitted, what became of it and why. The counts always add up."""
+"""Where a run stands: what every commit carries, so that a resumed run continues from it."""
 
 from collections import Counter
+from datetime import datetime
 
 from pydantic import BaseModel, Field
 
 from synthmill.schemas.report import FunnelStage
 from synthmill.schemas.row import Row
-from synthmill.schemas.usage import Usage
+from synthmill.schemas.usage import PromptUsage, Usage
 
-
-class StageTally(BaseModel):
-    """One filter's counts."""
-
-    passed: int = 0
-    failed: int = 0
-    errors: int = 0
-    skipped: int = 0
-    reasons: Counter[str] = Field(default_factory=Counter)
+MAX_REASONS = 50  # ours: kinds of reasons in a report; a filter may put free text into them
 
 
 class Tally(BaseModel):
-    """Running counts of a run: they travel in every commit, so that a resumed run goes on counting.
+    """Running counts of a run. They always add up.
 
-    Reasons beyond `MAX_REASONS` kinds are summed up as "other", so that a filter with free-form
-    reasons cannot swell the report.
+    Reasons beyond `MAX_REASONS` kinds are counted as "other".
     """
 
     tasks: int = 0
@@ -32,7 +24,7 @@ class Tally(BaseModel):
     failed: int = 0
     failures: Counter[str] = Field(default_factory=Counter)
     by_kind: Counter[str] = Field(default_factory=Counter)
-    funnel: dict[str, StageTally] = {}
+    funnel: dict[str, FunnelStage] = {}
     usage: Usage = Field(default_factory=Usage)
 
     @property
@@ -40,7 +32,7 @@ class Tally(BaseModel):
         """Rows and failed tasks: everything that came out of the generator."""
         return self.accepted + self.rejected + self.failed
 
-    def row(self, row: Row) -> None:
+    def count_row(self, row: Row) -> None:
         """Count a judged row."""
         if row.status == "accepted":
             self.accepted += 1
@@ -48,7 +40,7 @@ class Tally(BaseModel):
         else:
             self.rejected += 1
         for verdict in row.verdicts:
-            stage = self.funnel.setdefault(verdict.filter, StageTally())
+            stage = self.funnel.setdefault(verdict.filter, FunnelStage(filter=verdict.filter))
             match verdict.status:
                 case "pass":
                     stage.passed += 1
@@ -61,21 +53,31 @@ class Tally(BaseModel):
                     stage.errors += 1
                     _count(stage.reasons, verdict.reason or "error")
 
-    def failure(self, reason: str) -> None:
+    def count_failure(self, reason: str) -> None:
         """Count a task that failed."""
         self.failed += 1
         _count(self.failures, reason)
 
-    def stages(self) -> list[FunnelStage]:
-        """The funnel as the report carries it."""
-        return [
-            FunnelStage(filter=name, **stage.model_dump()) for name, stage in self.funnel.items()
-        ]
+
+class Checkpoint(BaseModel):
+    """The position in the stream of candidates, and the counts up to it.
+
+    The tasks before index `task` are settled, and so are `candidate` candidates of that task. A
+    run begins at index `first_task`: 0, unless it continues the state of an earlier run. `state`
+    is the hash of the feedback states that the following tasks need.
+    """
+
+    first_task: int = 0
+    task: int = 0
+    candidate: int = 0
+    state: str | None = None
+    tally: Tally = Tally()
+    usage: dict[str, PromptUsage] = {}
+    seconds: float = 0.0
+    started_at: datetime
 
 
-MAX_REASONS = 50
-
-
-def _count(reasons: Counter[str], reason: str) -> None:
+def _count(reasons: dict[str, int], reason: str) -> None:
     known = reason in reasons or len(reasons) < MAX_REASONS
-    reasons[reason if known else "other"] += 1
+    key = reason if known else "other"
+    reasons[key] = reasons.get(key, 0) + 1

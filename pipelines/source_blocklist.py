@@ -1,4 +1,4 @@
-"""Rows of deleted sources are rejected, so that a run counts none of them as made."""
+"""Rows of deleted sources are rejected, so that a run does not count them as made."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ class DeletedSource(Verifier):
     """Rejects a candidate with a source that was deleted from the dataset.
 
     The commit drops such rows whatever their status; without this verifier a run would count
-    them towards its target, and its report would speak of rows that are nowhere.
+    them towards its target, and its report would count rows that do not exist.
     """
 
     name: ClassVar[str] = "deleted_source"
@@ -33,8 +33,8 @@ class DeletedSource(Verifier):
         return self.verdict("pass")
 
 
-def without_deleted(plan: Plan, patterns: Sequence[str]) -> Plan:
-    """The plan, with a look at the dataset's deny-list before all filters if it has one."""
+def with_blocklist(plan: Plan, patterns: Sequence[str]) -> Plan:
+    """The plan, with a check against the dataset's blocklist before all filters if it has one."""
     if not patterns:
         return plan
     stage = Stage(DeletedSource(patterns), FilterSpec(name=DeletedSource.name))

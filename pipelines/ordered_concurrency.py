@@ -11,8 +11,8 @@ R = TypeVar("R")
 LOOKAHEAD = 4  # results kept waiting for a slow one, in multiples of the concurrency
 
 
-class Window:
-    """At most `concurrency` calls at work; results in order; memory bounded.
+class OrderedConcurrency:
+    """At most `concurrency` calls in progress; results in order; memory bounded.
 
     When one item is slow, the others go on until `LOOKAHEAD` times `concurrency` are started and
     not yet yielded.
@@ -25,8 +25,8 @@ class Window:
         self._stopped = False
 
     @property
-    def busy(self) -> int:
-        """Calls at work now."""
+    def in_progress(self) -> int:
+        """Calls in progress now."""
         return self._busy
 
     def stop(self) -> None:

@@ -1,0 +1,123 @@
+"""The states of a feedback generator: which task sees which, and how they survive the process."""
+
+from collections import deque
+from typing import Any
+
+from pydantic import ValidationError
+
+from synthmill.generators.base import Context, FeedbackGenerator, Task, TaskOutcome
+from synthmill.schemas.base import Record
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.row import Row
+
+
+class SavedStates(Record):
+    """The states that a resumed run needs, as they are stored beside the dataset.
+
+    `order` lists, for the newest `lag` outcomes, the position of the state after each in `states`
+    (a state that did not change is stored once). `rows` are the settled rows of the task that was
+    cut by a bound.
+    """
+
+    generator: str
+    states: list[dict[str, Any]]
+    order: list[int]
+    rows: list[Row] = []
+
+
+class FeedbackLoop:
+    """Keeps the states that tasks in progress may see: after each of the last `lag` outcomes.
+
+    Args:
+        generator: makes the initial state and updates it.
+        first: index of the run's first task.
+        next_index: index of the next task to settle.
+        saved: the states of an earlier commit. Where the run is new (`next_index == first`), it
+            begins with the newest of them.
+
+    Raises:
+        InputError: the saved states are not of this generator.
+    """
+
+    def __init__(
+        self,
+        generator: FeedbackGenerator[Any, Any],
+        first: int = 0,
+        next_index: int = 0,
+        saved: str | None = None,
+    ) -> None:
+        self._generator = generator
+        self._first = first
+        self._next = next_index
+        self._idle = 0
+        self._rows: list[Row] = []
+        self._states: deque[Any] = deque(maxlen=generator.lag)
+        if saved is None:
+            self._states.append(generator.initial_state())
+        else:
+            self._restore(saved)
+
+    def _restore(self, text: str) -> None:
+        try:
+            saved = SavedStates.model_validate_json(text)
+            states = [self._generator.State.model_validate(state) for state in saved.states]
+        except ValidationError as error:
+            raise InputError(
+                f"the dataset's state is not one of {self._generator.label}: "
+                f"{error.errors()[0]['msg']}; run without generator.continue_state"
+            ) from error
+        if self._next == self._first:
+            self._states.append(states[saved.order[-1]])
+        else:
+            self._states.extend(states[position] for position in saved.order)
+            self._rows = saved.rows
+
+    def may_start(self, index: int) -> bool:
+        """Whether the state that the task at `index` sees is known."""
+        return index - self._next < self._generator.lag
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no further task will come: `lag` indexes in a row had none."""
+        return self._idle >= self._generator.lag
+
+    def state_for(self, index: int) -> Any:
+        """The state after outcome `index - lag`, or the run's first state."""
+        outcomes = max(index - self._generator.lag + 1, self._first)
+        return self._states[outcomes - self._next - 1]
+
+    async def next_task(self, index: int, context: Context) -> Task | None:
+        """The generator's task at `index`, if there is one."""
+        return await self._generator.next_task(index, self.state_for(index), context)
+
+    def add_row(self, row: Row) -> None:
+        """Add a row to the outcome of the task that is being settled."""
+        self._rows.append(row)
+
+    def settle(self, task: Task | None, failure: str | None) -> None:
+        """Update the state with the outcome of the task at the next index, if there was one."""
+        state = self._states[-1]
+        if task is None:
+            self._idle += 1
+        else:
+            self._idle = 0
+            outcome = TaskOutcome(self._next, task, self._rows, failure)
+            state = self._generator.update_state(state, outcome)
+        self._states.append(state)
+        self._next += 1
+        self._rows = []
+
+    def dump(self) -> str:
+        """The states as text; equal states, equal text."""
+        distinct: list[Any] = []
+        order: list[int] = []
+        for state in self._states:
+            if not distinct or (state is not distinct[-1] and state != distinct[-1]):
+                distinct.append(state)
+            order.append(len(distinct) - 1)
+        return SavedStates(
+            generator=self._generator.label,
+            states=[state.model_dump(mode="json") for state in distinct],
+            order=order,
+            rows=self._rows,
+        ).model_dump_json()

@@ -1,0 +1,187 @@
+"""What a run leaves on disk: its commits, feedback states, report and recipe."""
+
+import asyncio
+import importlib.metadata
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from synthmill.pipelines.checkpoint import Checkpoint
+from synthmill.pipelines.dedup_index_sync import DedupIndexSync
+from synthmill.pipelines.engine import Batch, Engine
+from synthmill.pipelines.load import read_recipe
+from synthmill.pipelines.plan import Plan
+from synthmill.pipelines.stop_conditions import StopStatus
+from synthmill.runtime.files import atomic_write
+from synthmill.schemas.arrow import rows_to_table
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.recipe import Recipe
+from synthmill.schemas.report import RunReport
+from synthmill.schemas.usage import Usage
+from synthmill.store.dataset import Dataset
+from synthmill.store.faults import mended
+from synthmill.store.home import Home
+from synthmill.store.metadata import CommitMetadata
+
+CODE_VERSION = importlib.metadata.version("synthmill")
+RECIPE_FILE = "recipe.yaml"
+
+
+class RunStore:
+    """Commits the batches of one run, and reads back where it stands.
+
+    `checkpoint` is the position of the run's last commit, or the start of a new run; `states` are
+    the feedback states that belong to it.
+
+    Raises:
+        InputError: a stored state is missing.
+    """
+
+    def __init__(self, plan: Plan, dataset: Dataset, index: DedupIndexSync, run_id: str) -> None:
+        self._plan = plan
+        self._dataset = dataset
+        self._index = index
+        self._run_id = run_id
+        self._state_path: Path | None = None
+        last = dataset.last_commit(run_id)
+        self._next_batch = 0 if last is None else last[0] + 1
+        if last is not None:
+            self.checkpoint = Checkpoint.model_validate_json(last[1].cursor)
+        else:
+            self.checkpoint = Checkpoint(started_at=datetime.now(UTC))
+            if plan.recipe.generator.continue_state:
+                self._continue_state()
+        self.states: str | None = None
+        if self.checkpoint.state is not None:
+            self.states = self._read_states(self.checkpoint.state)
+
+    async def commit(self, batch: Batch) -> None:
+        """Commit a batch with the position behind it.
+
+        Raises:
+            InputError: the dataset cannot be written, or another process works on this run.
+        """
+        await asyncio.to_thread(self._commit, batch)
+
+    def write_report(self, engine: Engine, stop: StopStatus | None) -> RunReport:
+        """Write the report of the run so far, with the reason of its end if it has ended."""
+        recipe, position, tally = self._plan.recipe, engine.checkpoint, engine.checkpoint.tally
+        report = RunReport(
+            run_id=self._run_id,
+            recipe=recipe.name,
+            recipe_hash=self._plan.recipe_hash,
+            dataset=recipe.output.dataset,
+            generator=self._plan.generator.label,
+            seed=recipe.seed,
+            started_at=position.started_at,
+            ended_at=datetime.now(UTC) if stop else None,
+            stop=stop.reason if stop else None,
+            stop_detail=stop.detail if stop else None,
+            tasks=tally.tasks,
+            emitted=tally.emitted,
+            accepted=tally.accepted,
+            rejected=tally.rejected,
+            failed=tally.failed,
+            failures=dict(tally.failures),
+            by_kind=dict(tally.by_kind),
+            funnel=list(tally.funnel.values()),
+            usage=engine.usage(),
+            used=tally.usage,
+            unused=engine.unused if stop else Usage(),
+            versions=self._versions() if stop else [],
+        )
+        path = self._dataset.home.run(self._run_id) / "report.json"
+        _write(path, report.model_dump_json(indent=2))
+        return report
+
+    def _versions(self) -> list[int]:
+        """Every version that this run committed, also before it was resumed."""
+        history = self._dataset.history()
+        return [v.version for v in history if v.commit and v.commit.run_id == self._run_id]
+
+    def _commit(self, batch: Batch) -> None:
+        recipe, position, tally = self._plan.recipe, batch.checkpoint, batch.checkpoint.tally
+        superseded = self._state_path
+        if batch.states is not None and position.state is not None:
+            self._state_path = self._path_of(position.state)
+            _write(self._state_path, batch.states)
+        metadata = CommitMetadata(
+            run_id=self._run_id,
+            batch=self._next_batch,
+            cursor=position.model_dump_json(),
+            state=position.state,
+            recipe_hash=self._plan.recipe_hash,
+            recipe=recipe.model_dump_json(exclude={"folder"}),
+            generator=self._plan.generator.label,
+            models={role: f"{spec.backend}:{spec.model}" for role, spec in recipe.models.items()},
+            counts={
+                "emitted": tally.emitted,
+                "accepted": tally.accepted,
+                "rejected": tally.rejected,
+                "failed": tally.failed,
+            },
+            code_version=CODE_VERSION,
+        )
+        table = rows_to_table(batch.rows)
+        version = self._dataset.commit(
+            table, run_id=self._run_id, batch=self._next_batch, metadata=metadata
+        )
+        if version is None:
+            raise InputError(
+                f"run {self._run_id}: another process has committed batch {self._next_batch}; "
+                "let it finish, or resume once it has ended"
+            )
+        self._next_batch += 1
+        self._index.committed(version)
+        if superseded is not None and superseded != self._state_path:
+            superseded.unlink(missing_ok=True)  # no run continues from an earlier commit
+
+    def _path_of(self, state: str) -> Path:
+        return self._dataset.folder / "state" / f"{state}.json"
+
+    def _read_states(self, state: str) -> str:
+        path = self._path_of(state)
+        try:
+            return path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"the state {path} cannot be read: {error.strerror}") from error
+
+    def _continue_state(self) -> None:
+        """Begin behind the newest commit of this generator that holds a state."""
+        for version in reversed(self._dataset.history()):
+            commit = version.commit
+            if commit and commit.state and commit.generator == self._plan.generator.label:
+                earlier = Checkpoint.model_validate_json(commit.cursor)
+                self.checkpoint.first_task = self.checkpoint.task = earlier.task
+                self.checkpoint.state = commit.state
+                return
+
+
+def save_recipe(home: Home, run_id: str, recipe: Recipe) -> None:
+    """Keep the recipe of a run, for `resume`.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    placed = recipe.model_copy(update={"folder": recipe.folder or Path.cwd()})
+    text = yaml.safe_dump(placed.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    _write(home.run(run_id) / RECIPE_FILE, text)
+
+
+def saved_recipe(home: Home, run_id: str) -> Recipe:
+    """The recipe of an earlier run.
+
+    Raises:
+        InputError: there is no such run in this home.
+    """
+    path = home.run(run_id) / RECIPE_FILE
+    if not path.is_file():
+        latest = ", ".join(home.run_ids()[-5:]) or "none yet"
+        raise InputError(f"there is no run {run_id!r} in {home.path}; runs: {latest}")
+    return read_recipe(path)
+
+
+def _write(path: Path, text: str) -> None:
+    with mended(str(path.parent)):
+        atomic_write(path, text)

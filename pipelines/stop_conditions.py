@@ -1,0 +1,107 @@
+"""When a run ends (target, budget), and how many tasks may be in progress before it does."""
+
+from dataclasses import dataclass
+
+from synthmill.pipelines.checkpoint import Tally
+from synthmill.schemas.recipe import Budget
+from synthmill.schemas.report import StopReason
+
+# Ours: tasks that a run with a budget starts before it knows what a task costs.
+FIRST_TASKS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class StopStatus:
+    """Why a run ended, with the particulars."""
+
+    reason: StopReason
+    detail: str | None = None
+
+
+def bound_reached(
+    tally: Tally, target: int | None, budget: Budget, seconds: float
+) -> StopStatus | None:
+    """The first bound that the settled candidates have reached, or None.
+
+    Costs are those of settled tasks in task order, so a run stops at the same row at any
+    concurrency (except for the budget in minutes).
+    """
+    if target is not None and tally.accepted >= target:
+        return StopStatus("target met")
+    if budget.candidates is not None and tally.emitted >= budget.candidates:
+        return StopStatus("budget spent", f"{budget.candidates:,} candidates")
+    if budget.tokens is not None and tally.usage.tokens >= budget.tokens:
+        return StopStatus("budget spent", f"{tally.usage.tokens:,} of {budget.tokens:,} tokens")
+    if budget.dollars is not None and tally.usage.dollars >= budget.dollars:
+        return StopStatus(
+            "budget spent", f"{tally.usage.dollars:.2f} of {budget.dollars:.2f} dollars"
+        )
+    if budget.minutes is not None and seconds >= 60 * budget.minutes:
+        return StopStatus("budget spent", f"{budget.minutes:g} minutes")
+    return None
+
+
+@dataclass(slots=True)
+class Progression:
+    """What tasks have brought and used; `accepted` is before diversity filters look at rows."""
+
+    tasks: int = 0
+    accepted: int = 0
+    emitted: int = 0
+    tokens: int = 0
+    dollars: float = 0.0
+
+    def add(self, other: "Progression", times: int = 1) -> None:
+        """Add another one, or with `times=-1` take it away."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + times * getattr(other, name))
+
+
+class AdmissionControl:
+    """Decides whether another task may start, so that little is bought and not used.
+
+    For the target and for each budget it estimates what the run will have once all tasks in
+    progress are settled: settled tasks and those that wait for their turn are known, each of the
+    others is taken to bring the mean of the finished ones. One more task starts only while no
+    estimate reaches its bound. Before anything is finished, a task is taken to bring one accepted
+    row, one candidate, and a `FIRST_TASKS`-th of a budget of tokens or dollars; this guess then
+    weighs as much as one finished task. So a run starts with few tasks and grows as it learns its
+    yield, and the last rows of a target start no more tasks than they probably need.
+    """
+
+    def __init__(self, target: int | None, budget: Budget) -> None:
+        self._in_progress = 0
+        self._waiting = Progression()
+        bounds = (
+            ("accepted", target, 1.0),
+            ("emitted", budget.candidates, 1.0),
+            ("tokens", budget.tokens, (budget.tokens or 0) / FIRST_TASKS),
+            ("dollars", budget.dollars, (budget.dollars or 0) / FIRST_TASKS),
+        )
+        self._bounds = [(name, limit, guess) for name, limit, guess in bounds if limit is not None]
+
+    def may_start(self, tally: Tally) -> bool:
+        """Whether to start one more task."""
+        finished = Progression(
+            tally.tasks, tally.accepted, tally.emitted, tally.usage.tokens, tally.usage.dollars
+        )
+        finished.add(self._waiting)
+        for name, limit, guess in self._bounds:
+            known = getattr(finished, name)
+            mean = (known + guess) / (finished.tasks + 1)
+            if known + self._in_progress * mean >= limit:
+                return False
+        return True
+
+    def started(self) -> None:
+        """A task starts."""
+        self._in_progress += 1
+
+    def finished(self, found: Progression) -> None:
+        """A task in progress is finished, and waits for its turn to be settled."""
+        self._in_progress -= 1
+        self._waiting.add(found)
+
+    def settled(self, found: Progression) -> None:
+        """A finished task is settled: from now on the tally counts it."""
+        self._waiting.add(found, times=-1)
