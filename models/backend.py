@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pydantic import Field
 from pydantic.config import JsonDict
 
-from synthmill.models.completion import Completion
+from synthmill.models.completion import Completion, Embedding
+from synthmill.models.errors import ConfigurationError
 from synthmill.models.prompt import Prompt
 from synthmill.models.request import Request
 from synthmill.schemas.base import Settings
@@ -92,6 +94,20 @@ class Backend(ABC):
             ServerUnavailable: no answer can be had now.
             RequestRejected: no answer can be had ever.
         """
+
+    texts_per_call: int = 64  # most texts that `embed` is given at once
+
+    async def embed(self, texts: Sequence[str], *, priority: int = 0) -> list[Embedding]:
+        """One embedding of each text, in order; all vectors of a model have one length.
+
+        Raises:
+            ServerUnavailable: no answer can be had now.
+            RequestRejected: no answer can be had ever; `ConfigurationError` where the back end
+                does not embed.
+        """
+        raise ConfigurationError(
+            f"the back end {self.name} has no embeddings: give models.embedding another one"
+        )
 
     def status(self) -> str | None:
         """One line when the back end is waiting for something (a dead server), else None."""

@@ -1,14 +1,22 @@
 """Asking one model role: the prompt goes out, typed replies come back."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import numpy as np
+
 from synthmill.models.backend import Backend
+from synthmill.models.completion import Vectors
+from synthmill.models.embedding import (
+    EmbeddingRequest,
+    EmbeddingService,
+)
 from synthmill.models.inflight import CompletionRequest, CompletionService
 from synthmill.models.prompt import Prompt, Reply
 from synthmill.models.request import Request, Sampling
-from synthmill.models.usage import UsageTracker, call_usage
+from synthmill.models.usage import UsageTracker, call_usage, embedding_usage
 from synthmill.schemas.identity import keyed_seed
 from synthmill.schemas.messages import assistant, user
 from synthmill.schemas.recipe import Price
@@ -27,11 +35,13 @@ class ModelClient:
         backend: Backend,
         price: Price | None,
         completions: CompletionService,
+        embeddings: EmbeddingService,
         tracker: UsageTracker,
     ) -> None:
         self._backend = backend
         self._price = price
         self._completions = completions
+        self._embeddings = embeddings
         self._tracker = tracker
 
     @property
@@ -111,6 +121,27 @@ class ModelClient:
             retried = (self._retry_malformed(request, call, i, r) for i, r in enumerate(replies))
             replies = list(await asyncio.gather(*retried))
         return replies
+
+    async def embed(
+        self, texts: Sequence[str], *, priority: int = 0, usage: Usage | None = None
+    ) -> Vectors:
+        """The embedding vectors of texts, shape (texts, dimensions); (0, 0) without texts.
+
+        Raises:
+            ServerUnavailable: the model server is dead, and was waited for in vain.
+            RequestRejected: the server will never answer this, or the model does not embed.
+        """
+        if not texts:
+            return np.zeros((0, 0), np.float32)
+        counts = self._tracker.prompt("embedding")
+        made = await self._embeddings.get(
+            EmbeddingRequest(texts, self._backend, counts.bought, self._price, priority)
+        )
+        used = embedding_usage(made, self._price)
+        counts.asked += used
+        if usage is not None:
+            usage += used
+        return np.stack([embedding.vector for embedding in made])
 
     async def _replies(self, request: Request, call: "_Call[T]") -> list[Reply[T]]:
         counts = self._tracker.prompt(call.prompt.prompt_name())

@@ -1,7 +1,10 @@
 """What comes back from a back end."""
 
+from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from synthmill.schemas.base import Record
@@ -46,3 +49,14 @@ class Completion(Record):
     cached_tokens: int = Field(default=0, ge=0)
     completion_tokens: int = Field(default=0, ge=0)
     from_rule: bool = False
+
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """The vector of one text, shape (dimensions,), and the tokens of the text."""
+
+    vector: Vectors
+    tokens: int

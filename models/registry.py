@@ -9,6 +9,7 @@ from typing import Self
 
 from synthmill.models.backend import Backend, backend_settings
 from synthmill.models.client import ModelClient
+from synthmill.models.embedding import EmbeddingService
 from synthmill.models.errors import RequestRejected, ServerUnavailable
 from synthmill.models.inflight import CompletionService
 from synthmill.models.prices import list_price
@@ -62,7 +63,9 @@ class ModelRegistry:
                 stack.push_async_callback(backend.close)
                 await backend.open()
             self._completions = CompletionService(cache)
+            self._embeddings = EmbeddingService(cache)
             stack.push_async_callback(self._completions.close)
+            stack.push_async_callback(self._embeddings.close)
             self._stack = stack.pop_all()
         return self
 
@@ -86,7 +89,9 @@ class ModelRegistry:
                 f"no model for the role {role!r}: give models.{role} or models.default"
             )
         backend = self._backends[_identity(spec)]
-        return ModelClient(backend, _price(spec, backend), self._completions, self._tracker)
+        return ModelClient(
+            backend, _price(spec, backend), self._completions, self._embeddings, self._tracker
+        )
 
     @property
     def usage(self) -> dict[str, PromptUsage]:

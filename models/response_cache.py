@@ -1,4 +1,4 @@
-"""The response cache: every answer that was ever bought, one row a sample.
+"""The response cache: every answer that was ever bought, one row for each sample or vector.
 
 An answer is handed on only after its commit, so a process that dies (SIGKILL included) never
 pays for a stored answer again. Several processes may share the file. A power cut may lose the
@@ -9,12 +9,13 @@ import asyncio
 import hashlib
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from pydantic import ValidationError
 
-from synthmill.models.completion import Completion
+from synthmill.models.completion import Completion, Embedding
 from synthmill.models.request import Request
 from synthmill.schemas.errors import InputError
 
@@ -81,8 +82,8 @@ class ResponseCache:
     async def put(self, entries: Sequence[Entry]) -> list[Completion]:
         """Store completions and return them once they are committed.
 
-        Where another process was first, its completion stands and is the one returned: a question
-        has one answer.
+        Where another process was first, its completion is kept and returned, so that a request
+        has the same answer everywhere.
 
         Raises:
             InputError: the file cannot be written (full disk, no permission).
@@ -94,6 +95,40 @@ class ResponseCache:
             loop.call_soon(self._flush)
         self._pending.append((entries, stored))
         return await stored
+
+    def embeddings(self, keys: Iterable[bytes]) -> dict[bytes, Embedding]:
+        """The stored embeddings among these keys.
+
+        Raises:
+            InputError: the file itself is damaged.
+        """
+        query = "SELECT vector, tokens FROM embeddings WHERE key = ?"
+        found = {}
+        try:
+            for key in keys:
+                row = self._file.execute(query, (key,)).fetchone()
+                if row and len(row[0]) % 4 == 0:  # else it is damaged
+                    found[key] = Embedding(np.frombuffer(row[0], np.float32), row[1])
+        except sqlite3.Error as error:
+            raise self._broken("read", error) from error
+        return found
+
+    def put_embeddings(self, made: Mapping[bytes, Embedding]) -> None:
+        """Store embeddings; those that are there already stay.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        insert = "INSERT OR IGNORE INTO embeddings VALUES (?, ?, ?)"
+        rows = [(key, e.vector.astype(np.float32).tobytes(), e.tokens) for key, e in made.items()]
+        try:
+            self._file.execute("BEGIN IMMEDIATE")
+            self._file.executemany(insert, rows)
+            self._file.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._file.in_transaction:
+                self._file.execute("ROLLBACK")
+            raise self._broken("written", error) from error
 
     def close(self) -> None:
         """Commit what is pending and close the file."""
@@ -131,7 +166,7 @@ class ResponseCache:
             return None
 
     def _write(self, batch: Sequence[Sequence[Entry]]) -> Sequence[list[Completion]]:
-        """Insert all entries; where one is there already, the standing completion is returned."""
+        """Insert all entries; where one is there already, the stored completion is returned."""
         rows = [(key, _text(completion)) for entries in batch for key, completion in entries]
         insert = "INSERT OR IGNORE INTO samples VALUES (?, ?)"
         if self._file.executemany(insert, rows).rowcount == len(rows):
@@ -139,10 +174,10 @@ class ResponseCache:
         return [[self._settle(*entry) for entry in entries] for entries in batch]
 
     def _settle(self, key: bytes, completion: Completion) -> Completion:
-        standing = self._read(key)
-        if standing is None:
+        stored = self._read(key)
+        if stored is None:
             self._file.execute("REPLACE INTO samples VALUES (?, ?)", (key, _text(completion)))
-        return standing or completion
+        return stored or completion
 
     def _broken(self, what: str, error: Exception) -> InputError:
         return InputError(f"response cache {self.path} cannot be {what}: {error}")
@@ -167,5 +202,8 @@ def _prepare(file: sqlite3.Connection) -> None:
     file.execute("BEGIN IMMEDIATE")
     if file.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
         file.execute("CREATE TABLE samples (key BLOB PRIMARY KEY, completion TEXT NOT NULL)")
+        file.execute(
+            "CREATE TABLE embeddings (key BLOB PRIMARY KEY, vector BLOB NOT NULL, tokens INT)"
+        )
         file.execute(f"PRAGMA user_version = {FORMAT}")
     file.execute("COMMIT")

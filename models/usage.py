@@ -1,9 +1,9 @@
 """Counting what calls use and cost, by prompt name."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 
-from synthmill.models.completion import Completion
+from synthmill.models.completion import Completion, Embedding
 from synthmill.schemas.recipe import Price
 from synthmill.schemas.usage import PromptUsage, Usage
 
@@ -35,6 +35,11 @@ def priced(usage: Usage, price: Price | None) -> Usage:
     else:
         usage.dollars = cost(usage, price)
     return usage
+
+
+def embedding_usage(embeddings: Sequence[Embedding], price: Price | None) -> Usage:
+    """One call with these embeddings."""
+    return priced(Usage(calls=1, prompt_tokens=sum(e.tokens for e in embeddings)), price)
 
 
 class UsageTracker:

@@ -1,10 +1,11 @@
-"""The back end in the package: a small language model, and rules that read typed prompts.
+"""The back end in the package: a small language model, offline rules and lexical vectors.
 
 It is for trying, tests and deterministic runs without a server; what it makes says so in `model`.
 """
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
@@ -12,10 +13,11 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from synthmill.models.backend import Backend, BackendSettings
-from synthmill.models.completion import Alternative, Completion, Token
+from synthmill.models.completion import Alternative, Completion, Embedding, Token
 from synthmill.models.embedded.batched import BatchedLanguageModel
 from synthmill.models.embedded.jobs import Generation, Job
 from synthmill.models.embedded.language_model import WEIGHTS, LanguageModel
+from synthmill.models.embedded.lexical_vectors import lexical_vector
 from synthmill.models.errors import ConfigurationError, RequestRejected
 from synthmill.models.offline import Continuation, NoOfflineRule, offline_answer
 from synthmill.models.openai_api.align_tokens import matched
@@ -85,6 +87,11 @@ class Embedded(Backend):
         """All samples; each depends on the request's seed and its own index alone."""
         indices = range(request.first, request.first + request.n)
         return await asyncio.gather(*(self._sample(request, prompt, index) for index in indices))
+
+    async def embed(self, texts: Sequence[str], *, priority: int = 0) -> list[Embedding]:
+        """Vectors of word counts: the language model has none."""
+        count = self._language_model.count_tokens
+        return [Embedding(lexical_vector(text), count(text)) for text in texts]
 
     async def check(self) -> str:
         """Write one token."""
