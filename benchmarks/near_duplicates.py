@@ -30,9 +30,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from synthmill.filters.diversity.minhash import Minhash
+from synthmill.filters.diversity.minhash import Minhash, shingles
 from synthmill.filters.index import DatasetIndex
-from synthmill.filters.shingles import shingles
 from synthmill.schemas.messages import assistant
 from synthmill.schemas.row import Candidate
 
@@ -248,7 +247,7 @@ def compare_shingles(words: int) -> None:
         ("join slices of words", joined, sample),
         ("regular expression, join slices", joined_tokens, sample),
         ("hash words, combine in numpy", hashed, sample),
-        ("join bytes by map (filters.shingles)", lambda text: shingles(text, 3), sample),
+        ("join bytes by map (filters.diversity.minhash)", lambda text: shingles(text, 3), sample),
         ("signature from these (rensa)", lambda found: judge._sketch(found, "sft"), shingled),
     ):
         best = min(timed(way, things) for _ in track(range(5), name, console=CONSOLE))

@@ -12,6 +12,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
+from synthmill.filters.text import STEP_HEADER
+
 # Ours: longer sides and greater powers are rare, and the bounds keep the work linear in the text.
 REACH = 80  # characters of a side
 MOST_POWER = 64
@@ -19,7 +21,6 @@ MOST_DIGITS = 12  # of a base that is raised to a power
 
 _SIGNS = str.maketrans({"×": "*", "·": "*", "÷": "/", "−": "-"})
 _LATEX = ((r"\times", "*"), (r"\cdot", "*"), (r"\div", "/"), (r"\,", ""), (r"\!", ""))
-_HEADER = re.compile(r"^[ \t>*#_-]*step[ \t]*\d{1,4}\b[ \t*_]*[:.)\-\u2013]?", re.I | re.M)
 _BEFORE = re.compile(r"[\d\s.,+\-*/()×·÷−^]*\Z")
 _AFTER = re.compile(r"[ \t\d.,+\-*/()×·÷−^]*")
 _PAUSE = re.compile(r"[.,](?=\s|\Z)|\n")
@@ -58,7 +59,7 @@ def equations(text: str) -> Iterator[Equation]:
     """The equations of a text that are certain to be meant as such, in order."""
     for name, plain in _LATEX:
         text = text.replace(name, plain)
-    text = _HEADER.sub("\n", text)
+    text = STEP_HEADER.sub("\n", text)
     for sign in re.finditer("(?<![<>=!≠])=(?![=<>])", text):
         left, right = _left(text, sign.start()), _right(text, sign.end())
         if left is None or right is None:

@@ -5,11 +5,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from synthmill.filters.answers import equal_by_rule, number
 from synthmill.filters.base import FilterContext, ModelFilterSettings
 from synthmill.filters.text import question
 from synthmill.filters.verifiers.prompts.reading import UNKNOWN, AnswerFromDocuments
 from synthmill.models.request import Sampling
+from synthmill.rewards.math_answers import equal_by_rule, parse_number
 from synthmill.rewards.squad import mentions, token_f1
 from synthmill.schemas.evidence import Evidence, EvidencePassage, EvidenceQuote, evidence_of
 from synthmill.schemas.row import Candidate
@@ -121,6 +121,6 @@ async def read_answer(
 
 
 def _same(truth: str, said: str, min_f1: float) -> bool:
-    if number(truth) and number(said):
+    if parse_number(truth) and parse_number(said):
         return bool(equal_by_rule(truth, said))  # F1 drops signs and points: -5 would equal 5
     return token_f1(said, truth) >= min_f1

@@ -8,10 +8,10 @@ from synthmill.filters.text import tokens
 
 
 def rouge_l(left: str, right: str) -> float:
-    """ROUGE-L F1 of two texts (Lin 2004, with beta = 1): 1 for equal ones, 0 for strangers.
+    """ROUGE-L F1 of two texts (Lin 2004, with beta = 1), in [0, 1]: 1 for equal ones, also empty.
 
-    Tokens are words and single signs in lower case. Lin's own tokens leave signs out, and then
-    `3 + 4` and `3 * 4` are the same.
+    Tokens are words and single signs in lower case (ours; CoTEvol's paper names none). Lin's own
+    tokens leave signs out, and then `3 + 4` and `3 * 4` are the same.
     """
     return rouge_l_tokens(tokens(left), tokens(right))
 
@@ -22,7 +22,9 @@ def rouge_l_tokens(left: Sequence[str], right: Sequence[str], at_least: float = 
     F1 of precision LCS/|left| and recall LCS/|right| is 2 LCS / (|left| + |right|).
     """
     total = len(left) + len(right)
-    if not left or not right or 2 * min(len(left), len(right)) < at_least * total:
+    if not total:
+        return 1.0
+    if 2 * min(len(left), len(right)) < at_least * total:
         return 0.0
     cutoff = int(at_least * total / 2)
     return 2 * LCSseq.similarity(left, right, score_cutoff=cutoff or None) / total

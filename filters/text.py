@@ -1,29 +1,32 @@
-"""The shared readings of a candidate, so that no filter parses for itself."""
+"""Reading a candidate: its question, its responses, the steps of a trace.
+
+All filters read through this module, so that they agree about what a response or a step is.
+"""
 
 import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from synthmill.rewards.math_answers import last_box
 from synthmill.schemas.messages import Message
 from synthmill.schemas.row import Candidate
 
-Part = Literal["all", "question", "response"]
-
-
-class Box(NamedTuple):
-    r"""A `\boxed{...}` in a text; `content` is None where its brace never closes."""
-
-    content: str | None
-    start: int
-    end: int
+TextField = Literal["all", "question", "response"]
 
 
 class Step(NamedTuple):
-    """One step of a trace; `number` is the one written ("Step 3:"), or None."""
+    """Characters `start` to `end` of a trace.
+
+    `number` is the one written ("Step 3:"), or None. `body` is the text after that header, which
+    begins at `inner`, without spaces around it.
+    """
 
     number: int | None
-    text: str
+    start: int
+    inner: int
+    end: int
+    body: str
 
 
 class Response(NamedTuple):
@@ -39,13 +42,15 @@ class Response(NamedTuple):
         return f"{self.reasoning}\n{self.content}" if self.reasoning else self.content
 
 
-# A row of these kinds teaches no response: it is a question with its truth, or plain text.
+# Rows of these kinds teach no response: they are a question with its answer, or plain text.
 WITHOUT_RESPONSE = ("rlvr", "corpus")
 
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_HEADER = re.compile(r"^[ \t>*#_-]*step[ \t]*(\d{1,9})\b[ \t*_]*[:.)\-–]?[ \t*_]*", re.I | re.M)
-_MARK = re.compile(r"(?:####|\banswer(?:[ \t]+is\b|[ \t]*:))[ \t*:]*(\S.*)", re.I)
-_SENTENCE_END = re.compile(r"[.!?;:][)\"'*]*\s+|\n+")
+STEP_HEADER = re.compile(r"^[ \t>*#_-]*step[ \t]*(\d{1,4})\b[ \t*_]*[:.)\-–]?[ \t*_]*", re.I | re.M)
+_LINE = re.compile(r"^.*\S.*$", re.M)
+# Unicode limits itself to 30 marks on a letter (UAX #15, stream-safe text). Without this limit
+# normalization takes quadratic time; the joiner that divides longer runs has no other effect.
+_MARKS = re.compile(r"([^\w\s\x00-\x7f]{30})")
+_JOINER = "\u034f"
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -75,78 +80,43 @@ def conversation(candidate: Candidate) -> str:
     return "\n".join(spoken)
 
 
-def part_of(candidate: Candidate, part: Part) -> str:
+def text_of(candidate: Candidate, field: TextField) -> str:
     """The text that a filter compares: the whole conversation, its question or its responses."""
-    if part == "question":
+    if field == "question":
         return question(candidate)
-    if part == "response":
+    if field == "response":
         return "\n".join(response.trace for response in responses(candidate))
     return conversation(candidate)
 
 
-def last_box(text: str) -> Box | None:
-    """The last box of a text; braces nest, and escaped ones do not count."""
-    openings = list(_BOX.finditer(text))
-    if not openings:
-        return None
-    opening = openings[-1]
-    depth, position = 1, opening.end()
-    while position < len(text):
-        sign = text[position]
-        if sign == "\\":
-            position += 1  # the sign behind a backslash is escaped
-        elif sign in "{}":
-            depth += 1 if sign == "{" else -1
-            if depth == 0:
-                return Box(text[opening.end() : position].strip(), opening.start(), position + 1)
-        position += 1
-    return Box(None, opening.start(), len(text))
-
-
-def stated_answer(text: str, *, boxed_only: bool = False) -> str | None:
-    r"""The final answer of a response: its last box; else what stands behind a last "####" or
-    "answer is" / "answer:". None where there is none of these, or where the box never closes.
-
-    `boxed_only` leaves only the box. The last number of a text is no answer here:
-    it would let wrong responses pass.
-    """
-    shown = visible(text)
-    box = last_box(shown)
-    if box is not None:
-        return box.content or None
-    if boxed_only:
-        return None
-    marks = list(_MARK.finditer(shown))
-    return (marks[-1].group(1).strip().rstrip(".").strip("* ") or None) if marks else None
-
-
-def visible(text: str) -> str:
-    """What stands after the thinking: the text behind the last `</think>`."""
-    return text.rsplit("</think>", 1)[-1]
-
-
-def steps(text: str) -> list[Step]:
+def split_steps(text: str, end: int | None = None, most: int | None = None) -> list[Step]:
     """The steps of a trace, in order: "Step N:" with all up to the next; else one for each line.
 
-    Thinking between tags, and the line that only holds the boxed answer, are no steps.
+    They cover the text without gaps up to `end` (by default the line that only states the boxed
+    answer), so the text before a step is a prefix to continue from. What precedes the first header
+    belongs to the first step, but not to its body. After `most` steps the rest is part of the last.
     """
-    body = _body(visible(text))
-    headers = list(_HEADER.finditer(body))
+    end = conclusion_start(text) if end is None else end
+    body = text[:end]
+    headers = [(int(m[1]), *m.span()) for m in STEP_HEADER.finditer(body)][:most]
+    found: Sequence[tuple[int | None, int, int]] = headers
     if not headers:
-        return [Step(None, line.strip()) for line in body.splitlines() if line.strip()]
-    ends = [*(header.start() for header in headers[1:]), len(body)]
+        found = [(None, m.start(), m.start()) for m in _LINE.finditer(body)][:most]
+    starts = [0, *(start for _, start, _ in found[1:])]
     return [
-        Step(int(header.group(1)), body[header.end() : end].strip())
-        for header, end in zip(headers, ends, strict=True)
+        Step(number, start, inner, stop, body[inner:stop].strip())
+        for (number, _, inner), start, stop in zip(found, starts, [*starts[1:], end], strict=False)
     ]
 
 
-def sentence_start(text: str, position: int) -> int:
-    """Where the sentence (or line) that holds `position` begins."""
-    start = 0
-    for end in _SENTENCE_END.finditer(text, 0, position):
-        start = end.end()
-    return start
+def conclusion_start(text: str) -> int:
+    """Where the line that states the boxed answer begins; the end where a step states it."""
+    box = last_box(text)
+    if box is None:
+        return len(text)
+    line = text.rfind("\n", 0, box.start) + 1
+    # "Step 3: 4 * 5 = \\boxed{20}" is a step and the answer at once.
+    return len(text) if STEP_HEADER.match(text, line) else line
 
 
 def tokens(text: str) -> list[str]:
@@ -154,9 +124,12 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text.lower())
 
 
-def normal(text: str) -> str:
-    """A text without what does not make it another: NFKC, case folded, single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+def normalize_text(text: str) -> str:
+    """A text by its letters alone: NFKC, case folded, single spaces; in linear time."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", _MARKS.sub(rf"\1{_JOINER}", text))
+        text = text.replace(_JOINER, "")
+    return " ".join(text.casefold().split())
 
 
 def _final(label: str, messages: Sequence[Message]) -> Response | None:
@@ -164,12 +137,3 @@ def _final(label: str, messages: Sequence[Message]) -> Response | None:
         if message.role == "assistant" and (message.content or message.reasoning):
             return Response(label, message.text, message.reasoning or "")
     return None
-
-
-def _body(text: str) -> str:
-    box = last_box(text)
-    if box is None:
-        return text
-    line = text.rfind("\n", 0, box.start) + 1
-    # "Step 3: 4 * 5 = \\boxed{20}" is a step and the answer at once.
-    return text if _HEADER.match(text, line) else text[:line]

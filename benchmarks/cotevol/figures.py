@@ -8,7 +8,7 @@ from functools import cache
 
 from benchmarks.cotevol.searches import Search
 from synthmill.filters.equations import equations
-from synthmill.generators.cotevol.population import rouge_l
+from synthmill.filters.rouge import rouge_l
 from synthmill.generators.cotevol.traces import split_steps
 
 COMPARED = 12  # right traces of a problem whose pairs are compared

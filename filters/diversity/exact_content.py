@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from synthmill.filters.base import DiversityFilter
-from synthmill.filters.text import Part, normal, part_of
+from synthmill.filters.text import TextField, normalize_text, text_of
 from synthmill.schemas.base import Settings
 from synthmill.schemas.row import Candidate
 from synthmill.schemas.verdict import Verdict
@@ -21,7 +21,7 @@ DIGEST_BYTES = 16  # 128 bits: no two of a billion rows share one by chance
 class ExactContentSettings(Settings):
     """What is compared with what."""
 
-    of: Part = Field(default="all", description="all, question or response")
+    of: TextField = Field(default="all", description="all, question or response")
     across_kinds: bool = Field(
         default=False, description="an sft row may also be the copy of a preference, and so on"
     )
@@ -91,11 +91,14 @@ class ExactContent(DiversityFilter):
             self._rows.update(zip(digests.to_pylist(), row_ids.to_pylist(), strict=True))
 
     def _digest(self, candidate: Candidate) -> bytes | None:
-        text = part_of(candidate, self.settings.of)
+        text = text_of(candidate, self.settings.of)
         if not text.strip() and not candidate.media:
             return None
-        parts = ["" if self.settings.across_kinds else candidate.kind, normal(text)]
+        parts = ["" if self.settings.across_kinds else candidate.kind, normalize_text(text)]
         if self.settings.of == "all":
-            parts += [normal(candidate.answer or ""), *(media.sha256 for media in candidate.media)]
+            parts += [
+                normalize_text(candidate.answer or ""),
+                *(media.sha256 for media in candidate.media),
+            ]
         joined = "\0".join(parts).encode("utf-8", "surrogatepass")
         return hashlib.blake2b(joined, digest_size=DIGEST_BYTES).digest()

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from synthmill.filters.base import DiversityFilter
 from synthmill.filters.rouge import rouge_l_tokens
-from synthmill.filters.text import normal, question, responses, tokens
+from synthmill.filters.text import normalize_text, question, responses, tokens
 from synthmill.schemas.base import Settings
 from synthmill.schemas.identity import sha256_text
 from synthmill.schemas.row import Candidate
@@ -129,7 +129,7 @@ class SiblingRouge(DiversityFilter):
 
 def _key(candidate: Candidate) -> int | None:
     """64 bits of the hash of kind and question; None where nothing is asked."""
-    asked = normal(question(candidate))
+    asked = normalize_text(question(candidate))
     return int(sha256_text(f"{candidate.kind}\0{asked}")[:16], 16) >> 1 if asked else None
 
 

@@ -1,15 +1,17 @@
 """Is the final answer mathematically the true one?"""
 
-import logging
 from collections.abc import Callable
-from fractions import Fraction
-from typing import Any
 
 from pydantic import Field
 
-from synthmill.filters.answers import ROUNDED_DIGITS, equal_by_rule, number, rounds, words
 from synthmill.filters.base import Verifier
-from synthmill.filters.text import responses, stated_answer
+from synthmill.filters.text import responses
+from synthmill.rewards.math_answers import (
+    Undecidable,
+    equal_by_math_verify,
+    equal_by_rule,
+    stated_answer,
+)
 from synthmill.schemas.base import Settings
 from synthmill.schemas.row import Candidate
 from synthmill.schemas.verdict import Verdict
@@ -23,15 +25,11 @@ class AnswerEquivalenceSettings(Settings):
     )
 
 
-class Undecidable(Exception):
-    """Two answers that cannot be compared; the message is a short phrase."""
-
-
 class AnswerEquivalence(Verifier):
     """Compares the stated answer with `answer`, by rule first and else by math-verify (sympy).
 
-    Rules settle numbers, words and letters of choices in microseconds (`filters.answers`), also
-    where math-verify errs: 1/3 and .33333, "A" and "(A)", "1 million", "listen" and "silent".
+    Rules (`rewards.math_answers`) settle numbers, words and letters of choices in microseconds,
+    also where math-verify errs: 1/3 and .33333, "A" and "(A)", "1 million", "listen" and "silent".
     Expressions, sets, intervals, matrices and equations go to math-verify in a killable process.
 
     Of a preference the chosen side must have the answer and the rejected one must not. A response
@@ -48,7 +46,7 @@ class AnswerEquivalence(Verifier):
 
     def prepare(self) -> None:
         """Import sympy and build the parser, which takes a second."""
-        by_mathematics("\\sqrt{8}", "2\\sqrt{2}")
+        equal_by_math_verify("\\sqrt{8}", "2\\sqrt{2}")
 
     def fast_verdict(self, candidate: Candidate) -> Verdict | None:
         """The verdict where rules settle every comparison that it needs."""
@@ -87,54 +85,4 @@ class AnswerEquivalence(Verifier):
 
 def _equal(truth: str, said: str) -> bool:
     by_rule = equal_by_rule(truth, said)
-    return by_mathematics(truth, said) if by_rule is None else by_rule
-
-
-def by_mathematics(truth: str, said: str) -> bool:
-    """Whether math-verify finds the answers equal. Has no time limit: run it in a worker.
-
-    Raises:
-        Undecidable: the truth cannot be read, or the comparison itself failed.
-    """
-    logging.getLogger("math_verify").setLevel(logging.ERROR)  # else: no time limit is set
-    from math_verify import verify
-
-    if words(truth) or words(said):
-        return False  # both would be products of letters, and "pairs" equal to "Paris"
-    left, right = _parse(truth), _parse(said)
-    if not any(not isinstance(value, str) for value in left):
-        raise Undecidable("truth cannot be read as mathematics")
-    if not any(not isinstance(value, str) for value in right):
-        return False  # the response wrote no mathematics where the truth is some
-    try:
-        if verify(left, right, timeout_seconds=None, raise_on_error=True):
-            return True
-        return _is_rounded(left, said)
-    except Exception as error:
-        raise Undecidable("comparison failed") from error
-
-
-def _parse(answer: str) -> list[Any]:
-    from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse
-
-    read = number(answer)
-    if read is not None:
-        answer = str(read.value)
-    kinds = [LatexExtractionConfig(boxed_match_priority=0), ExprExtractionConfig()]
-    try:
-        # Its own limit is an alarm, which works in no thread: the worker pool sets ours.
-        return list(parse(f"\\boxed{{{answer}}}", kinds, parsing_timeout=None, raise_on_error=True))
-    except Exception as error:
-        raise Undecidable("answer cannot be parsed") from error
-
-
-def _is_rounded(truth: list[Any], said: str) -> bool:
-    """Whether a long decimal rounds the truth (3.14159 for pi)."""
-    decimal = number(said)
-    if decimal is None or decimal.decimals < ROUNDED_DIGITS:
-        return False
-    for value in truth:
-        if getattr(value, "is_real", False) and not getattr(value, "free_symbols", True):
-            exact = Fraction(str(value.evalf(decimal.decimals + 20)))
-            return rounds(exact, decimal.value, decimal.decimals)
-    return False
+    return equal_by_math_verify(truth, said) if by_rule is None else by_rule

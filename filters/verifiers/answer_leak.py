@@ -4,10 +4,10 @@ import re
 
 from pydantic import Field
 
-from synthmill.filters.answers import equal_by_rule
+from synthmill.filters.answer_derivation import first_claim, first_result
 from synthmill.filters.base import Verifier
-from synthmill.filters.derivation import first_claim, first_result
-from synthmill.filters.text import responses, stated_answer
+from synthmill.filters.text import responses
+from synthmill.rewards.math_answers import equal_by_rule, stated_answer
 from synthmill.schemas.base import Settings
 from synthmill.schemas.row import Candidate
 from synthmill.schemas.verdict import Verdict

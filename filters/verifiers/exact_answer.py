@@ -1,8 +1,8 @@
 """Is the final answer, letter for letter, the true one?"""
 
-from synthmill.filters.answers import tidy
 from synthmill.filters.base import Verifier
-from synthmill.filters.text import normal, responses, stated_answer
+from synthmill.filters.text import normalize_text, responses
+from synthmill.rewards.math_answers import normalize_answer, stated_answer
 from synthmill.schemas.row import Candidate
 from synthmill.schemas.verdict import Verdict
 
@@ -27,10 +27,10 @@ class ExactAnswer(Verifier):
         found = responses(candidate)
         if not found:
             return self.verdict("skipped", "no response")
-        truth = normal(tidy(candidate.answer))
+        truth = normalize_text(normalize_answer(candidate.answer))
         for response in found:
             said = stated_answer(response.content)
-            same = said is not None and normal(tidy(said)) == truth
+            same = said is not None and normalize_text(normalize_answer(said)) == truth
             if same == (response.label == "rejected"):
                 reason = "rejected side is right" if same else "answers differ"
                 if said is None:

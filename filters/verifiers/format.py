@@ -5,7 +5,8 @@ import re
 from pydantic import Field
 
 from synthmill.filters.base import Verifier
-from synthmill.filters.text import Response, last_box, responses, steps, visible
+from synthmill.filters.text import Response, responses, split_steps
+from synthmill.rewards.math_answers import last_box, strip_thinking
 from synthmill.schemas.base import Settings
 from synthmill.schemas.row import Candidate
 from synthmill.schemas.verdict import Verdict
@@ -66,7 +67,7 @@ class Format(Verifier):
     def _fault(self, response: Response) -> str | None:
         return (
             _thinking(response.content)
-            or (self._answer(visible(response.content)) if self.settings.boxed else None)
+            or (self._answer(strip_thinking(response.content)) if self.settings.boxed else None)
             or self._steps(response.content)
         )
 
@@ -92,7 +93,7 @@ class Format(Verifier):
         return None if balanced(answer) else "brackets of the answer do not match"
 
     def _steps(self, text: str) -> str | None:
-        found = steps(text)
+        found = split_steps(strip_thinking(text))
         numbers = [step.number for step in found]
         if self.settings.numbered and None in numbers:
             return "steps without numbers"
@@ -102,7 +103,7 @@ class Format(Verifier):
             return "too few steps"
         if self.settings.max_steps is not None and len(found) > self.settings.max_steps:
             return "too many steps"
-        if any(not step.text for step in found):
+        if any(not step.body for step in found):
             return "empty step"
         return None
 

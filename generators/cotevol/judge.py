@@ -7,9 +7,8 @@ scorer of their own (reasoning-gym) are judged by it.
 
 from dataclasses import dataclass, field
 
-from synthmill.filters.answers import equal_by_rule
-from synthmill.filters.verifiers.answer_equivalence import by_mathematics
 from synthmill.generators.base import Context
+from synthmill.rewards.math_answers import equal_by_math_verify, equal_by_rule
 from synthmill.sources._gym import REWARD as GYM
 from synthmill.sources._gym import full_marks, score_gym_answer
 from synthmill.sources.base import Problem
@@ -59,4 +58,4 @@ class Judge:
         by_rule = equal_by_rule(truth, answer)
         if by_rule is not None:
             return by_rule
-        return await self.context.run_in_worker(by_mathematics, truth, answer)
+        return await self.context.run_in_worker(equal_by_math_verify, truth, answer)

@@ -3,27 +3,11 @@
 from collections.abc import Sequence
 from random import Random
 
-from rapidfuzz.distance import LCSseq
-
-from synthmill.filters.answers import number
-from synthmill.filters.text import tokens
+from synthmill.filters.rouge import rouge_l
 from synthmill.generators.cotevol.fitness import paper_fitness, ranked_fitness
 from synthmill.generators.cotevol.settings import CotevolSettings
 from synthmill.generators.cotevol.traces import Trace
-
-# The quadratic comparison looks at this many tokens; the paper's traces have at most 2048.
-COMPARED = 4096
-
-
-def rouge_l(first: str, second: str) -> float:
-    """ROUGE-L F1 of two texts over words and signs, lower case: 2 LCS / (m + n), in [0, 1].
-
-    Two empty texts are equal: 1. The paper names no tokenisation; this one is ours.
-    """
-    left, right = tokens(first)[:COMPARED], tokens(second)[:COMPARED]
-    if not left and not right:
-        return 1.0
-    return 2 * LCSseq.similarity(left, right) / (len(left) + len(right))
+from synthmill.rewards.math_answers import parse_number
 
 
 def distinct(traces: Sequence[Trace], threshold: float, rng: Random) -> list[Trace]:
@@ -59,7 +43,7 @@ def converged(before: Sequence[Trace], now: Sequence[Trace]) -> bool:
 
 def _fitness(trace: Trace, longest: int, settings: CotevolSettings) -> float:
     if settings.fitness == "paper":
-        numeric = trace.answer is not None and number(trace.answer) is not None
+        numeric = trace.answer is not None and parse_number(trace.answer) is not None
         parses = bool(trace.answer) and trace.complete
         return paper_fitness(bool(trace.right), numeric, parses, trace.length, longest)
     # A trace that leans on a given answer must not breed as a right one.

@@ -1,16 +1,17 @@
 """A trace: text, the steps in it, the tokens behind it, and where it came from."""
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from synthmill.filters.text import last_box, tokens
+from synthmill.filters.text import Step, conclusion_start, tokens
+from synthmill.filters.text import split_steps as split_text
 from synthmill.filters.verifiers.format import Format
 from synthmill.generators.cotevol.entropy import step_entropy, token_entropy
 from synthmill.models.completion import Completion, Token
+from synthmill.rewards.math_answers import last_box
 from synthmill.schemas.base import Record
 from synthmill.schemas.messages import assistant
 from synthmill.schemas.row import Candidate
@@ -20,18 +21,6 @@ LEAST_LOGPROB = math.log(1e-3)
 MOST_STEPS = 200  # a runaway text has thousands of lines; what follows is one last step
 
 _FORMAT = Format()
-_HEADER = re.compile(
-    r"^[ \t>*#_-]*step[ \t]*\d{1,4}\b[ \t*_]*[:.)\-\u2013]?[ \t*_]*", re.IGNORECASE | re.MULTILINE
-)
-
-
-class Step(NamedTuple):
-    """Characters `start` to `end` of a trace; from `inner` on without the "Step N:" (`body`)."""
-
-    start: int
-    inner: int
-    end: int
-    body: str
 
 
 class Place(NamedTuple):
@@ -125,26 +114,8 @@ class Trace:
 
 
 def split_steps(text: str) -> list[Step]:
-    """Steps by their headers ("Step 3:"), or one for each line that is not blank.
-
-    Together they cover the text up to the line that only states the boxed answer, so that the
-    text before a step is a prefix to go on from. What precedes the first header belongs to the
-    first step.
-    """
-    end = _conclusion(text)
-    body = text[:end]
-    headers = [match.span() for match in _HEADER.finditer(body)][:MOST_STEPS]
-    if not headers:
-        headers = [(m.start(), m.start()) for m in re.finditer(r"^.*\S.*$", body, re.MULTILINE)]
-        headers = headers[:MOST_STEPS]
-    if not headers:
-        return []
-    starts = [0, *(start for start, _ in headers[1:])]
-    ends = [*starts[1:], end]
-    return [
-        Step(start, header_end, stop, body[header_end:stop].strip())
-        for start, stop, (_, header_end) in zip(starts, ends, headers, strict=True)
-    ]
+    """The steps of a trace; a text of one line that states the boxed answer is one step."""
+    return split_text(text, conclusion_start(text) or len(text), MOST_STEPS)
 
 
 def first_steps(solution: str, count: int) -> str:
@@ -152,16 +123,6 @@ def first_steps(solution: str, count: int) -> str:
     steps = split_steps(solution)
     count = max(0, min(count, len(steps)))
     return solution[: steps[count].start] if count < len(steps) else solution[: steps[-1].end]
-
-
-def _conclusion(text: str) -> int:
-    """Where the line that states the boxed answer begins; the end where a step does it."""
-    box = last_box(text)
-    if box is None:
-        return len(text)
-    line = text.rfind("\n", 0, box.start) + 1
-    # "Step 3: 4 * 5 = \\boxed{20}" is a step and the answer at once.
-    return len(text) if line == 0 or _HEADER.match(text, line) else line
 
 
 def places_of(

@@ -17,7 +17,7 @@ from synthmill.generators.ragshaper.prompts.distract import TellApart
 from synthmill.generators.ragshaper.records import Check, Distractor, HopRecord
 from synthmill.generators.ragshaper.settings import RagShaperSettings
 from synthmill.generators.retrieval.bm25 import words
-from synthmill.rewards.squad import mentions, normalised, token_f1
+from synthmill.rewards.squad import mentions, normalize_squad, token_f1
 from synthmill.sources.documents.document import Passage
 from synthmill.sources.documents.prompt_documents import (
     PromptDocument,
@@ -76,7 +76,7 @@ class DistractorChecker:
         The next checks trust `true_answer`: were it made up, the truth itself might be planted.
         """
         needed = (distractor.text, distractor.wrong_answer, distractor.question)
-        if not all(normalised(text) for text in (*needed, distractor.true_answer)):
+        if not all(normalize_squad(text) for text in (*needed, distractor.true_answer)):
             return Fault("incomplete")
         if not any(mentions(f"{p.title}\n{p.text}", distractor.true_answer) for p in truth):
             return Fault("its truth is not in its source", distractor.true_answer)

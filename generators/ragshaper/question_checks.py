@@ -23,7 +23,7 @@ from synthmill.generators.ragshaper.prompts.question import ReasoningStep, Synth
 from synthmill.generators.ragshaper.prompts.reading import AllAnswers, AnswerAlone
 from synthmill.generators.ragshaper.records import Check, HopRecord
 from synthmill.generators.ragshaper.settings import QuestionSettings
-from synthmill.rewards.squad import mentions, normalised, token_f1
+from synthmill.rewards.squad import mentions, normalize_squad, token_f1
 from synthmill.sources.documents.document import Passage
 from synthmill.sources.documents.prompt_documents import (
     PromptDocument,
@@ -100,7 +100,7 @@ class QuestionChecker:
 
     async def _form(self, asked: SynthesizedQuestion) -> Outcome:
         settings, question = self._settings, asked.question
-        if not question.strip() or not normalised(asked.answer):
+        if not question.strip() or not normalize_squad(asked.answer):
             return Fault("no question or answer")
         if len(question.split()) > settings.max_words or len(question) > settings.max_chars:
             return Fault("question too long")

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.embedded_model.arithmetic import TIERS, problems
-from synthmill.filters.neighbours import Neighbours
-from synthmill.filters.shingles import shingles
+from synthmill.filters.diversity.minhash import shingles
+from synthmill.filters.minhash_index import MinHashIndex
 from synthmill.schemas.messages import assistant, user
 from synthmill.schemas.row import Candidate
 from tests.filters.candidates import make, pair, sft, task, told
@@ -132,13 +132,13 @@ def test_neighbours_added_one_by_one_or_at_once_are_the_same() -> None:
 
     rng = np.random.default_rng(1)
     rows = rng.integers(0, 8, (3000, 16), dtype=np.uint32)  # many equal bands
-    single, bulk = Neighbours(16, 8), Neighbours(16, 8)
+    single, bulk = MinHashIndex(16, 8), MinHashIndex(16, 8)
     for row in rows:
         single.extend(row[None, :])
     bulk.extend(rows)
     for row in rows[::10]:
         assert single.nearest(row)[1] == bulk.nearest(row)[1] == 1.0
-    assert Neighbours(16, 8).nearest(rows[0]) is None
+    assert MinHashIndex(16, 8).nearest(rows[0]) is None
 
 
 def test_an_unseen_text_of_another_turn_counts() -> None:

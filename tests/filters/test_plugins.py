@@ -9,8 +9,8 @@ import pytest
 from synthmill.filters.functions import filter as mark
 from synthmill.filters.functions import filter_class
 from synthmill.filters.load import load_filter, load_filters
-from synthmill.filters.pool import WorkerPool
 from synthmill.filters.run import judge, warm_up
+from synthmill.runtime.workers import WorkerPool
 from synthmill.schemas.base import Settings
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import FilterSpec, Recipe

@@ -20,6 +20,8 @@ def reference(left: list[str], right: list[str]) -> float:
             return 1 + longest(i + 1, j + 1)
         return max(longest(i + 1, j), longest(i, j + 1))
 
+    if left == right:
+        return 1.0
     common = longest(0, 0)
     if not common:
         return 0.0
@@ -47,7 +49,7 @@ def test_a_floor_changes_only_what_lies_below(
 def test_signs_count() -> None:
     assert rouge_l("3 + 4", "3+4") == 1
     assert rouge_l("3 + 4", "3 * 4") < 1
-    assert rouge_l("", "") == 0
+    assert rouge_l("", "") == 1
 
 
 LONG = "first we add three and four then we double what we have and are done"

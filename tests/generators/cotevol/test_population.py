@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthmill.generators.cotevol.population import converged, distinct, rouge_l, survivors
+from synthmill.filters.rouge import rouge_l
+from synthmill.generators.cotevol.population import converged, distinct, survivors
 from synthmill.generators.cotevol.settings import CotevolSettings
 from synthmill.generators.cotevol.traces import Lineage, Trace
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from synthmill.rewards.squad import mentions, normalised, token_f1
+from synthmill.rewards.squad import mentions, normalize_squad, token_f1
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_f1(said: str, true: str, f1: float) -> None:
 
 
 def test_normaliser_drops_articles_and_punctuation_anywhere() -> None:
-    assert normalised(" A  dog's, the-cat. ") == "dogs thecat"
+    assert normalize_squad(" A  dog's, the-cat. ") == "dogs thecat"
 
 
 def test_mentions_are_whole_words() -> None:

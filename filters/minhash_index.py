@@ -19,7 +19,7 @@ BLOCK = 65_536
 _HALF = np.uint64(32)
 
 
-class Neighbours:
+class MinHashIndex:
     """Signatures (rows of `permutations` 32-bit numbers) and a hash table of their bands."""
 
     def __init__(self, permutations: int, bands: int) -> None:

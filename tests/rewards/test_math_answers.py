@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthmill.filters.answers import equal_by_rule, number
+from synthmill.rewards.math_answers import equal_by_rule, last_box, parse_number, stated_answer
 
 
 @pytest.mark.parametrize(
@@ -28,14 +28,14 @@ from synthmill.filters.answers import equal_by_rule, number
     ],
 )
 def test_numbers(text: str, value: Fraction | int) -> None:
-    read = number(text)
+    read = parse_number(text)
     assert read is not None
     assert read.value == value
 
 
 @pytest.mark.parametrize("text", ["", "x", "5 apples", "1/0", "1,23", "3 + 4", "12:30", "1 2 3 x"])
 def test_no_numbers(text: str) -> None:
-    assert number(text) is None
+    assert parse_number(text) is None
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_fractions_compare_exactly(left: Fraction, right: Fraction) -> None:
 )
 def test_absurd_answers_cost_little(text: str) -> None:
     start = time.process_time()
-    assert number(text) is None
+    assert parse_number(text) is None
     assert equal_by_rule("7", text) is not True
     assert time.process_time() - start < 1
 
@@ -95,3 +95,49 @@ def test_absurd_answers_cost_little(text: str) -> None:
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_reading_never_raises_and_is_symmetric(left: str, right: str) -> None:
     assert equal_by_rule(left, right) == equal_by_rule(right, left)
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        (r"so \boxed{7}.", "7"),
+        (r"\boxed{1} and then \boxed{2}", "2"),
+        (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}"),
+        (r"\boxed{\{1, 2\}}", r"\{1, 2\}"),
+        (r"\boxed{\boxed{3}}", "3"),
+        (r"\fbox{ x }", "x"),
+        (r"\boxed {4}", "4"),
+    ],
+)
+def test_last_box(text: str, content: str) -> None:
+    box = last_box(text)
+    assert box is not None
+    assert box.content == content
+
+
+def test_a_box_that_never_closes_is_seen_and_no_box_is_none() -> None:
+    box = last_box(r"so \boxed{\frac{1}{2}")
+    assert box is not None
+    assert box.content is None
+    assert last_box("boxed{3} and braces {}") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (r"The answer is 3. \boxed{7}", "7"),
+        ("Long text.\nThe answer is 12.", "12"),
+        ("Final Answer: **B**", "B"),
+        ("x\n#### 42", "42"),
+        ("<think>\\boxed{3}</think>The answer is 4", "4"),
+        ("There are 12 of them.", None),
+        (r"answer: 3 \boxed{", None),
+        (r"\boxed{}", None),
+    ],
+)
+def test_stated_answer(text: str, answer: str | None) -> None:
+    assert stated_answer(text) == answer
+
+
+def test_only_a_box_counts_when_asked() -> None:
+    assert stated_answer("The answer is 12.", boxed_only=True) is None

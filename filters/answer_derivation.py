@@ -1,10 +1,16 @@
-"""Where in a trace its final answer comes out of a step, and where it is first claimed."""
+"""Where in a trace a step derives its final answer, and where the answer is first claimed."""
 
 import re
 from fractions import Fraction
 
-from synthmill.filters.answers import Number, choice, equal_by_rule, number, words
-from synthmill.filters.text import last_box, sentence_start
+from synthmill.rewards.math_answers import (
+    Number,
+    equal_by_rule,
+    last_box,
+    parse_choice,
+    parse_number,
+    parse_words,
+)
 
 _NUMBER = re.compile(
     r"\\[dt]?frac\{-?\d+\}\{\d+\}|(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?|(?<!\w)\.\d+"
@@ -18,6 +24,7 @@ _AFTER_VERB = re.compile(
     re.I,
 )
 _CLAIM = re.compile(r"\banswer\b[^.\n=]{0,40}?(?:\bis\b|\bbe\b|\bequals?\b|=|:)\s*", re.I)
+_SENTENCE_END = re.compile(r"[.!?;:][)\"'*]*\s+|\n+")
 _SENTENCE = re.compile(r"[^\n.!?;]+(?:\.(?=\d)[^\n.!?;]*)*")
 LEAST_WORDS = 3  # ours: a sentence of fewer words derives nothing
 # Ours: characters in which a sign or verb must stand before its result. Bounded, because a trace
@@ -34,7 +41,7 @@ def first_result(trace: str, answer: str, question: str) -> int | None:
     no steps. The place where the answer is boxed counts if it is computed there.
     """
     end, computed = _conclusion(trace)
-    value = number(answer)
+    value = parse_number(answer)
     if value is not None:
         given = any(_same(value, found) for _, _, found in _numbers(question))
         found = _first_number(trace[:end], value, given)
@@ -45,12 +52,12 @@ def first_result(trace: str, answer: str, question: str) -> int | None:
 
 def first_claim(trace: str, answer: str) -> int | None:
     """Where the trace first says "the answer is ..." of this very answer, or None."""
-    value = number(answer)
+    value = parse_number(answer)
     for claim in _CLAIM.finditer(trace):
         rest = trace[claim.end() : claim.end() + 200].split("\n")[0]
         if value is not None:
             found = _NUMBER.search(rest)
-            said = number(found.group()) if found else None
+            said = parse_number(found.group()) if found else None
             if said is not None and found and found.start() < 20 and _same(value, said):
                 return claim.start()
         elif equal_by_rule(answer, re.split(r"[.;,](?:\s|$)", rest)[0]):
@@ -63,7 +70,9 @@ def _conclusion(trace: str) -> tuple[int, bool]:
     box = last_box(trace)
     if box is None:
         return len(trace), False
-    start = sentence_start(trace, box.start)
+    start = 0
+    for pause in _SENTENCE_END.finditer(trace, 0, box.start):
+        start = pause.end()
     before = trace[start : box.start] + (box.content or "")
     signs = [sign.start() for sign in _EQUATION.finditer(before)]
     return start, bool(signs) and _NUMBER.search(before, 0, signs[-1]) is not None
@@ -89,7 +98,7 @@ def _first_number(body: str, value: Number, given: bool) -> int | None:
 
 
 def _first_other(body: str, answer: str) -> int | None:
-    if choice(answer) or words(answer):
+    if parse_choice(answer) or parse_words(answer):
         for sentence in _SENTENCE.finditer(body):
             if len(sentence.group().split()) >= LEAST_WORDS and not _CLAIM.search(sentence.group()):
                 return sentence.start()
@@ -104,7 +113,7 @@ def _first_other(body: str, answer: str) -> int | None:
 def _numbers(text: str) -> list[tuple[int, int, Number]]:
     found = []
     for match in _NUMBER.finditer(text):
-        read = number(match.group().rstrip(","))
+        read = parse_number(match.group().rstrip(","))
         if read is not None:
             found.append((match.start(), match.end(), read))
     return found
