@@ -1,5 +1,7 @@
 """How calls of a model fail."""
 
+from collections.abc import Mapping
+
 
 class ModelError(Exception):
     """Base of everything that a call of a model may raise."""
@@ -33,14 +35,26 @@ class TransientError(ModelError):
 class RateLimited(TransientError):
     """The server asks to come back after `wait` seconds (None: it does not say when)."""
 
-    def __init__(self, kind: str, wait: float | None, *, detail: str = "") -> None:
+    def __init__(
+        self,
+        kind: str,
+        wait: float | None,
+        *,
+        detail: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(kind, detail=detail)
         self.wait = wait
+        self.headers = headers or {}
 
 
 class HTTPStatusError(ModelError):
-    """The server rejects a request: its HTTP `status`, and its own words as the message."""
+    """The server rejects a request: its HTTP `status`, its own words, the field it blames."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(
+        self, status: int, text: str, *, detail: str = "", parameter: str | None = None
+    ) -> None:
         super().__init__(text)
         self.status = status
+        self.detail = detail
+        self.parameter = parameter
