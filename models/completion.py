@@ -9,6 +9,7 @@ from pydantic import Field
 
 from synthmill.schemas.base import Record
 
+MOST_TOKENS = 2**40  # of a count; the sums over a dataset stay below what 64 bits hold
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
 
@@ -16,7 +17,7 @@ class Alternative(Record):
     """A token that could have stood in one place, with its natural log-probability."""
 
     token: str
-    logprob: float
+    logprob: float = Field(allow_inf_nan=False)
 
 
 class Token(Record):
@@ -26,7 +27,7 @@ class Token(Record):
     """
 
     token: str
-    logprob: float
+    logprob: float = Field(allow_inf_nan=False)
     top: tuple[Alternative, ...] = ()
 
 
@@ -45,9 +46,9 @@ class Completion(Record):
     tokens: tuple[Token, ...] = ()
     reasoning: str | None = None
     tool_calls: str | None = None
-    prompt_tokens: int = Field(default=0, ge=0)
-    cached_tokens: int = Field(default=0, ge=0)
-    completion_tokens: int = Field(default=0, ge=0)
+    prompt_tokens: int = Field(default=0, ge=0, le=MOST_TOKENS)
+    cached_tokens: int = Field(default=0, ge=0, le=MOST_TOKENS)
+    completion_tokens: int = Field(default=0, ge=0, le=MOST_TOKENS)
     from_rule: bool = False
 
 

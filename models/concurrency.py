@@ -15,7 +15,7 @@ GAIN = 0.2  # share of a limit's growth that throughput must grow by
 LOSS = 0.05  # share of throughput that a lower limit may cost
 STEP_UP, STEP_DOWN = 1.5, 0.7
 LONGEST_WAIT = 32  # windows between two probes that changed nothing
-REFUSALS_RISE = 0.2  # of the refused share, that ends the doubling
+REFUSALS_RISE = 0.15  # of the refused share, that shows a limit to be too high
 
 LATENCIES = 64  # answers that time limits are drawn from
 FEWEST_LATENCIES = 10
@@ -33,6 +33,11 @@ class _Window:
     load: int = 0
     seconds: float = 0.0
     fastest: float = float("inf")
+
+    @property
+    def refused_share(self) -> float:
+        """Share of the calls that the server refused for rate."""
+        return self.refused / self.calls
 
     @property
     def throughput(self) -> float:
@@ -59,7 +64,7 @@ class AdaptiveLimit:
         self._settling = False
         self._before: int | None = None  # the limit that a probe started from
         self._throughput: float | None = None
-        self._refused_share: float | None = None
+        self._refused_share = 1.0
         self._up = True
         self._waited, self._wait = 0, 1
 
@@ -89,7 +94,7 @@ class AdaptiveLimit:
         elif self._ramping:
             self._ramp(window)
         elif self._before is None:
-            self._throughput = window.throughput
+            self._keep(window)
             self._waited += 1
             if self._waited >= self._wait:
                 self._probe(window)
@@ -99,20 +104,26 @@ class AdaptiveLimit:
             self._settle_probe(window, self._before)
 
     def _ramp(self, window: _Window) -> None:
-        share = window.refused / window.calls
-        grows = self._throughput is None or window.throughput > self._throughput * (1 + GAIN)
-        rises = self._refused_share is not None and share > self._refused_share + REFUSALS_RISE
-        if grows and not rises and self.value < self.ceiling:
-            self._throughput, self._refused_share = window.throughput, share
+        grows = self._throughput is None or self._outgrows(window, 1 + GAIN)
+        if grows and self.value < self.ceiling:
+            self._keep(window)
             self._set(min(self.ceiling, 2 * self.value), settle=False)
             return
         self._ramping = False
         self._up = False
         if grows:
-            self._throughput = window.throughput
+            self._keep(window)
             self._probe(window)
         else:
             self._set(max(1, self.value // 2))
+
+    def _keep(self, window: _Window) -> None:
+        self._throughput, self._refused_share = window.throughput, window.refused_share
+
+    def _outgrows(self, window: _Window, factor: float) -> bool:
+        """Whether more calls at once brought more answers, and not just more refusals."""
+        more = window.throughput >= (self._throughput or 0.0) * factor
+        return more and window.refused_share <= self._refused_share + REFUSALS_RISE
 
     def _probe(self, window: _Window) -> None:
         """Try another limit, if there is one in the direction whose turn it is."""
@@ -128,19 +139,17 @@ class AdaptiveLimit:
             self._before = before
 
     def _lower(self, window: _Window) -> float:
-        share = window.refused / window.calls
-        if share > 0:
-            return self.value * (1 - share)
+        if window.refused:
+            return self.value * (1 - window.refused_share)
         # Calls that all take as long as the fastest would fit in so many places.
         places = 1.5 * self.value * window.fastest * window.calls / window.seconds
         return places if self._wait == 1 else self.value * STEP_DOWN
 
     def _settle_probe(self, window: _Window, before: int) -> None:
-        base = self._throughput or 0.0
         growth = self.value / before - 1
-        needed = base * (1 + GAIN * growth if growth > 0 else 1 - LOSS)
-        if window.throughput >= needed:
-            self._throughput, self._before, self._wait = window.throughput, None, 2
+        if self._outgrows(window, 1 + GAIN * growth if growth > 0 else 1 - LOSS):
+            self._keep(window)
+            self._wait = 2
             self._probe(window)
             return
         self._up = not self._up

@@ -8,7 +8,7 @@ from itertools import count
 from time import monotonic
 
 from synthmill.models.concurrency import AdaptiveLimit, LatencyTracker, RatePacer
-from synthmill.models.errors import RateLimited, ServerUnavailable, TransientError
+from synthmill.models.errors import TIMED_OUT, RateLimited, ServerUnavailable, TransientError
 from synthmill.models.retry import TIMEOUT_GROWTH, rate_headers
 
 FAILURES_TO_OPEN = 10  # failures in a row, with no answer between, that count as dead
@@ -215,7 +215,7 @@ class EndpointPool:
         """The call failed in another way."""
         now = monotonic()
         endpoint = place.endpoint
-        if error.kind == "timed out":
+        if error.kind == TIMED_OUT:
             endpoint.latency(place.kind).add(now - place.started, answered=False)
         pause = endpoint.breaker.failed(now, error, probe=place.probe)
         if pause:
@@ -259,9 +259,7 @@ class EndpointPool:
             return None
         best = ready[0]
         if len(ready) > 1:
-            best = min(
-                ready, key=lambda e: (e is avoid, e.breaker.is_open, e.busy / e.limit.value)
-            )
+            best = min(ready, key=lambda e: (e is avoid, e.breaker.is_open, e.busy / e.limit.value))
         best.busy += 1
         best.breaker.probing = probe = best.breaker.is_open
         best.pacer.start(now)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+TIMED_OUT = "timed out"
+
 
 class ModelError(Exception):
     """Base of everything that a call of a model may raise."""

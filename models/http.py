@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from synthmill.models.errors import HTTPStatusError, RateLimited, TransientError
+from synthmill.models.errors import TIMED_OUT, HTTPStatusError, RateLimited, TransientError
 from synthmill.models.retry import is_retryable, retry_delay
 from synthmill.schemas.errors import InputError
 
@@ -161,6 +161,8 @@ class HTTPClient:
     def _failure(
         self, url: str, status: int, headers: Mapping[str, str], body: bytes
     ) -> TransientError | HTTPStatusError:
+        if status < 200:
+            return TransientError("not HTTP")
         wait = retry_delay(headers)
         detail, parameter = self._server_message(body)
         if status == 429 or (status == 503 and wait is not None):
@@ -232,7 +234,7 @@ def _as_model_error(url: str, error: Exception) -> TransientError | HTTPStatusEr
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
         return HTTPStatusError(0, f"{url}: {error}")
     if isinstance(error, TimeoutError):
-        return TransientError("timed out")
+        return TransientError(TIMED_OUT)
     return TransientError("connection reset")
 
 
@@ -253,7 +255,9 @@ def _tls(settings: HTTPSettings) -> Any:
         if settings.client_certificate is not None:
             context.load_cert_chain(settings.client_certificate)
     except OSError as error:  # ssl.SSLError is one
-        raise InputError(f"tls_ca_file or tls_client_certificate cannot be read: {error}") from error
+        raise InputError(
+            f"tls_ca_file or tls_client_certificate cannot be read: {error}"
+        ) from error
     context.set_alpn_protocols(["http/1.1"])
     return context
 

@@ -18,7 +18,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 def is_retryable(status: int) -> bool:
     """Whether an answer with this HTTP status may be another one later."""
-    return status >= 500 or status in RETRIED_STATUSES
+    return (status >= 500 and status != 501) or status in RETRIED_STATUSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +126,3 @@ def _seconds_until(text: str) -> float:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
         seconds = moment.timestamp() - time.time()
     return min(max(0.0, seconds), 86400.0)
-

@@ -3,17 +3,17 @@
 import asyncio
 import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from synthmill.models.backend import Backend, BackendSettings
-from synthmill.models.balancer import Balancer, Slot
-from synthmill.models.completion import Completion
-from synthmill.models.connection import Limits
-from synthmill.models.endpoint import Endpoint
+from synthmill.models.completion import Completion, Embedding
+from synthmill.models.endpoint_pool import Endpoint, EndpointPool, Place
 from synthmill.models.errors import (
+    TIMED_OUT,
     ConfigurationError,
     HTTPStatusError,
     RateLimited,
@@ -21,28 +21,54 @@ from synthmill.models.errors import (
     ServerUnavailable,
     TransientError,
 )
-from synthmill.models.openai_api.answer import from_chat, from_text, served_models
+from synthmill.models.http import HTTPClient
+from synthmill.models.openai_api.answer import (
+    from_chat,
+    from_embeddings,
+    from_text,
+    served_models,
+)
 from synthmill.models.openai_api.body import chat_body, encode, text_body
-from synthmill.models.openai_api.settings import OpenAISettings, WireSettings, checked_address
+from synthmill.models.openai_api.dialect import MOST_STEPS, Dialect
+from synthmill.models.openai_api.settings import (
+    MEGABYTE,
+    OpenAISettings,
+    WireSettings,
+    checked_address,
+)
 from synthmill.models.prompt import Prompt
 from synthmill.models.request import Request
-from synthmill.models.transport import Transport
 from synthmill.schemas.errors import InputError, nearest
 from synthmill.schemas.recipe import ModelSpec
 
-MEGABYTE = 2**20
+
+A = TypeVar("A", Completion, Embedding)
 
 
 @dataclass(slots=True)
-class Call:
-    """One request on its way: what is sent, and how it has fared so far."""
+class _Call(Generic[A]):
+    """One call on its way: how to write it, how to read its answer, how it has fared so far."""
 
+    kind: str
     path: str
-    body: bytes
-    n: int
-    began: float
+    write: Callable[[Dialect], dict[str, Any]]
+    read: Callable[[bytes, int], list[A]]
+    tokens: Callable[[A], int]
+    priority: int
+    began: float = field(default_factory=time.monotonic)
     failures: int = 0
     refusals: int = 0
+    timeouts: int = 0
+    written: tuple[Dialect, dict[str, Any], bytes] | None = None
+
+
+@dataclass(slots=True)
+class _Learned:
+    """What is known of one server: how to write to it, what it has answered, what it refused."""
+
+    dialect: Dialect
+    proven: set[str] = field(default_factory=set)
+    notices: list[str] = field(default_factory=list)
 
 
 class OpenAI(Backend):
@@ -58,9 +84,11 @@ class OpenAI(Backend):
         self.settings: WireSettings = settings
         self._key_name: str | None = None
         self._samples = settings.max_samples
+        self._policy = settings.retry_policy
         self._random = Random()  # jitter only: it spreads retries, and no row depends on it
-        self._transport: Transport | None = None
-        self._balancer = Balancer([], give_up_after_seconds)
+        self._http: HTTPClient | None = None
+        self._pool = EndpointPool([], give_up_after=0, longest=0)
+        self._learned: dict[Endpoint, _Learned] = {}
 
     def samples_a_call(self, request: Request) -> int:
         """As many as the server gives; a greedy answer is asked for alone, as vLLM demands."""
@@ -83,78 +111,179 @@ class OpenAI(Backend):
     def connect(self, urls: Sequence[str], headers: Mapping[str, str], secret: str | None) -> None:
         """Set up the connections; `secret` is hidden wherever a server repeats it."""
         settings = self.settings
-        limits = Limits(
-            connect=settings.connect_seconds,
-            stall=settings.stall_seconds,
-            total=settings.total_seconds,
-            response_bytes=int(settings.max_response_mb * MEGABYTE),
+        self._http = HTTPClient(headers, settings.http, secret=secret)
+        endpoints = [Endpoint(url, settings.max_concurrency, settings.pacer()) for url in urls]
+        self._learned = {endpoint: _Learned(settings.dialect) for endpoint in endpoints}
+        self._pool = EndpointPool(
+            endpoints, give_up_after=self.give_up_after_seconds, longest=settings.total_seconds
         )
-        self._transport = Transport(headers, limits, secret=secret)
-        endpoints = [Endpoint(url, settings.max_concurrency) for url in urls]
-        self._balancer = Balancer(endpoints, self.give_up_after_seconds)
 
     async def close(self) -> None:
         """Close all connections."""
-        self._balancer.close()
-        if self._transport is not None:
-            await self._transport.close()
+        self._pool.close()
+        if self._http is not None:
+            await self._http.close()
 
     def status(self) -> str | None:
-        """One line when endpoints are dead or told us to wait."""
-        return self._balancer.status()
+        """One line: endpoints that are dead or told us to wait, and what they have refused."""
+        return "; ".join(filter(None, [self._pool.status(), *self._notices()])) or None
 
     async def complete(
         self, request: Request, prompt: Prompt[Any], *, priority: int = 0
     ) -> list[Completion]:
         """Ask until an endpoint answers; failures that may pass are counted and tried again."""
-        name = prompt.prompt_name()
-        call = self._call(request)
-        if len(call.body) > self.settings.max_request_mb * MEGABYTE:
-            raise RequestRejected(
-                f"prompt {name}: its {len(call.body):,} bytes are over max_request_mb"
-            )
-        failed_at: Endpoint | None = None
-        while True:
-            slot = await self._balancer.enter(avoid=failed_at)
-            try:
-                return await self._attempt(call, slot)
-            except TransientError as trouble:
-                self.failures[name][trouble.kind] += 1
-                delay = self._setback(call, slot, trouble)
-                failed_at, last = slot.endpoint, trouble.kind
-            except HTTPStatusError as error:
-                raise self._refusal(error, f"prompt {name}: ") from error
-            finally:
-                self._balancer.leave(slot)
-            # A server that answers others but never this request will not answer it at all; one
-            # that answers nobody is waited for as long as patience lasts.
-            if call.failures > self.settings.retries and self._balancer.last_answer > call.began:
-                raise RequestRejected(
-                    f"prompt {name}: {call.failures} tries failed, the last by: {last}"
-                )
-            self._balancer.check_deadline()
-            await asyncio.sleep(delay)
+        settings, model = self.settings, self.spec.model
+        if settings.api == "completions" or (request.prefix and settings.prefix == "completions"):
+            path, read = "/completions", from_text
+            write = partial(text_body, request, model, template=settings.template)
+        else:
+            path, read = "/chat/completions", from_chat
+            write = partial(chat_body, request, model)
+        call = _Call(
+            prompt.prompt_name(),
+            path,
+            lambda dialect: write(dialect=dialect),
+            lambda body, sent_bytes: read(body, request, sent_bytes),
+            lambda completion: completion.prompt_tokens + completion.completion_tokens,
+            priority,
+        )
+        completions = await self._ask(call)
+        if len(completions) < request.n:
+            # Servers that do not know `n` give one choice: from now on, ask for what they give.
+            self._samples = min(self._samples, len(completions))
+        return completions
+
+    async def embed(self, texts: Sequence[str], *, priority: int = 0) -> list[Embedding]:
+        """Ask `/embeddings` until an endpoint answers."""
+        body = {"model": self.spec.model, "input": list(texts), "encoding_format": "float"}
+        call = _Call(
+            "embedding",
+            "/embeddings",
+            lambda dialect: dict(body),
+            lambda answer, sent_bytes: from_embeddings(answer, texts),
+            lambda embedding: embedding.tokens,
+            priority,
+        )
+        return await self._ask(call)
 
     async def check(self) -> str:
         """Ask every endpoint for its models, and look for ours among them."""
-        assert self._transport is not None
-        for endpoint in self._balancer.endpoints:
+        assert self._http is not None
+        for endpoint in self._pool.endpoints:
             try:
-                served = served_models(await self._transport.get(f"{endpoint.url}/models"))
-            except TransientError as trouble:
-                raise ServerUnavailable(
-                    f"{endpoint.url} does not answer: {trouble.kind}"
-                ) from trouble
+                served = served_models((await self._http.get(f"{endpoint.url}/models")).body)
+            except TransientError as error:
+                raise ServerUnavailable(f"{endpoint.url} does not answer: {error}") from error
             except HTTPStatusError as error:
-                raise self._refusal(error, "") from error
+                raise self._rejection(error, "") from error
             if served and self.spec.model not in served:
                 known = ", ".join(served[:10])
                 hint = nearest(self.spec.model, served)
                 raise ConfigurationError(
                     f"{endpoint.url} has no model {self.spec.model!r}{hint}; it serves {known}"
                 )
-        urls = ", ".join(endpoint.url for endpoint in self._balancer.endpoints)
-        return f"{self.name}: {urls} serves {self.spec.model}"
+        urls = ", ".join(endpoint.url for endpoint in self._pool.endpoints)
+        return "; ".join([f"{self.name}: {urls} serves {self.spec.model}", *self._notices()])
+
+    async def _ask(self, call: _Call[A]) -> list[A]:
+        """The answer to a call, from whichever endpoint gives one.
+
+        Raises:
+            ServerUnavailable: all endpoints have been failing for too long.
+            RequestRejected: the call is refused, or failed too often while others were answered.
+        """
+        failed_at: Endpoint | None = None
+        while True:
+            place = await self._pool.enter(
+                call.kind, priority=call.priority, timeouts=call.timeouts, avoid=failed_at
+            )
+            try:
+                async with place.timer:
+                    return await self._attempt(call, place)
+            except (TransientError, TimeoutError) as raised:
+                error = raised if isinstance(raised, TransientError) else TransientError(TIMED_OUT)
+                self.failures[call.kind][error.kind] += 1
+                delay = self._after_failure(call, place, error)
+                failed_at, last = place.endpoint, str(error)
+            except HTTPStatusError as rejected:
+                raise self._rejection(rejected, f"prompt {call.kind}: ") from rejected
+            finally:
+                self._pool.leave(place)
+            # A server that answers others but never this request will not answer it at all; one
+            # that answers nobody is waited for as long as the back end waits for a dead server.
+            answers_others = self._pool.last_answer > call.began
+            if call.failures > self._policy.retries and answers_others:
+                raise RequestRejected(
+                    f"prompt {call.kind}: {call.failures} tries failed, the last by: {last}"
+                )
+            self._pool.check_deadline()
+            await asyncio.sleep(delay)
+
+    async def _attempt(self, call: _Call[A], place: Place) -> list[A]:
+        """One try at one endpoint; a refused request is written more simply, where possible."""
+        learned = self._learned[place.endpoint]
+        dialect, notices = learned.dialect, list[str]()
+        first: HTTPStatusError | None = None
+        for _ in range(MOST_STEPS):
+            try:
+                completions = await self._exchange(call, place, dialect)
+            except HTTPStatusError as error:
+                first = first or error
+                assert call.written is not None
+                step = dialect.simpler(error, call.written[1], learned.proven)
+                if step is None:
+                    break
+                dialect = step[0]
+                notices.append(step[1])
+            else:
+                assert call.written is not None
+                learned.proven |= dialect.forms_of(call.written[1])
+                if notices:
+                    learned.dialect = dialect
+                    learned.notices += [n for n in notices if n not in learned.notices]
+                    self._samples = min(self._samples, dialect.samples)
+                return completions
+        assert first is not None
+        raise first
+
+    async def _exchange(self, call: _Call[A], place: Place, dialect: Dialect) -> list[A]:
+        assert self._http is not None
+        sent = self._written(call, dialect)
+        response = await self._http.post(place.endpoint.url + call.path, sent)
+        answers = call.read(response.body, len(sent))
+        self._pool.answered(place, sum(map(call.tokens, answers)), response.headers)
+        return answers
+
+    def _written(self, call: _Call[A], dialect: Dialect) -> bytes:
+        if call.written is None or call.written[0] != dialect:
+            body = call.write(dialect) | self.settings.extra_body
+            for name in dialect.omit:
+                body.pop(name, None)
+            sent = encode(body)
+            if len(sent) > self.settings.max_request_mb * MEGABYTE:
+                raise RequestRejected(
+                    f"prompt {call.kind}: its {len(sent):,} bytes are over max_request_mb"
+                )
+            call.written = dialect, body, sent
+        return call.written[2]
+
+    def _after_failure(self, call: _Call[A], place: Place, error: TransientError) -> float:
+        """Tell the pool of a failure; returns the seconds to wait before a retry."""
+        if isinstance(error, RateLimited):
+            wait = error.wait
+            if wait is None:
+                wait = self._policy.backoff(call.refusals, self._random)
+            call.refusals += 1
+            self._pool.refused(place, error, wait)
+            return min(wait, self.give_up_after_seconds)
+        self._pool.failed(place, error)
+        if error.absent:
+            return 0.0  # the endpoint's own pause is the wait
+        call.failures += 1
+        if error.kind == TIMED_OUT:
+            call.timeouts += 1
+            return 0.0  # it has waited long enough
+        return self._policy.backoff(call.failures, self._random)
 
     def _key(self, name: str | None) -> str | None:
         if name is None:
@@ -165,54 +294,14 @@ class OpenAI(Backend):
             raise InputError(f"the environment variable {name}, which holds the key, is not set")
         return key
 
-    def _call(self, request: Request) -> Call:
-        settings = self.settings
-        if settings.api == "completions" or (request.prefix and settings.prefix == "completions"):
-            path, body = "/completions", text_body(request, self.spec.model, settings.template)
-        else:
-            path = "/chat/completions"
-            body = chat_body(
-                request,
-                self.spec.model,
-                schema_style=settings.json_style,
-                prefix_style=settings.prefix,
-            )
-        sent = encode(body, settings.tokens_field, settings.extra_body, settings.omit)
-        return Call(path, sent, request.n, time.monotonic())
+    def _notices(self) -> list[str]:
+        return [
+            f"{endpoint.url}: {', '.join(learned.notices)}"
+            for endpoint, learned in self._learned.items()
+            if learned.notices
+        ]
 
-    async def _attempt(self, call: Call, slot: Slot) -> list[Completion]:
-        assert self._transport is not None
-        answer = await self._transport.post(slot.endpoint.url + call.path, call.body)
-        read = from_chat if call.path == "/chat/completions" else from_text
-        completions = read(answer, call.n)
-        self._balancer.answered(slot)
-        if len(completions) < call.n:
-            # Servers that do not know `n` give one choice: from now on, ask for what they give.
-            self._samples = min(self._samples, len(completions))
-        return completions
-
-    def _setback(self, call: Call, slot: Slot, trouble: TransientError) -> float:
-        """Tell the endpoint's state of a failure; returns the seconds to wait before a retry."""
-        now = time.monotonic()
-        if isinstance(trouble, RateLimited):
-            wait = self._backoff(call.refusals) if trouble.wait is None else trouble.wait
-            call.refusals += 1
-            slot.endpoint.refused(now, slot.started, wait, self.give_up_after_seconds)
-            return min(wait, self.give_up_after_seconds)
-        slot.endpoint.failed(
-            now, slot.started, trouble.kind, absent=trouble.absent, probe=slot.probe
-        )
-        if trouble.absent:
-            return 0.0  # the endpoint's own pause is the wait
-        call.failures += 1
-        return self._backoff(call.failures)
-
-    def _backoff(self, failures: int) -> float:
-        settings = self.settings
-        longest = settings.first_backoff_seconds * 2.0 ** min(failures, 30)
-        return min(longest, settings.longest_backoff_seconds) * self._random.uniform(0.5, 1.0)
-
-    def _refusal(self, error: HTTPStatusError, prompt: str) -> RequestRejected:
+    def _rejection(self, error: HTTPStatusError, prompt: str) -> RequestRejected:
         """What a rejection means to the user, in one line."""
         if error.status in (401, 403):
             name = self._key_name

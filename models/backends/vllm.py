@@ -154,8 +154,8 @@ class Vllm(OpenAI):
         self._servers.append(server)
 
     async def _watch_servers(self) -> None:
-        """Tell the balancer of servers that died, so that nobody waits for them."""
-        alive = dict(zip(self._balancer.endpoints, self._servers, strict=True))
+        """Mark endpoints dead whose servers died, so that no call waits for them."""
+        alive = dict(zip(self._pool.endpoints, self._servers, strict=True))
         while alive:
             await asyncio.sleep(WATCH_SECONDS)
             for endpoint, server in list(alive.items()):
@@ -163,4 +163,4 @@ class Vllm(OpenAI):
                     del alive[endpoint]
                     report = f"{server.name} died\n{server.tail()}"
                     log.error("%s", report)
-                    self._balancer.bury(endpoint, report)
+                    self._pool.mark_dead(endpoint, report)

@@ -1,21 +1,31 @@
 """What OpenAI-compatible servers answer, as completions.
 
-Answers are read as they come and checked by the types they become: whatever does not fit is a
-`TransientError`, which the caller counts and tries again.
+A server may be broken or hostile, and what it says is stored and counted. So everything is checked
+here, before the cache: types, counts, sizes, finite numbers. What does not fit is a
+`TransientError`, which is counted and tried again; token counts that cannot be are estimated.
 """
 
 import json
+import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import orjson
 
-from synthmill.models.completion import Alternative, Completion, FinishReason, Token
+from synthmill.models.completion import Alternative, Completion, Embedding, FinishReason, Token
 from synthmill.models.errors import TransientError
+from synthmill.models.http import ERROR_CHARS, error_message
 from synthmill.models.openai_api.align_tokens import matched
+from synthmill.models.request import Request
 
 CHARS_A_TOKEN = 4  # where a server counts nothing, so that budgets do not run blind
+# Ours: no tokenizer has so many characters per token on average, nor so many tokens beside a text.
+MOST_CHARS_A_TOKEN, SPARE_CHARS, SPARE_TOKENS = 64, 1000, 64
+MOST_TOOL_CALLS = 64
+TEMPLATE_TOKENS = 10_000  # prompt tokens beside the request's own bytes: templates, images
+LOWEST_LOGPROB = -9999.0  # what OpenAI writes for minus infinity
 FINISH: dict[str | None, FinishReason] = {
     "length": "length",
     "max_tokens": "length",
@@ -27,20 +37,40 @@ BROKEN_OFF = frozenset({"abort", "error"})
 
 # How nearly all tokenizers spell the marks that structure a conversation.
 MARK = re.compile(r"<\|[^<>]{1,40}\|>")
+# Thinking in front of the text: of Qwen and DeepSeek, Gemini, Magistral, Kimi. Some chat templates
+# put the opening mark into the prompt, so the closing one may stand alone.
+_THINKING = re.compile(
+    r"\s*(?:<(think|thinking|thought|reasoning)>|\[THINK\]|◁think▷)(.*?)"
+    r"(?:</(?:think|thinking|thought|reasoning)>|\[/THINK\]|◁/think▷|\Z)\s*",
+    re.DOTALL,
+)
+_THINKING_ENDS = re.compile(r"</think>\s*")
 
 
-def from_chat(body: bytes, n: int) -> list[Completion]:
-    """At most `n` completions in a body of `/chat/completions`.
+def from_chat(body: bytes, request: Request, sent_bytes: int) -> list[Completion]:
+    """At most `request.n` completions in a body of `/chat/completions`.
 
     Raises:
-        TransientError: the body is not such an answer, or the server broke off.
+        TransientError: the body is not such an answer, the server broke off, or it says more than
+            it was asked for.
     """
-    return _read(body, lambda answer: _completions(answer, n, _from_message))
+    return _read(body, lambda a: _completions(a, request, len(body), sent_bytes, _from_message))
 
 
-def from_text(body: bytes, n: int) -> list[Completion]:
-    """At most `n` completions in a body of `/completions`; raises as `from_chat` does."""
-    return _read(body, lambda answer: _completions(answer, n, _from_text))
+def from_text(body: bytes, request: Request, sent_bytes: int) -> list[Completion]:
+    """At most `request.n` completions in a body of `/completions`; raises as `from_chat` does."""
+    return _read(body, lambda a: _completions(a, request, len(body), sent_bytes, _from_text))
+
+
+def from_embeddings(body: bytes, texts: Sequence[str]) -> list[Embedding]:
+    """One embedding of each text in a body of `/embeddings`, in the order of the texts.
+
+    The tokens of the call are shared out by the lengths of the texts.
+
+    Raises:
+        TransientError: the body is not such an answer, or a number is not finite.
+    """
+    return _read(body, lambda answer: _embeddings(answer, texts))
 
 
 def served_models(body: bytes) -> list[str]:
@@ -53,8 +83,10 @@ def _read(body: bytes, meaning: Callable[[Any], Any]) -> Any:
     try:
         return meaning(answer)
     # pydantic's ValidationError is a ValueError.
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        raise TransientError("not a completion") from error
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError) as error:
+        said, _ = error_message(body)
+        detail = " ".join((said or "").split())[:ERROR_CHARS]
+        raise TransientError("not a completion", detail=detail) from error
 
 
 def _parsed(body: bytes) -> Any:
@@ -71,61 +103,116 @@ def _parsed(body: bytes) -> Any:
 
 
 def _completions(
-    answer: dict[str, Any], n: int, read: Callable[[Any, int, int], Completion]
+    answer: dict[str, Any],
+    request: Request,
+    received_bytes: int,
+    sent_bytes: int,
+    read: Callable[[Any, Request, int, int], Completion],
 ) -> list[Completion]:
     choices = answer["choices"]
     if len(choices) > 1:
-        choices = sorted(choices, key=lambda choice: choice["index"])[:n]
+        choices = sorted(choices, key=lambda choice: choice["index"])[: request.n]
     if any(choice.get("finish_reason") in BROKEN_OFF for choice in choices):
         raise TransientError("broken off by the server")
     usage = answer.get("usage") or {}
-    lengths = _lengths(usage.get("completion_tokens"), choices)
+    # Every token is a byte at least of what came, or hidden thinking within what was allowed.
+    most = max(received_bytes, request.n * request.sampling.max_tokens)
+    lengths = _lengths(_count(usage.get("completion_tokens"), most), choices)
+    prompt = _count(usage.get("prompt_tokens"), sent_bytes + TEMPLATE_TOKENS)
+    if prompt is None:
+        prompt = sum(len(message.text) for message in request.messages) // CHARS_A_TOKEN
     # A call's prompt is paid for once, whatever the number of samples: it goes to the first.
-    prompts = [usage.get("prompt_tokens") or 0] + [0] * (len(choices) - 1)
+    prompts = [prompt] + [0] * (len(choices) - 1)
     completions = [
-        read(choice, prompt, length)
+        read(choice, request, prompt, length)
         for choice, prompt, length in zip(choices, prompts, lengths, strict=True)
     ]
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
-    if completions and isinstance(cached, int) and cached > 0:
-        first = completions[0]
-        cached = min(cached, first.prompt_tokens)
-        completions[0] = first.model_copy(update={"cached_tokens": cached})
+    details = usage.get("prompt_tokens_details") or {}
+    if cached := _count(details.get("cached_tokens"), completions[0].prompt_tokens):
+        completions[0] = completions[0].model_copy(update={"cached_tokens": cached})
     return completions
 
 
-def _from_message(choice: dict[str, Any], prompt_tokens: int, length: int) -> Completion:
+def _embeddings(answer: dict[str, Any], texts: Sequence[str]) -> list[Embedding]:
+    data = sorted(answer["data"], key=lambda item: item["index"])
+    vectors = np.array([item["embedding"] for item in data], dtype=np.float32)
+    if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
+        raise ValueError("not one finite vector of each text")
+    chars = [len(text) + 1 for text in texts]
+    total = _count((answer.get("usage") or {}).get("prompt_tokens"), 4 * sum(chars))
+    if total is None:
+        total = sum(chars) // CHARS_A_TOKEN
+    shares = [total * part // sum(chars) for part in chars]
+    shares[0] += total - sum(shares)
+    return [Embedding(*pair) for pair in zip(vectors, shares, strict=True)]
+
+
+def _count(value: Any, most: int) -> int | None:
+    """A count of tokens; None where there is none or it cannot be."""
+    return value if isinstance(value, int) and 0 <= value <= most else None
+
+
+def _from_message(
+    choice: dict[str, Any], request: Request, prompt_tokens: int, length: int
+) -> Completion:
     message = choice["message"]
+    reasoning = _joined(message.get("reasoning_content") or message.get("reasoning"))
     text = _joined(message.get("content"))
-    calls = message.get("tool_calls")
+    calls = message.get("tool_calls") or []
+    if len(calls) > MOST_TOOL_CALLS or not all(isinstance(call, dict) for call in calls):
+        raise TransientError("too many tool calls")
+    tool_calls = json.dumps(calls) if calls else None
+    _bound(request, len(text) + len(reasoning) + len(tool_calls or ""))
+    if not request.prefix:
+        text, thought = _without_thinking(text)
+        reasoning = reasoning or thought
     places = (choice.get("logprobs") or {}).get("content")
     return Completion(
         text=text,
         finish_reason=FINISH.get(choice.get("finish_reason"), "tool_calls" if calls else "stop"),
-        tokens=_fitted(places, text) if places else (),
-        reasoning=message.get("reasoning_content") or message.get("reasoning"),
-        tool_calls=json.dumps(calls) if calls else None,
+        tokens=_fitted(places, text, request) if places else (),
+        reasoning=reasoning or None,
+        tool_calls=tool_calls,
         prompt_tokens=prompt_tokens,
         completion_tokens=length,
     )
 
 
-def _from_text(choice: dict[str, Any], prompt_tokens: int, length: int) -> Completion:
+def _from_text(
+    choice: dict[str, Any], request: Request, prompt_tokens: int, length: int
+) -> Completion:
     text = choice["text"]
+    _bound(request, len(text))
     logprobs = choice.get("logprobs")
     return Completion(
         text=text,
         finish_reason=FINISH.get(choice.get("finish_reason"), "stop"),
-        tokens=_fitted(_as_places(logprobs), text) if logprobs else (),
+        tokens=_fitted(_as_places(logprobs), text, request) if logprobs else (),
         prompt_tokens=prompt_tokens,
         completion_tokens=length,
     )
 
 
-def _joined(content: Any) -> Any:
+def _bound(request: Request, chars: int) -> None:
+    if chars > MOST_CHARS_A_TOKEN * request.sampling.max_tokens + SPARE_CHARS:
+        raise TransientError("answer longer than max_tokens")
+
+
+def _without_thinking(text: str) -> tuple[str, str]:
+    """The text and the thinking in front of it."""
+    if found := _THINKING.match(text):
+        return text[found.end() :], found[2].strip()
+    if found := _THINKING_ENDS.search(text):
+        return text[found.end() :], text[: found.start()].strip()
+    return text, ""
+
+
+def _joined(content: Any) -> str:
     """The text among content parts: some servers answer in parts, or with none."""
     if isinstance(content, list):
         return "".join(part.get("text") or "" for part in content)
+    if content is not None and not isinstance(content, str):
+        raise TypeError("content is no text")
     return content or ""
 
 
@@ -146,18 +233,22 @@ def _as_places(logprobs: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _fitted(places: list[dict[str, Any]], text: str) -> tuple[Token, ...]:
+def _fitted(places: list[dict[str, Any]], text: str, request: Request) -> tuple[Token, ...]:
+    if len(places) > request.sampling.max_tokens + SPARE_TOKENS:
+        raise TransientError("more tokens than max_tokens")
     last = places[-1]["token"]
     end_mark = None if text.endswith(last) else last
+    most = request.sampling.top_logprobs + 1  # /completions adds the token itself
     tokens = [
         Token(
             token=place["token"],
-            logprob=place["logprob"],
-            top=tuple(_alternatives(place.get("top_logprobs") or (), end_mark)),
+            logprob=_logprob(place["logprob"]),
+            top=tuple(_alternatives((place.get("top_logprobs") or ())[:most], end_mark)),
         )
         for place in places
     ]
-    return matched(tokens, [place.get("bytes") for place in places], text)
+    spelled = [place.get("bytes") for place in places]
+    return matched(tokens, [raw if isinstance(raw, list) else None for raw in spelled], text)
 
 
 def _alternatives(top: Iterable[dict[str, Any]], end_mark: str | None) -> Iterable[Alternative]:
@@ -165,7 +256,14 @@ def _alternatives(top: Iterable[dict[str, Any]], end_mark: str | None) -> Iterab
     for other in top:
         token = other["token"]
         is_mark = token == end_mark or MARK.fullmatch(token)
-        yield Alternative(token="" if is_mark else token, logprob=other["logprob"])
+        yield Alternative(token="" if is_mark else token, logprob=_logprob(other["logprob"]))
+
+
+def _logprob(value: float) -> float:
+    """A finite log-probability; rounding may put certain tokens a little above zero."""
+    if math.isnan(value):
+        raise ValueError("a log-probability is no number")
+    return max(LOWEST_LOGPROB, min(0.0, value))
 
 
 def _lengths(total: int | None, choices: list[dict[str, Any]]) -> list[int]:

@@ -1,18 +1,15 @@
 """A request as the body that OpenAI-compatible servers take."""
 
 import json
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from synthmill.models.openai_api.dialect import Dialect, SchemaStyle
 from synthmill.models.request import Request
 from synthmill.schemas.messages import ImagePart, Message, TextPart, VideoPart, is_data_url
-
-SchemaStyle = Literal["json_schema", "json_object", "prompt"]
-PrefixStyle = Literal["continue_final_message", "assistant", "completions"]
 
 # Many servers keep seeds in 32 bits.
 SEED_MASK = 2**31 - 1
@@ -22,45 +19,37 @@ SCHEMA_TOLD = (
 _ENVIRONMENT = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
 
 
-def chat_body(
-    request: Request, model: str, *, schema_style: SchemaStyle, prefix_style: PrefixStyle
-) -> dict[str, Any]:
+def chat_body(request: Request, model: str, dialect: Dialect) -> dict[str, Any]:
     """The body of a call of `/chat/completions`."""
     messages = [_turn(message) for message in request.messages]
-    body = {"model": model, "messages": messages, **_sampling(request)}
+    body = {"model": model, "messages": messages, **_sampling(request, dialect)}
     if request.sampling.top_logprobs:
         body["logprobs"] = True
         body["top_logprobs"] = request.sampling.top_logprobs
     if request.tools is not None:
         body["tools"] = _parsed(request.tools)
     if request.json_schema is not None:
-        _ask_for_json(body, request.json_schema, schema_style)
+        _ask_for_json(body, request.json_schema, dialect.json_style)
     if request.prefix:
         messages.append({"role": "assistant", "content": request.prefix})
-        if prefix_style == "continue_final_message":
+        if dialect.prefix == "continue_final_message":
             body["continue_final_message"] = True
             body["add_generation_prompt"] = False
     return body
 
 
-def text_body(request: Request, model: str, template: str) -> dict[str, Any]:
+def text_body(request: Request, model: str, dialect: Dialect, template: str) -> dict[str, Any]:
     """The body of a call of `/completions`: the conversation as one text, then the prefix."""
     messages = [{**message.model_dump(), "content": message.text} for message in request.messages]
     text = _ENVIRONMENT.from_string(template).render(messages=messages)
-    body = {"model": model, "prompt": text + request.prefix, **_sampling(request)}
+    body = {"model": model, "prompt": text + request.prefix, **_sampling(request, dialect)}
     if request.sampling.top_logprobs:
         body["logprobs"] = request.sampling.top_logprobs
     return body
 
 
-def encode(
-    body: dict[str, Any], tokens_field: str, extra: Mapping[str, Any], omit: tuple[str, ...]
-) -> bytes:
-    """The bytes of a body with the user's own fields added and unwanted ones left out."""
-    body[tokens_field] = body.pop("max_tokens")
-    body.update(extra)
-    for name in omit:
-        body.pop(name, None)
+def encode(body: dict[str, Any]) -> bytes:
+    """The bytes of a body."""
     try:
         return orjson.dumps(body)
     except orjson.JSONEncodeError:
@@ -70,18 +59,18 @@ def encode(
         return text.encode("utf-8", "replace")
 
 
-def _sampling(request: Request) -> dict[str, Any]:
+def _sampling(request: Request, dialect: Dialect) -> dict[str, Any]:
     sampling = request.sampling
     body: dict[str, Any] = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
-        "max_tokens": sampling.max_tokens,
+        dialect.tokens_field: sampling.max_tokens,
         # Servers seed sample i of a call with seed + i (vLLM does): so sample i is the same one
         # whether it is asked for alone or with others.
         "seed": (request.seed + request.first) & SEED_MASK,
     }
-    if request.n > 1:
-        body["n"] = request.n
+    if (n := min(request.n, dialect.samples)) > 1:
+        body["n"] = n
     if sampling.stop:
         body["stop"] = list(sampling.stop)
     return body

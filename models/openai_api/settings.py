@@ -1,14 +1,20 @@
 """Settings of the back ends that speak to OpenAI-compatible servers."""
 
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from yarl import URL
 
 from synthmill.models.backend import AFFECTS_OUTPUT, BackendSettings
-from synthmill.models.openai_api.body import PrefixStyle, SchemaStyle
-from synthmill.schemas.errors import InputError
+from synthmill.models.concurrency import RatePacer
+from synthmill.models.http import HTTPSettings
+from synthmill.models.openai_api.dialect import Dialect, PrefixStyle, SchemaStyle, TokensField
+from synthmill.models.openai_api.presets import PRESETS, TEMPLATE_SWITCH
+from synthmill.models.retry import RetryPolicy
+from synthmill.schemas.errors import InputError, nearest
 
+MEGABYTE = 2**20
 SECRETS = ("authorization", "cookie", "key", "token", "secret", "password")
 BASE_TEMPLATE = "{% for message in messages %}{{ message.content }}\n\n{% endfor %}"
 
@@ -29,10 +35,12 @@ class WireSettings(BackendSettings):
     """How an OpenAI-compatible server is spoken to, wherever it runs."""
 
     connect_seconds: float = Field(default=10.0, gt=0)
-    stall_seconds: float = Field(
-        default=60.0, gt=0, description="longest silence in the middle of an answer"
+    total_seconds: float = Field(
+        default=600.0,
+        gt=0,
+        description="longest wait for one answer; calls that take much longer than others of "
+        "their kind are given up earlier, and asked again",
     )
-    total_seconds: float = Field(default=600.0, gt=0, description="longest wait for one answer")
     retries: int = Field(
         default=12, ge=0, description="tries after the first, of a call that a live server fails"
     )
@@ -40,6 +48,12 @@ class WireSettings(BackendSettings):
     longest_backoff_seconds: float = Field(default=30.0, gt=0)
     max_concurrency: int = Field(
         default=256, ge=1, description="most calls at once at one endpoint; it adapts below that"
+    )
+    requests_per_minute: float | None = Field(
+        default=None, gt=0, description="most calls per minute at one endpoint"
+    )
+    tokens_per_minute: float | None = Field(
+        default=None, gt=0, description="most prompt and generated tokens per minute, likewise"
     )
     max_samples: int = Field(default=128, ge=1, description="most samples asked for in one call")
     api: Literal["chat", "completions"] = Field(
@@ -61,8 +75,11 @@ class WireSettings(BackendSettings):
         json_schema_extra=AFFECTS_OUTPUT,
         description="response_format json_schema, json_object, or only told in the prompt",
     )
-    tokens_field: Literal["max_tokens", "max_completion_tokens"] = Field(
+    tokens_field: TokensField = Field(
         default="max_tokens", description="what the server calls the bound on generated tokens"
+    )
+    thinking: bool | None = Field(
+        default=None, description="switch the model's thinking on or off; default the model's own"
     )
     extra_body: dict[str, Any] = Field(
         default={}, json_schema_extra=AFFECTS_OUTPUT, description="more fields of every request"
@@ -74,11 +91,69 @@ class WireSettings(BackendSettings):
     )
     max_request_mb: float = Field(default=64.0, gt=0)
     max_response_mb: float = Field(default=64.0, gt=0)
+    tls_ca_file: Path | None = Field(
+        default=None, description="PEM file of a certificate authority to trust as well"
+    )
+    tls_client_certificate: Path | None = Field(
+        default=None, description="PEM file of a certificate with its key, for servers that ask"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, values: Any) -> Any:
+        """What the preset knows, and the fields that switch thinking, where none are given."""
+        if not isinstance(values, dict):
+            return values
+        name, switch, known = values.get("preset"), TEMPLATE_SWITCH, dict[str, Any]()
+        if name is not None:
+            if name not in PRESETS:
+                hint = nearest(str(name), list(PRESETS))
+                raise ValueError(f"there is no preset {name!r}{hint}; known: {', '.join(PRESETS)}")
+            preset = PRESETS[name]
+            known = {"base_url": preset.base_url, "api_key_env": preset.key, **preset.settings}
+            if values.get("thinking") is not None and preset.thinking is None:
+                raise ValueError(f"no switch for thinking is known of {name}: use extra_body")
+            switch = preset.thinking or switch
+        thinking = values.get("thinking")
+        extra = values.get("extra_body", {})
+        if isinstance(thinking, bool) and isinstance(extra, dict):
+            known["extra_body"] = switch[0 if thinking else 1] | extra
+            values = {key: value for key, value in values.items() if key != "extra_body"}
+        return known | values
+
+    @property
+    def dialect(self) -> Dialect:
+        """How requests are written, as far as the settings say."""
+        return Dialect(
+            self.json_style, self.prefix, self.tokens_field, self.max_samples, frozenset(self.omit)
+        )
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """How failed calls are tried again."""
+        return RetryPolicy(self.retries, self.first_backoff_seconds, self.longest_backoff_seconds)
+
+    @property
+    def http(self) -> HTTPSettings:
+        """Bounds of an exchange, and certificates."""
+        return HTTPSettings(
+            self.connect_seconds,
+            int(self.max_response_mb * MEGABYTE),
+            self.tls_ca_file,
+            self.tls_client_certificate,
+        )
+
+    def pacer(self) -> RatePacer:
+        """A new pacer for one endpoint."""
+        return RatePacer(self.requests_per_minute, self.tokens_per_minute)
 
 
 class OpenAISettings(WireSettings):
     """How an endpoint is reached, and what it understands."""
 
+    preset: str | None = Field(
+        default=None, description=f"a known kind of server: {', '.join(PRESETS)}"
+    )
     base_url: tuple[str, ...] = Field(
         min_length=1,
         description="address up to and with /v1, or a list of them: calls are balanced",

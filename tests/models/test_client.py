@@ -9,9 +9,9 @@ import pytest
 from synthmill.models.errors import ConfigurationError, TransientError
 from synthmill.models.openai_api.answer import from_chat
 from synthmill.models.registry import ModelRegistry
-from synthmill.models.request import Sampling
+from synthmill.models.request import Request, Sampling
 from synthmill.schemas.errors import InputError
-from synthmill.schemas.messages import ImagePart, Message
+from synthmill.schemas.messages import ImagePart, Message, user
 from synthmill.schemas.recipe import ModelSpec
 from synthmill.schemas.usage import Usage
 from tests.models.prompts import Judge, Opinion, Say
@@ -19,6 +19,8 @@ from tests.models.roles import role
 from tests.servers import ScriptedServer
 
 TOOLS = json.dumps([{"type": "function", "function": {"name": "search", "parameters": {}}}])
+
+REQUEST = Request(model="scripted", messages=(user("x"),))
 
 
 async def test_samples_seeds_and_order() -> None:
@@ -108,11 +110,11 @@ def test_what_strict_json_cannot_hold_is_read_all_the_same() -> None:
     """Rows are Unicode: half of a surrogate pair becomes a question mark."""
     call = {"function": {"name": "\ud83d"}}
     choice = {"message": {"content": "a\udc00", "tool_calls": [call]}, "score": float("nan")}
-    (completion,) = from_chat(json.dumps({"choices": [choice]}).encode(), 1)
+    (completion,) = from_chat(json.dumps({"choices": [choice]}).encode(), REQUEST, 10)
     assert completion.text == "a?"
     assert json.loads(completion.tool_calls or "") == [{"function": {"name": "?"}}]
     with pytest.raises(TransientError, match="not JSON"):
-        from_chat(b'{"choices"', 1)
+        from_chat(b'{"choices"', REQUEST, 10)
 
 
 PIXELS = "data:image/png;base64,AAAA"

@@ -8,7 +8,7 @@ import pytest
 
 from synthmill.models.errors import ConfigurationError, RequestRejected, ServerUnavailable
 from synthmill.models.registry import ModelRegistry
-from synthmill.models.transport import retry_after
+from synthmill.models.retry import parse_retry_after
 from synthmill.schemas.errors import InputError
 from tests.models.prompts import Judge, Say
 from tests.models.roles import PATIENCE, role
@@ -55,12 +55,12 @@ async def test_retry_after_is_obeyed() -> None:
 
 
 def test_retry_after_reads_seconds_and_dates() -> None:
-    assert retry_after("2.5") == 2.5
-    assert retry_after("-4") == 0
-    assert retry_after("inf") is None
-    assert retry_after("soon") is None
+    assert parse_retry_after("2.5") == 2.5
+    assert parse_retry_after("-4") == 0
+    assert parse_retry_after("inf") is None
+    assert parse_retry_after("soon") is None
     date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 30))
-    assert 28 < (retry_after(date) or 0) <= 30
+    assert 28 < (parse_retry_after(date) or 0) <= 30
 
 
 async def test_concurrency_settles_near_what_the_server_takes() -> None:
