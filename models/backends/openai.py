@@ -41,7 +41,6 @@ from synthmill.models.request import Request
 from synthmill.schemas.errors import InputError, nearest
 from synthmill.schemas.recipe import ModelSpec
 
-
 A = TypeVar("A", Completion, Embedding)
 
 
