@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
+from synthmill.runtime.workers import Limits
 from synthmill.schemas.base import Settings
 from synthmill.schemas.row import Candidate
 from synthmill.schemas.verdict import Verdict, VerdictStatus
@@ -27,7 +28,6 @@ if TYPE_CHECKING:  # worker processes load this module and have no use for these
 
 Cost = Literal["rule", "cpu", "model"]
 A = TypeVar("A")
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -144,7 +144,9 @@ class FilterContext(Protocol):
     ) -> "npt.NDArray[np.float32]":
         """The embeddings of texts: an array of shape (len(texts), dimensions)."""
 
-    async def run_in_worker(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run_in_worker(
+        self, function: Callable[..., T], *args: Any, limits: Limits = Limits(), **kwargs: Any
+    ) -> T:
         """The result of a module-level function, run in a killable process."""
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from synthmill.pipelines.stop_conditions import StopStatus
 from synthmill.runtime.workers import WorkerPool
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.lineage import Media
+from synthmill.schemas.plugins import load_object
 from synthmill.schemas.recipe import Budget, Recipe
 from synthmill.schemas.report import RunReport
 from synthmill.schemas.row import Row
@@ -126,10 +128,15 @@ async def _execute(
     registry = ModelRegistry(
         recipe.models, cache=responses, give_up_after_seconds=give_up_after_seconds
     )
-    verifiers = [stage.filter for stage in plan.verifiers]
+    # Workers know the code that the recipe brings along, so that they can unpickle its functions.
+    places = [name for name in (recipe.generator.name, recipe.source.type) if ":" in name]
+    warm: list[Callable[[], object]] = [
+        partial(load_object, place, recipe.folder) for place in places
+    ]
+    warm += warm_up(stage.filter for stage in plan.verifiers)
     async with (
         _opened(registry) as models,
-        WorkerPool(recipe.engine.workers, warm=warm_up(verifiers)) as workers,
+        WorkerPool(recipe.engine.workers, warm=warm) as workers,
     ):
         store = RunStore(plan, dataset, index, run_id)
         write_media = media_writer(dataset)
