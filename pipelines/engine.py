@@ -21,7 +21,7 @@ from synthmill.generators.base import FeedbackGenerator, Judged, Resources, Task
 from synthmill.models.errors import ConfigurationError, ServerUnavailable
 from synthmill.pipelines.checkpoint import Checkpoint
 from synthmill.pipelines.context import Services, TaskContext
-from synthmill.pipelines.feedback import FeedbackLoop
+from synthmill.pipelines.feedback import FeedbackLoop, SavedStates
 from synthmill.pipelines.judging import FilterError, compare
 from synthmill.pipelines.ordered_concurrency import OrderedConcurrency
 from synthmill.pipelines.plan import Plan
@@ -76,8 +76,8 @@ class TaskResult:
 class Engine:
     """One run of a plan, from `checkpoint` on.
 
-    `states` is what an earlier commit stored of a feedback generator. After `batches` has ended,
-    `stop` says why.
+    `states` are those of a feedback generator that belong to the checkpoint. After `batches` has
+    ended, `stop` says why.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Engine:
         services: Services,
         checkpoint: Checkpoint,
         run_id: str,
-        states: str | None = None,
+        states: SavedStates | None = None,
     ) -> None:
         recipe, generator = plan.recipe, plan.generator
         self.checkpoint = checkpoint

@@ -1,7 +1,7 @@
 """The states of a feedback generator: which task sees which, and how they survive the process."""
 
 from collections import deque
-from typing import Any
+from typing import Any, Self
 
 from pydantic import ValidationError
 
@@ -24,6 +24,24 @@ class SavedStates(Record):
     order: list[int]
     rows: list[Row] = []
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The states in a stored text.
+
+        Raises:
+            InputError: it is not such a text.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise _unusable(error) from error
+
+    def newest(self) -> "SavedStates":
+        """The newest state alone, from which another run may begin."""
+        return SavedStates(
+            generator=self.generator, states=[self.states[self.order[-1]]], order=[0]
+        )
+
 
 class FeedbackLoop:
     """Keeps the states that tasks in progress may see: after each of the last `lag` outcomes.
@@ -32,8 +50,7 @@ class FeedbackLoop:
         generator: makes the initial state and updates it.
         first: index of the run's first task.
         next_index: index of the next task to settle.
-        saved: the states of an earlier commit. Where the run is new (`next_index == first`), it
-            begins with the newest of them.
+        saved: the states of the commit that the run continues.
 
     Raises:
         InputError: the saved states are not of this generator.
@@ -44,7 +61,7 @@ class FeedbackLoop:
         generator: FeedbackGenerator[Any, Any],
         first: int = 0,
         next_index: int = 0,
-        saved: str | None = None,
+        saved: SavedStates | None = None,
     ) -> None:
         self._generator = generator
         self._first = first
@@ -57,20 +74,13 @@ class FeedbackLoop:
         else:
             self._restore(saved)
 
-    def _restore(self, text: str) -> None:
+    def _restore(self, saved: SavedStates) -> None:
         try:
-            saved = SavedStates.model_validate_json(text)
             states = [self._generator.State.model_validate(state) for state in saved.states]
         except ValidationError as error:
-            raise InputError(
-                f"the dataset's state is not one of {self._generator.label}: "
-                f"{error.errors()[0]['msg']}; run without generator.continue_state"
-            ) from error
-        if self._next == self._first:
-            self._states.append(states[saved.order[-1]])
-        else:
-            self._states.extend(states[position] for position in saved.order)
-            self._rows = saved.rows
+            raise _unusable(error) from error
+        self._states.extend(states[position] for position in saved.order)
+        self._rows = saved.rows
 
     def may_start(self, index: int) -> bool:
         """Whether the state that the task at `index` sees is known."""
@@ -121,3 +131,10 @@ class FeedbackLoop:
             order=order,
             rows=self._rows,
         ).model_dump_json()
+
+
+def _unusable(error: ValidationError) -> InputError:
+    return InputError(
+        f"the state stored with the dataset is not one of this generator: "
+        f"{error.errors()[0]['msg']}; run without generator.continue_state"
+    )

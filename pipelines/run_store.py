@@ -10,6 +10,7 @@ import yaml
 from synthmill.pipelines.checkpoint import Checkpoint
 from synthmill.pipelines.dedup_index_sync import DedupIndexSync
 from synthmill.pipelines.engine import Batch, Engine
+from synthmill.pipelines.feedback import SavedStates
 from synthmill.pipelines.load import read_recipe
 from synthmill.pipelines.plan import Plan
 from synthmill.pipelines.stop_conditions import StopStatus
@@ -46,15 +47,16 @@ class RunStore:
         self._state_path: Path | None = None
         last = dataset.last_commit(run_id)
         self._next_batch = 0 if last is None else last[0] + 1
+        self.states: SavedStates | None = None
         if last is not None:
             self.checkpoint = Checkpoint.model_validate_json(last[1].cursor)
+            if self.checkpoint.state is not None:
+                self._state_path = self._path_of(self.checkpoint.state)
+                self.states = self._read_states(self.checkpoint.state)
         else:
             self.checkpoint = Checkpoint(started_at=datetime.now(UTC))
             if plan.recipe.generator.continue_state:
                 self._continue_state()
-        self.states: str | None = None
-        if self.checkpoint.state is not None:
-            self.states = self._read_states(self.checkpoint.state)
 
     async def commit(self, batch: Batch) -> None:
         """Commit a batch with the position behind it.
@@ -140,10 +142,10 @@ class RunStore:
     def _path_of(self, state: str) -> Path:
         return self._dataset.folder / "state" / f"{state}.json"
 
-    def _read_states(self, state: str) -> str:
+    def _read_states(self, state: str) -> SavedStates:
         path = self._path_of(state)
         try:
-            return path.read_text(encoding="utf-8")
+            return SavedStates.parse(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise InputError(f"the state {path} cannot be read: {error.strerror}") from error
 
@@ -154,7 +156,7 @@ class RunStore:
             if commit and commit.state and commit.generator == self._plan.generator.label:
                 earlier = Checkpoint.model_validate_json(commit.cursor)
                 self.checkpoint.first_task = self.checkpoint.task = earlier.task
-                self.checkpoint.state = commit.state
+                self.states = self._read_states(commit.state).newest()
                 return
 
 

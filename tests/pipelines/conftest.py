@@ -1,5 +1,8 @@
 """What the engine's tests share."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,8 @@ from synthmill.schemas.recipe import Recipe
 from synthmill.schemas.row import Row
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -28,6 +33,15 @@ def recipe(part: str = "Squares", /, **changes: Any) -> Recipe:
     for key, value in changes.items():
         data[key] = {**data[key], **value} if isinstance(data.get(key), dict) else value
     return Recipe.model_validate(data)
+
+
+def run_process(home: Home, wanted: Recipe, kill_after: float | None = None) -> str:
+    """Run or resume `wanted` in a process, which may kill itself; returns why the run ended."""
+    command = [sys.executable, "-m", "tests.pipelines.runner", str(home.path), "killed"]
+    command += [wanted.model_dump_json(), *([] if kill_after is None else [str(kill_after)])]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.stdout.strip()
 
 
 def rows(home: Home, status: Any = "accepted", dataset: str = "numbers") -> list[Row]:

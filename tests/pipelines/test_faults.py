@@ -14,10 +14,8 @@ from synthmill.pipelines.run import resume, start
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import Recipe
 from synthmill.store.home import Home
-from tests.pipelines.conftest import recipe, rows
+from tests.pipelines.conftest import ROOT, recipe, rows
 from tests.servers import Faults, ScriptedServer
-
-ROOT = Path(__file__).parents[2]
 
 
 def asking(

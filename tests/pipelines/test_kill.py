@@ -2,11 +2,9 @@
 
 import asyncio
 import json
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -15,11 +13,10 @@ from typing import Any
 from synthmill.pipelines.run import start
 from synthmill.schemas.recipe import Recipe
 from synthmill.store.home import Home
-from tests.pipelines.conftest import recipe, rows
+from tests.pipelines.conftest import ROOT, recipe, rows, run_process
 from tests.servers import ScriptedServer
 
-ROOT = Path(__file__).parents[2]
-KILLS = 50
+KILLS = 12
 
 
 def answer(body: dict[str, Any], seed: int) -> str:
@@ -42,16 +39,6 @@ def asking(server: ScriptedServer) -> Recipe:
     )
 
 
-def run_process(home: Home, wanted: Recipe) -> "subprocess.Popen[str]":
-    arguments = [str(home.path), "killed", wanted.model_dump_json()]
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.pipelines.runner", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
 def stored(home: Home) -> set[str]:
     """The texts in the response cache."""
     if not home.responses.is_file():
@@ -68,7 +55,7 @@ def answered(server: ScriptedServer) -> Counter[str]:
     return Counter(answer(body, 0) for body in server.bodies)
 
 
-def test_fifty_kills_end_in_the_rows_of_an_undisturbed_run(tmp_path: Path) -> None:
+def test_kills_end_in_the_rows_of_an_undisturbed_run(tmp_path: Path) -> None:
     rng = Random(20)
     calm, rough = Home(tmp_path / "calm"), Home(tmp_path / "rough")
     with ScriptedServer(answer, latency=0.06) as server:
@@ -76,15 +63,10 @@ def test_fifty_kills_end_in_the_rows_of_an_undisturbed_run(tmp_path: Path) -> No
         server.bodies.clear()
         bought: dict[str, int] = {}
         for _ in range(KILLS):
-            process = run_process(rough, asking(server))
-            time.sleep(rng.uniform(0.3, 2.4))
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            assert run_process(rough, asking(server), kill_after=rng.uniform(0, 0.7)) == ""
             counts = answered(server)
             bought |= {text: counts[text] for text in stored(rough) if text not in bought}
-        last = run_process(rough, asking(server))
-        out, _ = last.communicate(timeout=120)
-        assert out.strip() == "source exhausted"
+        assert run_process(rough, asking(server)) == "source exhausted"
         counts = answered(server)
     assert rows(rough, None) == rows(calm, None)
     assert len(bought) > 100, "the kills came too early to show anything"

@@ -38,7 +38,7 @@ async def evolved(given: list[Problem], **settings: Any) -> list[list[Candidate]
     async def rows(problem: Problem) -> list[Candidate]:
         context = TaskContext(services, problem.key)
         found = generator.generate(Task(key=problem.key, item=problem), context)
-        return [context.book(row) async for row in found]
+        return [row.model_copy(update=context.take_costs(row)) async for row in found]
 
     async with (
         ModelRegistry({"default": ModelSpec()}, cache=None) as models,
