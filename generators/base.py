@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import (
+    TYPE_CHECKING,
     Any,
     ClassVar,
     Generic,
@@ -28,6 +29,10 @@ from synthmill.schemas.recipe import FilterSpec
 from synthmill.schemas.row import Candidate, Row
 from synthmill.schemas.verdict import Verdict
 from synthmill.sources.base import Source
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 T = TypeVar("T")
 SettingsT = TypeVar("SettingsT", bound=Settings, covariant=True)
@@ -152,6 +157,11 @@ class Context(Protocol):
         tools: str | None = None,
     ) -> list[Reply[T]]:
         """`n` answers to the same prompt, as `generate` makes one."""
+
+    async def embed(
+        self, texts: Sequence[str], *, role: str = "embedding"
+    ) -> "npt.NDArray[np.float32]":
+        """The embeddings of texts, of shape (len(texts), dimensions)."""
 
     async def write_media(
         self,

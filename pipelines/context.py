@@ -7,7 +7,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from synthmill.generators.base import Judged, MediaWriter
 from synthmill.models.prompt import Prompt, Reply
@@ -20,6 +20,10 @@ from synthmill.schemas.identity import keyed_seed
 from synthmill.schemas.lineage import Media
 from synthmill.schemas.row import Candidate
 from synthmill.schemas.usage import Usage
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 T = TypeVar("T")
 
@@ -120,6 +124,13 @@ class TaskContext:
         )
         self._models.add(client.model)
         return replies
+
+    async def embed(
+        self, texts: Sequence[str], *, role: str = "embedding"
+    ) -> "npt.NDArray[np.float32]":
+        """See `generators.base.Context.embed`."""
+        client = self._services.models.client(role)
+        return await client.embed(texts, priority=self._index, usage=self.usage)
 
     async def write_media(
         self,

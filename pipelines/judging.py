@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from synthmill.filters.base import DiversityFilter, Filter
+from synthmill.filters.base import DiversityFilter, Filter, FilterContext
 from synthmill.filters.run import judge, safe_judge
 from synthmill.generators.base import Judged
 from synthmill.pipelines.plan import Stage, Verifying
@@ -20,7 +19,7 @@ class FilterError(Exception):
 async def verify(
     candidate: Candidate,
     stages: Sequence[Stage[Verifying]],
-    context: Any,
+    context: FilterContext,
     workers: WorkerPool,
 ) -> Judged:
     """Run the verifiers until one rejects; a generator's own failed check rejects at once.

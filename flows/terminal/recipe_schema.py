@@ -20,9 +20,6 @@ def recipe_schema() -> dict[str, Any]:
     """The schema: `Recipe`, and for each plug-in that can be loaded what its settings may be."""
     schema = Recipe.model_json_schema()
     definitions = schema["$defs"]
-    # A filter is a plug-in spec too, but the generator's settings are not a filter's.
-    definitions["GeneratorSpec"] = definitions.pop("PlugInSpec")
-    schema["properties"]["generator"] = {"$ref": "#/$defs/GeneratorSpec"}
     for family, (definition, key, settings_key) in PLACES.items():
         rules = definitions[definition].setdefault("allOf", [])
         for plugin in plugins(family):
