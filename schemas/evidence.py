@@ -58,6 +58,8 @@ def evidence_of(candidate: Candidate) -> Evidence | None:
     Raises:
         ValueError: there is some, but not of this form.
     """
+    if f'"{KEY}"' not in candidate.detail:
+        return None
     detail: Any = json.loads(candidate.detail)
     found = detail.get(KEY) if isinstance(detail, dict) else None
     if found is None:

@@ -1,4 +1,4 @@
-"""Did the trace know the answer beforehand, or does the question give it away?"""
+"""Was the trace written with the answer at hand, or does the question give the answer away?"""
 
 import re
 
@@ -8,14 +8,16 @@ from synthmill.filters.answer_derivation import first_claim, first_result
 from synthmill.filters.base import Verifier
 from synthmill.filters.text import responses
 from synthmill.rewards.math_answers import equal_by_rule, stated_answer
+from synthmill.rewards.squad import mentions
 from synthmill.schemas.base import Settings
+from synthmill.schemas.evidence import Evidence, evidence_of
 from synthmill.schemas.row import Candidate
 from synthmill.schemas.verdict import Verdict
 
 _OPTIONS = r"(?!\s+(?:choice|option|format|type|box|sheet|set|space)s?\b)"
 _KIND = r"(?:final |correct |numeric(?:al)? |right )?"
-# Ways in which traces speak of an answer that somebody gave them. Collected by us from the case
-# study and the prompts of CoTEvol (arXiv 2604.14768) and from rationalised traces; English only.
+# Ways in which traces mention an answer that they were given. Collected by us from the case study
+# and the prompts of CoTEvol (arXiv 2604.14768) and from rationalized traces; English only.
 PHRASES = (
     rf"(?:ground[- ]truth|reference|gold(?:en)?(?:[- ]standard)?|provided|supplied|pre-?given)"
     rf" {_KIND}(?:answer|solution|result|value)s?\b{_OPTIONS}",
@@ -59,27 +61,35 @@ _STATED_UP_TO = re.compile(r"[.;,](?=\s|\Z)|\n|\Z")
 class AnswerLeakSettings(Settings):
     """Which of the checks are made."""
 
-    phrases: bool = Field(default=True, description="look for talk of a given answer")
-    extra: tuple[str, ...] = Field(default=(), description="further phrases that betray it")
-    derivation: bool = Field(default=True, description="the answer must come out of a step")
+    phrases: bool = Field(default=True, description="look for mentions of a given answer")
+    extra: tuple[str, ...] = Field(default=(), description="further phrases to look for")
+    derivation: bool = Field(default=True, description="a step must derive the answer")
     question: bool = Field(default=True, description="the question must not state the answer")
+    evidence: bool = Field(
+        default=True,
+        description="where the row has evidence, its question must not mention the answer at all",
+    )
 
 
 class AnswerLeak(Verifier):
-    """Traces that rationalise an answer they were given, and questions that state their answer.
+    """Traces that rationalize an answer they were given, and questions that contain their answer.
 
-    Told apart by the reason: "trace speaks of a given answer" (phrases, English); "answer without
-    derivation" (it comes out of no step: the final value must be the result of one, or be
-    computed where it is boxed); "answer stated before its derivation"; "question states the
-    answer". A model that was never shown the answer still writes some of these; they teach
-    nobody, so they fail alike.
+    The reason says which: "trace speaks of a given answer" (phrases, English); "answer without
+    derivation" (no step has the final value as its result, and it is not computed where it is
+    boxed); "answer stated before its derivation"; "question states the answer"; and, for rows
+    with evidence, "question mentions the answer" or "question mentions a step's value" (the
+    `output` of a quote). Models that were never shown the answer also write such traces; these are
+    as useless for training, so they fail as well.
 
     Not checked: whether the derivation is right or honest. For answers that are words or letters,
-    only that something comes before them; for formulas, that they or any equation do. Rows with
-    only a question and an answer get the last check; of a preference the chosen side is read.
+    only that something precedes them; for formulas, that they or any equation occur. Rows with
+    only a question and an answer get the checks of the question; of a preference the chosen side
+    is read. Source: ours, after CoTEvol's case study (arXiv 2604.14768); a question that contains
+    its answer is also refused by RAGShaper's released code.
     """
 
     name = "answer_leak"
+    version = 2
     Settings = AnswerLeakSettings
     settings: AnswerLeakSettings
 
@@ -93,6 +103,10 @@ class AnswerLeak(Verifier):
             stated = _states(asked, candidate.answer)
             if stated:
                 return self.verdict("fail", "question states the answer", detail=stated)
+        evidence = evidence_of(candidate) if self.settings.evidence else None
+        mentioned = _mentioned(evidence) if evidence else None
+        if mentioned:
+            return self.verdict("fail", mentioned[0], detail=mentioned[1])
         for response in traces:
             spoken = self._spoken(response.trace) if self.settings.phrases else None
             if spoken:
@@ -103,7 +117,7 @@ class AnswerLeak(Verifier):
         return self.verdict("pass")
 
     def _spoken(self, trace: str) -> str | None:
-        """The words that betray it, with a little of what stands around them."""
+        """The phrase that mentions a given answer, with a little text around it."""
         lower = trace.lower()
         places = [lower.find(phrase.lower()) for phrase in self.settings.extra]
         places.append(_first_leak(trace))
@@ -117,8 +131,20 @@ class AnswerLeak(Verifier):
 ASKING = ("system", "developer", "user")
 
 
+def _mentioned(evidence: Evidence) -> tuple[str, str] | None:
+    """What the question mentions of its answer, and the words."""
+    answers = (evidence.answer, *evidence.aliases)
+    for answer in answers:
+        if mentions(evidence.question, answer):
+            return "question mentions the answer", answer
+    for quote in evidence.quotes:
+        if mentions(evidence.question, quote.output):
+            return "question mentions a step's value", quote.output
+    return None
+
+
 def _first_leak(trace: str) -> int:
-    """Where the trace first speaks of a given answer, or -1."""
+    """Where the trace first mentions a given answer, or -1."""
     read = 0
     for noun in _NOUN.finditer(trace):
         if noun.end() > read:

@@ -1,7 +1,11 @@
+import json
+
 import pytest
 
 from scripts.embedded_model.arithmetic import TIERS, problems
 from synthmill.filters.verifiers.answer_leak import AnswerLeak
+from synthmill.schemas.evidence import Evidence, EvidenceQuote
+from synthmill.schemas.row import Candidate
 from tests.filters.candidates import make, pair, sft, task, told
 
 END = "\nSo 3 + 4 = 7.\nThe answer is \\boxed{7}."
@@ -167,3 +171,28 @@ def test_no_correct_trace_of_the_shipped_problems_is_suspected(judge: AnswerLeak
             candidate = sft(problem.trace, answer=problem.answer, question=problem.text)
             assert told(judge, candidate) == ("pass", None), problem
             assert told(form, candidate) == ("pass", None), problem
+
+
+def with_evidence(question: str, answer: str, output: str) -> Candidate:
+    quotes = (EvidenceQuote(text=f"It is {output}.", output=output),)
+    evidence = Evidence(question=question, answer=answer, aliases=("the 7th",), quotes=quotes)
+    detail = json.dumps({"evidence": evidence.model_dump(mode="json")})
+    return task(question, answer).model_copy(update={"detail": detail})
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        ("In which year was its builder founded?", None),
+        ("Was its builder founded in 1931?", "question mentions the answer"),
+        ("Which was the 7th?", "question mentions the answer"),
+        ("When was Kestrel Works founded?", "question mentions a step's value"),
+        ("When was Kestrel founded in 19312?", None),
+    ],
+)
+def test_a_question_with_evidence_must_not_mention_its_answer(
+    judge: AnswerLeak, question: str, reason: str | None
+) -> None:
+    asked = with_evidence(question, "1931", "Kestrel Works")
+    assert told(judge, asked) == ("fail" if reason else "pass", reason)
+    assert told(make("answer_leak", evidence=False), asked) == ("pass", None)
