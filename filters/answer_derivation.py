@@ -1,4 +1,4 @@
-"""Where in a trace a step derives its final answer, and where the answer is first claimed."""
+"""Where a trace derives its final answer, and where it first claims it."""
 
 import re
 from fractions import Fraction
@@ -16,7 +16,7 @@ _NUMBER = re.compile(
     r"\\[dt]?frac\{-?\d+\}\{\d+\}|(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?|(?<!\w)\.\d+"
 )
 _EQUATION = re.compile(r"=|≈|≡|→|⇒|->|\\(?:approx|equiv|to|implies|Rightarrow|leq?|geq?)\b")
-# What stands right before a result: an equals sign of some kind, or a verb that brings one.
+# What directly precedes a result: an equals sign of some kind, or a verb of calculating.
 _AFTER_SIGN = re.compile(r"(?:=|≈|≡|→|⇒|->|\\(?:approx|equiv|to|implies|Rightarrow))[\s${(\\\[*]*$")
 _AFTER_VERB = re.compile(
     r"\b(?:is|are|was|be|equals?|gives?|giving|gets?|got|makes?|making|leaves?|leaving|totals?|"
@@ -27,18 +27,18 @@ _CLAIM = re.compile(r"\banswer\b[^.\n=]{0,40}?(?:\bis\b|\bbe\b|\bequals?\b|=|:)\
 _SENTENCE_END = re.compile(r"[.!?;:][)\"'*]*\s+|\n+")
 _SENTENCE = re.compile(r"[^\n.!?;]+(?:\.(?=\d)[^\n.!?;]*)*")
 LEAST_WORDS = 3  # ours: a sentence of fewer words derives nothing
-# Ours: characters in which a sign or verb must stand before its result. Bounded, because a trace
-# that says one number ten thousand times would else be read ten thousand times.
+# Ours: characters before a result in which its sign or verb is looked for. Without a bound, a trace
+# that repeats one number ten thousand times would be read ten thousand times.
 REACH = 80
 
 
 def first_result(trace: str, answer: str, question: str) -> int | None:
-    """Where the answer first comes out of a step, or None.
+    """The position where a step first derives the answer, or None.
 
-    A number is a result where it follows an equals sign or a verb that brings one ("leaves 7"),
-    or ends a sentence that works with other numbers; a number that the question gives must have
-    been worked for, so verbs do not count then. Sentences that only claim ("the answer is 7") are
-    no steps. The place where the answer is boxed counts if it is computed there.
+    A number is a result where it follows an equals sign or a verb of calculating ("leaves 7"), or
+    ends a sentence with other numbers; where the question gives the number already, a verb is not
+    enough. Sentences that only claim ("the answer is 7") derive nothing. The place where the answer
+    is boxed counts if it is computed there.
     """
     end, computed = _conclusion(trace)
     value = parse_number(answer)
@@ -51,7 +51,7 @@ def first_result(trace: str, answer: str, question: str) -> int | None:
 
 
 def first_claim(trace: str, answer: str) -> int | None:
-    """Where the trace first says "the answer is ..." of this very answer, or None."""
+    """The position where the trace first says "the answer is ..." of this answer, or None."""
     value = parse_number(answer)
     for claim in _CLAIM.finditer(trace):
         rest = trace[claim.end() : claim.end() + 200].split("\n")[0]
@@ -66,7 +66,7 @@ def first_claim(trace: str, answer: str) -> int | None:
 
 
 def _conclusion(trace: str) -> tuple[int, bool]:
-    """Where the sentence with the last box begins, and whether the answer is computed in it."""
+    """The start of the sentence with the last box, and whether the answer is computed in it."""
     box = last_box(trace)
     if box is None:
         return len(trace), False

@@ -157,7 +157,7 @@ class ModelFilterSettings(Settings):
 
 
 class ModelVerifier(Filter):
-    """A filter that asks language models; its prompts lie in `filters/verifiers/prompts`."""
+    """A filter that asks language models; its prompts are in `filters/verifiers/prompts`."""
 
     cost: ClassVar[Cost] = "model"
     Settings: ClassVar[type[Settings]] = ModelFilterSettings

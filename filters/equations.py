@@ -1,7 +1,7 @@
 """Equations between plain numbers in a text, and whether they are true.
 
-Only what is certain is read: a side that holds a letter, a unit, a percent sign or anything else
-that is no number, sign or bracket is left alone, and so is what a reader could take in two ways.
+Only certain cases are read: a side with a letter, a unit, a percent sign or anything else that is no
+number, operator or bracket is skipped, and so is what can be read in two ways.
 """
 
 import ast
@@ -25,11 +25,11 @@ _BEFORE = re.compile(r"[\d\s.,+\-*/()×·÷−^]*\Z")
 _AFTER = re.compile(r"[ \t\d.,+\-*/()×·÷−^]*")
 _PAUSE = re.compile(r"[.,](?=\s|\Z)|\n")
 _THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?:,\d{3})+(?!\d)")
-# Words that take part in the calculation of what follows them; so may any single letter.
+# Words that belong to the calculation after them; any single letter may as well.
 _WORD = re.compile(r"([A-Za-z]+)\s+\Z")
 _TAKING_PART = {"times", "plus", "minus", "over", "by", "of", "than", "log", "ln", "lg", "exp"}
 _TAKING_PART |= {"sin", "cos", "tan", "sqrt", "root", "max", "min", "gcd", "lcm", "mod"}
-# What makes another number of the one before it, after a pause too; and what does without one.
+# What changes the meaning of the number before it, also after a pause; and what does so directly.
 _MEANT_OTHERWISE = re.compile(
     r"[\s.,]*(?:\(?(?:remainder|rem\b|r\b|mod\b|in base|base)|o'clock)", re.I
 )
@@ -56,7 +56,7 @@ class Equation(NamedTuple):
 
 
 def equations(text: str) -> Iterator[Equation]:
-    """The equations of a text that are certain to be meant as such, in order."""
+    """The certain equations of a text, in order."""
     for name, plain in _LATEX:
         text = text.replace(name, plain)
     text = STEP_HEADER.sub("\n", text)
@@ -71,7 +71,7 @@ def equations(text: str) -> Iterator[Equation]:
 
 
 def _left(text: str, end: int) -> str | None:
-    """The side that ends at `end`, if it begins where a side may begin."""
+    """The left side, which ends at `end`; None where its beginning is unclear."""
     found = _BEFORE.search(text, max(0, end - REACH), end)
     side = found.group() if found else ""
     start = end - len(side)
@@ -89,7 +89,7 @@ def _left(text: str, end: int) -> str | None:
 
 
 def _right(text: str, start: int) -> str | None:
-    """The side that begins at `start`, if it ends where a side may end."""
+    """The right side, which begins at `start`; None where its end is unclear."""
     found = _AFTER.match(text, start, start + REACH)
     side = found.group() if found else ""
     if len(side) == REACH:
@@ -111,7 +111,7 @@ def _has_operator(side: str) -> bool:
 
 
 def _value(side: str) -> Fraction | None:
-    """The value of a side; None where it is no plain arithmetic."""
+    """The value of a side; None where it is not plain arithmetic."""
     spelled = _THOUSANDS.sub(lambda number: number.group().replace(",", ""), side)
     spelled = spelled.replace("^", "**").translate(_SIGNS)
     if not spelled or "," in spelled or "//" in spelled:
@@ -126,7 +126,7 @@ def _computed(node: ast.expr, text: str) -> Fraction:
     """The value of a parsed side. Raises ValueError for anything but arithmetic."""
     match node:
         case ast.Constant():
-            # The digits as they stand: 0.1 is a tenth, not the float beside it.
+            # The digits as written: 0.1 is a tenth, not the nearest float.
             return Fraction(Decimal(ast.get_source_segment(text, node) or ""))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_computed(operand, text)
@@ -135,13 +135,13 @@ def _computed(node: ast.expr, text: str) -> Fraction:
         case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _OPERATORS:
             compute = _OPERATORS[type(sign)]
             return Fraction(compute(_computed(left, text), _computed(right, text)))
-    raise ValueError("no arithmetic")
+    raise ValueError("not arithmetic")
 
 
 def _power(base: Fraction, exponent: Fraction) -> Fraction:
     digits = len(str(max(abs(base.numerator), base.denominator)))
     if exponent.denominator != 1 or abs(exponent) > MOST_POWER or digits > MOST_DIGITS:
-        raise ValueError("a power that is not worth it")
+        raise ValueError("power out of bounds")
     return Fraction(base ** int(exponent))
 
 

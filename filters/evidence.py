@@ -1,4 +1,4 @@
-"""What filters do with a row's evidence: finding its quotes, and asking readers about them."""
+"""Reading a row's evidence: locating its quotes, and asking reader models about them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -19,12 +19,12 @@ from synthmill.sources.documents.prompt_documents import (
     neutralize_markup,
 )
 
-# Ours: readers answer in a few words, and as surely as they can; some models think before.
+# Ours: readers give their most likely answer in a few words; some models think before.
 READING = Sampling(temperature=0.0, top_p=1.0, max_tokens=1024)
 
 
 class ReaderSettings(ModelFilterSettings):
-    """Who reads, and what the reader is shown; all defaults are ours."""
+    """Which model reads, and what it is shown; all defaults are ours."""
 
     role: str = Field(default="reader", description="the model role that reads and answers")
     show: Literal["quotes", "passages"] = Field(
@@ -71,7 +71,7 @@ def passage_of(quote: EvidenceQuote, evidence: Evidence) -> EvidencePassage | No
 
 
 def misplaced(quote: EvidenceQuote, evidence: Evidence) -> str | None:
-    """Why a quote does not stand where its source says, or None."""
+    """Why a quote is not at the place that its source names, or None."""
     place = quote.source
     if place is None or place.start is None or place.end is None:
         return "quote without a place"

@@ -26,7 +26,7 @@ BLOCK = 65_536  # rows written at once: memory stays flat while a large index is
 
 
 def index_folder(root: Path, of: DiversityFilter) -> Path:
-    """Where the index of this filter, with these parameters, lies under a dataset's index folder.
+    """The folder of the index of this filter with these parameters, below a dataset's index folder.
 
     Other parameters are another folder, so that changing a recipe's settings builds a new index
     beside the old one.

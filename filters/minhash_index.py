@@ -1,7 +1,7 @@
 """Finding similar MinHash signatures among millions, in bounded memory.
 
-Bands of each signature are filed in one chained hash table of 32-bit numbers. Neither keys nor
-lists of rows are kept: what a chain brings up is compared by its whole signature anyway. A row
+The bands of each signature are entered in one chained hash table of 32-bit numbers. Neither keys
+nor lists of rows are kept: every row of a chain is compared by its whole signature anyway. A row
 with 128 permutations and 32 bands takes 512 bytes of signature and 192 to 384 bytes of table;
 rensa's own LSH takes 2,700 and cannot be saved.
 """
@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 Signatures = npt.NDArray[np.uint32]
 
-# Ours: how far a chain is followed. Chains are this long only where thousands of rows share a
-# phrase, and a near-duplicate shares other bands too (10 of 32 at similarity .76).
+# Ours: how many entries of a chain are read. Chains are longer only where thousands of rows share
+# a phrase, and a near-duplicate shares other bands too (10 of 32 at similarity .76).
 DEEPEST = 64
-# Ours: rows filed at once when many come together, which bounds the memory in passing.
+# Ours: rows entered at once when many are added, which bounds the temporary memory.
 BLOCK = 65_536
 _HALF = np.uint64(32)
 
@@ -76,8 +76,8 @@ class MinHashIndex:
         return found[best], float(equal[best]) / len(signature)
 
     def _sharing(self, signature: Signatures) -> set[int]:
-        """Rows in the buckets of its bands: those that share one, and a few by chance."""
-        # Chains hold one or two entries: Python walks them sooner than numpy gets going.
+        """Rows in the buckets of its bands: those that share a band, and a few by chance."""
+        # Chains hold one or two entries: a Python loop is faster here than numpy.
         following, bands, rows = self._next.item, self._bands, set()
         for entry in self._heads[self._buckets_of(signature)].tolist():
             depth = 0
@@ -88,7 +88,7 @@ class MinHashIndex:
         return rows
 
     def _buckets_of(self, signature: Signatures) -> npt.NDArray[np.uint64]:
-        """Those of one signature; who looks a row up adds it next, so they are kept."""
+        """The buckets of one signature; kept, because a row is looked up and then added."""
         if self._last[0] is not signature:
             self._last = signature, self._buckets(signature[None, :])[0]
         return self._last[1]
@@ -102,18 +102,18 @@ class MinHashIndex:
         return size * self._bands > 2 * len(self._heads)
 
     def _file(self, first: int, last: int) -> None:
-        """Put the bands of rows into the table, block by block."""
+        """Enter the bands of rows into the table, block by block."""
         for start in range(first, last, BLOCK):
             stop = min(start + BLOCK, last)
             buckets = self._buckets(self._signatures[start:stop]).ravel()
             entries = np.arange(start * self._bands, stop * self._bands, dtype=np.uint64)
-            # Sorting numbers takes half the time of sorting places by numbers.
+            # Sorting numbers takes half the time of an argsort.
             both = (buckets << _HALF) | entries
             both.sort()
             self._chain(both >> _HALF, both.astype(np.uint32))
 
     def _chain(self, buckets: npt.NDArray[np.uint64], entries: npt.NDArray[np.uint32]) -> None:
-        """Link entries, which lie sorted by bucket, in front of what their buckets hold.
+        """Link entries, sorted by bucket, in front of the entries that their buckets hold.
 
         An entry is written as its number plus one: zero ends a chain.
         """
@@ -124,7 +124,7 @@ class MinHashIndex:
         self._heads[buckets] = entries + 1  # of equal buckets the last one wins
 
     def _grow(self) -> None:
-        # In place: the system moves pages, so that growing needs no second copy in memory.
+        # In place: the system moves pages, so no second copy is made in memory.
         rows = max(self.size, len(self._signatures) * 9 // 8)
         self._signatures.resize((rows, self._signatures.shape[1]), refcheck=False)
         self._next.resize(rows * self._bands, refcheck=False)

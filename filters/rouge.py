@@ -17,7 +17,7 @@ def rouge_l(left: str, right: str) -> float:
 
 
 def rouge_l_tokens(left: Sequence[str], right: Sequence[str], at_least: float = 0.0) -> float:
-    """ROUGE-L F1 of two token lists; 0 where it is below `at_least`, which is found sooner.
+    """ROUGE-L F1 of two token lists; 0 where it is below `at_least`, which is found faster.
 
     F1 of precision LCS/|left| and recall LCS/|right| is 2 LCS / (|left| + |right|).
     """

@@ -1,7 +1,7 @@
 """Reward functions that judge rows here and score rollouts in a trainer.
 
-Every file of this folder stands alone: it imports nothing of Synthmill and nothing heavy, and may
-be copied into a trainer's environment. Each has `compute_score` (verl's signature) and `trl_reward`
+Every file of this folder works alone: it imports nothing of Synthmill and nothing heavy, and may be
+copied into a trainer's environment. Each has `compute_score` (verl's signature) and `trl_reward`
 (TRL's and ms-swift's). A row names its reward in the column `reward`; `reward(name)` finds it.
 """
 

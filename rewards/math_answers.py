@@ -1,7 +1,7 @@
 """Final answers of solutions: finding them, reading them, and whether two are the same.
 
-This file stands alone: standard library only, and math-verify (sympy) imported where rules cannot
-decide, if it is installed. Copy it anywhere and use it as
+This file works alone: standard library only, and math-verify (sympy) where rules cannot decide, if
+it is installed. Copy it anywhere and use it as
 
 * a verl custom reward function: ``custom_reward_function.path=math_answers.py``
   ``custom_reward_function.name=compute_score``
@@ -20,7 +20,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-# Ours: a decimal with at least this many digits behind the point may stand for a fraction that it
+# Ours: a decimal with at least this many digits after the point may represent a fraction that it
 # rounds (.33333 for 1/3); with fewer, 0.33 would pass for 1/3.
 ROUNDED_DIGITS = 4
 # Ours: text of a model may be anything, and reading it must stay cheap.
@@ -47,7 +47,7 @@ _BOUND = re.compile(
     r"|.*\\not(?![a-z]).*",
     re.I | re.DOTALL,
 )
-# Letters in a row that are mathematics and no word.
+# Letters in a row that are mathematics and not a word.
 _FUNCTIONS = ("sin", "cos", "tan", "log", "exp", "sqrt", "frac", "pi", "ln", "inf")
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _MARK = re.compile(r"(?:####|\banswer(?:[ \t]+is\b|[ \t]*:))[ \t*:]*(\S.*)", re.I)
@@ -62,7 +62,7 @@ class Box(NamedTuple):
 
 
 class Number(NamedTuple):
-    """An exact value, and how it was written: `decimals` digits behind the point, or a fraction."""
+    """An exact value, and how it was written: `decimals` digits after the point, or a fraction."""
 
     value: Fraction
     decimals: int = 0
@@ -154,7 +154,7 @@ def stated_answer(text: str, *, boxed_only: bool = False) -> str | None:
 
 @lru_cache(maxsize=64)  # the rules below ask again and again for the same few
 def normalize_answer(text: str) -> str:
-    """An answer without what carries no meaning: `$`, boxes, text commands, spacing, final dot."""
+    """An answer without `$`, boxes, text commands, extra spaces and a final dot."""
     text = text.strip().replace("\\$", "$").replace("\\%", "%").replace("{,}", ",")
     for opening, closing in (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]")):
         if text.startswith(opening) and text.endswith(closing) and len(text) > len(opening):

@@ -3,9 +3,9 @@
 Rajpurkar et al. 2016 (arXiv 1606.05250), section 6, as in SQuAD's evaluation script: lower case,
 no punctuation, no articles, single spaces. RAGShaper's paper names F1 alone, without a
 normalization; the one in its released code keeps articles and inner punctuation, so numbers made
-with it cannot be compared with anybody's.
+with it cannot be compared with others.
 
-This file stands alone: standard library only. Copy it anywhere and use it as
+This file works alone: standard library only. Copy it anywhere and use it as
 
 * a verl custom reward function: ``custom_reward_function.path=squad.py``
   ``custom_reward_function.name=compute_score``

@@ -1,4 +1,4 @@
-"""What an answer rests on: quotes at known places, and the passages that were read.
+"""What supports an answer: quotes at known places, and the passages that were read.
 
 A generator that makes questions from documents keeps an `Evidence` under the key `evidence` of its
 detail. Filters read it from there, so the same filters serve every such generator.
@@ -26,7 +26,7 @@ class EvidencePassage(Record):
 
 
 class EvidenceQuote(Record):
-    """A sentence that the answer rests on.
+    """A sentence that supports the answer.
 
     `source` says where it was taken from, with offsets into the text of its document. `output` is
     the value that it contributes on the way to the answer (of one hop in a chain), if any.

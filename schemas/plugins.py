@@ -77,7 +77,7 @@ def load_object(place: str, folder: Path | None = None) -> Any:
     """The object at `package.module:name`, or at `path/to/file.py:name` relative to `folder`.
 
     `folder` (by default the current one) comes first on the import path meanwhile, so a plug-in may
-    import modules that lie beside it at its top. The same call in a worker process makes functions
+    import modules that are beside it, at its top. The same call in a worker process makes functions
     and classes of the plug-in known there, so that they can be unpickled.
 
     Raises:

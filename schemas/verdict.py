@@ -1,4 +1,4 @@
-"""What a filter says of a candidate."""
+"""A filter's judgement of a candidate."""
 
 from typing import Literal
 

@@ -22,15 +22,13 @@ class ExactContentSettings(Settings):
     """What is compared with what."""
 
     of: TextField = Field(default="all", description="all, question or response")
-    across_kinds: bool = Field(
-        default=False, description="an sft row may also be the copy of a preference, and so on"
-    )
+    across_kinds: bool = Field(default=False, description="rows of other kinds count as well")
 
 
 class ExactContent(DiversityFilter):
     """Finds copies: rows whose text is the same but for letter case, Unicode form and spacing.
 
-    Compared is the text of the whole candidate with its answer and its media, or its question or
+    The text of the whole candidate is compared, with its answer and its media, or its question or
     response alone. Rows of other kinds do not count by default, for a problem may well appear as
     `sft` and in a `preference`. The verdict names the row matched. Not found: copies with one
     word changed (`minhash`).
@@ -74,7 +72,7 @@ class ExactContent(DiversityFilter):
         """Columns `row_id` and `digest`."""
         import pyarrow as pa
 
-        # From the end, for what is asked for is what came last.
+        # From the end: what is asked for came last.
         last = list(islice(reversed(self._rows.items()), len(self) - stop, len(self) - start))
         rows = last[::-1]
         return pa.table(
@@ -85,7 +83,7 @@ class ExactContent(DiversityFilter):
         )
 
     def from_arrow(self, table: "pa.Table") -> None:
-        """Take over dumped rows."""
+        """Add the rows of a table."""
         for batch in table.to_batches():
             digests, row_ids = batch.column("digest"), batch.column("row_id")
             self._rows.update(zip(digests.to_pylist(), row_ids.to_pylist(), strict=True))

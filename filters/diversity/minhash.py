@@ -26,15 +26,13 @@ _TABLE = bytes.maketrans(_SEPARATORS.encode(), b" " * len(_SEPARATORS))
 
 
 class MinhashSettings(Settings):
-    """Parameters of the sketch, and the similarity from which a row counts as a duplicate."""
+    """Parameters of the sketch, and the similarity from which a row is a duplicate."""
 
     threshold: float = Field(
         default=0.76, gt=0, le=1, description="estimated Jaccard similarity from which a row fails"
     )
     of: TextField = Field(default="all", description="all, question or response")
-    across_kinds: bool = Field(
-        default=False, description="an sft row may also duplicate a preference, and so on"
-    )
+    across_kinds: bool = Field(default=False, description="rows of other kinds count as well")
     shingle_words: int = Field(default=3, ge=1, le=16, description="words in a shingle (ours)")
     num_perm: int = Field(default=128, ge=16, le=1024, description="numbers in a signature")
     num_bands: int = Field(
@@ -53,13 +51,13 @@ class MinhashSettings(Settings):
 class Minhash(DiversityFilter):
     """Finds near-duplicates by MinHash: Jaccard similarity of word shingles, estimated.
 
-    Compared is the whole conversation, its question or its responses. Signatures are rensa's
+    The whole conversation is compared, or its question or responses alone. Signatures are rensa's
     R-MinHash; the estimate's standard error is at most .044 (128 permutations), so pairs close to
     the threshold fall on either side. The verdict names the most similar row and the estimate.
     Rows of other kinds do not count by default: one problem may give `sft` and `preference`.
 
-    Not found: the same meaning in other words. Texts of a few words have few shingles, and a
-    single changed word makes them strangers; use `exact_content` for those.
+    Not found: the same meaning in other words. Texts of a few words have few shingles, and a single
+    changed word makes them dissimilar; use `exact_content` for those.
 
     Memory: about 0.9 kB a row, so a million rows fit in a gigabyte.
     """
@@ -114,7 +112,7 @@ class Minhash(DiversityFilter):
         """Columns `row_id` and `signature`."""
         import pyarrow as pa
 
-        # A copy: the array it comes from may move when it grows.
+        # A copy: the array may move when it grows.
         flat = pa.array(self._known.signatures(start, stop).flatten())
         return pa.table(
             {
@@ -124,7 +122,7 @@ class Minhash(DiversityFilter):
         )
 
     def from_arrow(self, table: "pa.Table") -> None:
-        """Take over dumped rows."""
+        """Add the rows of a table."""
         for batch in table.to_batches():
             flat = batch.column("signature").flatten().to_numpy(zero_copy_only=True)
             self._row_ids += batch.column("row_id").to_pylist()
@@ -133,7 +131,7 @@ class Minhash(DiversityFilter):
     def _signature(self, candidate: Candidate) -> Signatures | None:
         salt = "" if self.settings.across_kinds else candidate.kind
         text = text_of(candidate, self.settings.of)
-        # An accepted row is judged and then added: its signature is the one made last.
+        # An accepted row is judged and then added: its signature was computed last.
         if self._last[0] != (salt, text):
             found = shingles(text, self.settings.shingle_words)
             self._last = (salt, text), self._sketch(found, salt) if found else None
@@ -144,7 +142,7 @@ class Minhash(DiversityFilter):
 
         sketch = RMinHash(self.settings.num_perm, SEED)
         sketch.update(found)
-        # Salted, signatures of different kinds agree nowhere; those of one kind as before.
+        # With the salt, signatures of different kinds never agree; those of one kind are unaffected.
         return np.array(sketch.digest(), np.uint32) ^ np.uint32(crc32(salt.encode()))
 
 
@@ -158,5 +156,5 @@ def shingles(text: str, size: int) -> list[bytes]:
     words = text.lower().encode("utf-8", "surrogatepass").translate(_TABLE).split()
     if len(words) <= size:
         return [b" ".join(words)] if words else []
-    # Done in C from end to end: a comprehension over slices takes half as long again.
+    # All in C: a comprehension over slices takes half as long again.
     return list(map(b" ".join, zip(*(words[start:] for start in range(size)), strict=False)))

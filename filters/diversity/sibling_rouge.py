@@ -1,4 +1,4 @@
-"""Is there an accepted answer to the same question in nearly the same words?"""
+"""Is there an accepted response to the same question in nearly the same words?"""
 
 from bisect import bisect_right
 from tempfile import NamedTemporaryFile
@@ -17,12 +17,12 @@ from synthmill.schemas.verdict import Verdict
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Ours: rows whose texts are kept in memory before they go to a file.
+# Ours: rows whose texts are kept in memory before they are written to a file.
 PACKED = 4096
 
 
 class SiblingRougeSettings(Settings):
-    """When two responses are too much alike."""
+    """When two responses are too similar."""
 
     threshold: float = Field(
         default=0.7, gt=0, le=1, description="ROUGE-L F1 above it fails (arXiv 2604.14768, 4.1)"
@@ -32,14 +32,14 @@ class SiblingRougeSettings(Settings):
 class SiblingRouge(DiversityFilter):
     """Compares a response with those of its siblings: accepted rows of one kind and question.
 
-    Siblings are known by the question itself (normal form of all user turns), so they are found
-    in every earlier version and whichever task made them. CoTEvol keeps one of two traces whose
+    Siblings are found by the question itself (normal form of all user turns), so in every earlier
+    version and from every task. CoTEvol keeps one of two traces whose
     ROUGE-L exceeds 0.7. Two preferences are alike where both sides are: pairs may share one side.
     The score is the greatest similarity. Rows without a response or a question are skipped.
 
     Not compared: answers to other questions (`minhash`). ROUGE-L is exact, not estimated.
 
-    Memory: about 300 bytes a row; texts lie in files that are mapped, not read.
+    Memory: about 300 bytes a row; texts are in memory-mapped files.
     """
 
     name = "sibling_rouge"
@@ -56,7 +56,7 @@ class SiblingRouge(DiversityFilter):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The version of the normal form: the threshold is `judge`'s alone."""
+        """The version of the normal form; only `judge` reads the threshold."""
         return {"normal_form": 1}
 
     def judge(self, candidate: Candidate) -> Verdict:
@@ -73,7 +73,7 @@ class SiblingRouge(DiversityFilter):
                 best, match = alike, row_id
         if best > self.settings.threshold:
             detail = f"row {match}, ROUGE-L {best:.3f}"
-            return self.verdict("fail", "too much like a sibling", score=best, detail=detail)
+            return self.verdict("fail", "too similar to a sibling", score=best, detail=detail)
         return self.verdict("pass", score=best)
 
     def __len__(self) -> int:
@@ -103,7 +103,7 @@ class SiblingRouge(DiversityFilter):
         return pa.concat_tables(parts)
 
     def from_arrow(self, table: "pa.Table") -> None:
-        """Take over dumped rows; their texts stay where the table has them."""
+        """Add the rows of a table; their texts stay in it."""
         self._pack_recent()
         for position, key in enumerate(table.column("question").to_pylist(), self._size):
             self._positions.setdefault(key, []).append(position)
@@ -128,7 +128,7 @@ class SiblingRouge(DiversityFilter):
 
 
 def _key(candidate: Candidate) -> int | None:
-    """64 bits of the hash of kind and question; None where nothing is asked."""
+    """64 bits of the hash of kind and question; None without a question."""
     asked = normalize_text(question(candidate))
     return int(sha256_text(f"{candidate.kind}\0{asked}")[:16], 16) >> 1 if asked else None
 

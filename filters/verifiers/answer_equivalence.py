@@ -34,7 +34,7 @@ class AnswerEquivalence(Verifier):
 
     Of a preference the chosen side must have the answer and the rejected one must not. A response
     without a final answer fails. Rows without a response or an answer are skipped. `error` means
-    that nobody can tell: the truth cannot be read as mathematics, sympy raised, or time ran out.
+    it cannot be decided: the truth is not readable as mathematics, sympy raised, or time ran out.
 
     Not checked: how the answer was reached. Units are dropped, so "3 km" equals "3 m".
     """
@@ -58,7 +58,7 @@ class AnswerEquivalence(Verifier):
             verdict = self._compare(candidate, _equal)
         except Undecidable as problem:
             return self.verdict("error", str(problem), detail=str(problem.__cause__ or "")[:300])
-        assert verdict is not None  # `_equal` always tells
+        assert verdict is not None  # `_equal` always decides
         return verdict
 
     def _compare(

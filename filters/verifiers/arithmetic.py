@@ -12,12 +12,12 @@ from synthmill.schemas.verdict import Verdict
 class Arithmetic(Verifier):
     """Equations between plain numbers ("7 * 8 = 56") that are false.
 
-    A trace may reach the true answer through a wrong step; a search that tries many traces finds
-    such ones, and they teach wrong steps. The score is the share of equations that are true.
+    A trace may reach the true answer through a wrong step; a search over many traces finds such
+    traces, and they teach wrong steps. The score is the share of equations that are true. Ours.
 
-    Not seen: equations with letters, units or percent, and whether a true equation is of any use.
-    Only what is said is read, not reasoning kept apart, where a model may think aloud; of a
-    preference the chosen side. Rows without a response or without equations are skipped.
+    Not checked: equations with letters, units or percent, and whether a true equation is useful.
+    Separate reasoning is not read, since a model may try things there; of a preference the chosen
+    side is read. Rows without a response or without equations are skipped.
     """
 
     name = "arithmetic"

@@ -1,4 +1,4 @@
-"""Is the final answer, letter for letter, the true one?"""
+"""Is the final answer the true one, character by character?"""
 
 from synthmill.filters.base import Verifier
 from synthmill.filters.text import normalize_text, responses
@@ -10,9 +10,9 @@ from synthmill.schemas.verdict import Verdict
 class ExactAnswer(Verifier):
     """Compares the stated answer with `answer` as text.
 
-    Left out of the comparison are letter case, Unicode form, spacing, a final dot and what only
-    wraps an answer (dollar signs, boxes, `\\text`). No articles or punctuation inside are dropped
-    and no mathematics is done: `1/2` is not `0.5` here (that is `answer_equivalence`).
+    Letter case, Unicode form, spacing, a final dot and what only wraps an answer (dollar signs,
+    boxes, `\\text`) are ignored. Articles and punctuation inside it count, and nothing is
+    computed: `1/2` is not `0.5` here (use `answer_equivalence`).
 
     Of a preference the chosen side must have the answer and the rejected one must not. Rows
     without a response or an answer are skipped.

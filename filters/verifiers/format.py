@@ -1,4 +1,4 @@
-"""Is the response written as asked: steps in order, a boxed answer, nothing after it?"""
+"""Has the response the required form: steps in order, a boxed answer, nothing after it?"""
 
 import re
 
@@ -16,12 +16,12 @@ _PLACEHOLDER = re.compile(r"[.?…_\s]*|(?:your |final )?answer|\\(?:l|c)?dots",
 
 
 class FormatSettings(Settings):
-    """What is asked of the form."""
+    """Rules of the form."""
 
     boxed: bool = Field(default=True, description="the response ends in a boxed answer")
     min_steps: int = Field(default=1, ge=0, description="ours: a trace has at least one step")
     max_steps: int | None = Field(
-        default=10, ge=1, description="CoTEvol asks its author for at most 10 (arXiv 2604.14768)"
+        default=10, ge=1, description="CoTEvol's author prompt allows 10 (arXiv 2604.14768)"
     )
     numbered: bool = Field(default=False, description="every step is written as 'Step N:'")
     max_tail: int | None = Field(
@@ -30,19 +30,19 @@ class FormatSettings(Settings):
     max_answer: int = Field(
         default=300, ge=1, description="characters of an answer (ours: more is an essay)"
     )
-    rejected: bool = Field(default=False, description="ask the same of a preference's bad side")
+    rejected: bool = Field(default=False, description="check the rejected side of a preference too")
 
 
 class Format(Verifier):
     """The form of a response, by rule.
 
     Checked: `<think>` tags are paired; the last box closes, is not empty or a placeholder, and its
-    brackets match; steps that carry numbers run 1, 2, 3 ...; their count lies within the bounds;
+    brackets match; numbered steps count 1, 2, 3 ...; the number of steps is within the bounds;
     little text follows the answer. Steps are "Step N:" blocks, or lines where there are none.
 
     Not checked: whether the answer is right, or mathematics that a computer algebra system reads
     (`answer_equivalence`), or whether the steps follow from each other. Of a preference only the
-    chosen side is looked at unless told otherwise; of an rlvr row its answer, as if it were boxed.
+    chosen side is checked, unless `rejected` is set; of an rlvr row its answer, as if it were boxed.
     Rows with neither are skipped.
     """
 

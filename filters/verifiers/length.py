@@ -10,7 +10,7 @@ from synthmill.schemas.verdict import Verdict
 
 
 class LengthSettings(Settings):
-    """Bounds; None sets none. The defaults are ours: anything that is not empty passes."""
+    """Bounds; None is no bound. The defaults are ours: everything but an empty text passes."""
 
     min_characters: int | None = Field(default=1, ge=0, description="of each response")
     max_characters: int | None = Field(default=None, ge=0, description="of each response")
@@ -24,8 +24,8 @@ class Length(Verifier):
     """Bounds on characters, words and messages.
 
     Characters and words are those of each response (both sides of a preference), reasoning
-    included; of rows that have no response, those of the question. Words are what stands between
-    spaces. Tokens are not counted: they depend on a model. The score is the characters of the
+    included; of rows that have no response, those of the question. Words are separated by
+    white space. Tokens are not counted: they depend on a model. The score is the characters of the
     longest text.
     """
 

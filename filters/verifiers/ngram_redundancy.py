@@ -12,7 +12,7 @@ from synthmill.schemas.verdict import Verdict
 
 
 class NgramRedundancySettings(Settings):
-    """When repetition is too much; defaults are those of LIE's training script."""
+    """How much repetition fails; the defaults are those of LIE's training script."""
 
     n: int = Field(default=10, ge=1, description="words of a run (LIE, arXiv 2602.11748: 10)")
     repeats: int = Field(
@@ -24,15 +24,15 @@ class NgramRedundancySettings(Settings):
 
 
 class NgramRedundancy(Verifier):
-    """Runs of `n` words that come back again and again inside one trace (LIE's redundancy term).
+    """Runs of `n` words that recur within one trace (LIE's redundancy term).
 
     Words are split at spaces and underscores, as LIE does. Fails where any run occurs `repeats`
-    times. The score is the share of distinct runs, 1 where none repeats. It needs no memory of
-    other rows, so it stands among the verifiers; traces shorter than `n` words pass.
+    times. The score is the share of distinct runs, 1 where none repeats. Traces
+    shorter than `n` words pass.
 
     Not found: repetition in other words (LIE's semantic version needs an encoder). Rows without
-    a response are skipped; of a preference the chosen side is read, for the rejected one may
-    well be rejected for this.
+    a response are skipped; of a preference the chosen side is read, since repetition may be the
+    reason why the other is rejected.
     """
 
     name = "ngram_redundancy"
@@ -40,7 +40,7 @@ class NgramRedundancy(Verifier):
     settings: NgramRedundancySettings
 
     def judge(self, candidate: Candidate) -> Verdict:
-        """Pass, or fail with the run that comes most often."""
+        """Pass, or fail with the most frequent run."""
         traces = [r.trace for r in responses(candidate) if r.label != "rejected"]
         if not traces:
             return self.verdict("skipped", "no response")

@@ -13,8 +13,8 @@ from synthmill.schemas.verdict import Verdict
 class PassRateSettings(Settings):
     """The band of pass rates that is kept, bounds included.
 
-    R-Zero and R-Diverse (arXiv 2602.13103) keep 0.3 to 0.8. Ours is wider: what no sample or
-    every sample solved gives a group-relative trainer no gradient, and nothing else is certain.
+    R-Zero and R-Diverse (arXiv 2602.13103) keep 0.3 to 0.8. Ours is wider: only problems that no
+    sample or every sample solves certainly give a group-relative trainer no gradient.
     """
 
     low: float = Field(default=0.01, ge=0, le=1)
@@ -30,7 +30,7 @@ class PassRateSettings(Settings):
 class PassRate(Verifier):
     """Keeps problems whose measured pass rate lies in a band; the score is the pass rate.
 
-    Rows without a pass rate, and rows that are no problems to be rewarded (`rlvr`), are skipped.
+    Rows without a pass rate, and rows of other kinds than `rlvr`, are skipped.
     Not checked: how many samples it was measured with.
     """
 

@@ -8,7 +8,7 @@ from synthmill.schemas.verdict import Verdict
 
 
 class SupportedByQuotes(ModelVerifier):
-    """Checks that quotes stand where they are said to, and that a reader of them gives the answer.
+    """Checks that quotes are where their sources say, and that a reader of them gives the answer.
 
     By rule: every quote has a place (`source` with offsets), one of the evidence's passages covers
     it and holds the quote there (white space aside), and the quote mentions its `output`. Then a

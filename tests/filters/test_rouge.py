@@ -60,7 +60,7 @@ def test_siblings_are_rows_of_the_same_question() -> None:
     judge.add("row-1", sft(LONG, question="How many?"))
     close = LONG.replace("double", "halve")
     verdict = judge.judge(sft(close, question="how  MANY?"))
-    assert (verdict.status, verdict.reason) == ("fail", "too much like a sibling")
+    assert (verdict.status, verdict.reason) == ("fail", "too similar to a sibling")
     assert "row row-1, ROUGE-L 0.9" in verdict.detail
     assert told(judge, sft(close, question="How much?"))[0] == "pass"
     assert told(judge, sft("quite another way", question="How many?"))[0] == "pass"
