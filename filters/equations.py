@@ -1,7 +1,7 @@
 """Equations between plain numbers in a text, and whether they are true.
 
-Only certain cases are read: a side with a letter, a unit, a percent sign or anything else that is no
-number, operator or bracket is skipped, and so is what can be read in two ways.
+Only certain cases are read: a side with a letter, a unit, a percent sign or anything else that is
+no number, operator or bracket is skipped, and so is what can be read in two ways.
 """
 
 import ast

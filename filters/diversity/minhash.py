@@ -142,7 +142,7 @@ class Minhash(DiversityFilter):
 
         sketch = RMinHash(self.settings.num_perm, SEED)
         sketch.update(found)
-        # With the salt, signatures of different kinds never agree; those of one kind are unaffected.
+        # With the salt, signatures of different kinds never agree; those of one kind still do.
         return np.array(sketch.digest(), np.uint32) ^ np.uint32(crc32(salt.encode()))
 
 

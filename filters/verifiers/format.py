@@ -42,8 +42,8 @@ class Format(Verifier):
 
     Not checked: whether the answer is right, or mathematics that a computer algebra system reads
     (`answer_equivalence`), or whether the steps follow from each other. Of a preference only the
-    chosen side is checked, unless `rejected` is set; of an rlvr row its answer, as if it were boxed.
-    Rows with neither are skipped.
+    chosen side is checked, unless `rejected` is set; of an rlvr row its answer, as if it were
+    boxed. Rows with neither are skipped.
     """
 
     name = "format"
