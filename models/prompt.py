@@ -34,8 +34,9 @@ class Prompt(Record, Generic[T]):
 
     ``class Solve(Prompt[str])`` asks for free text; with a pydantic model as `T`, its JSON schema
     is sent for guided decoding. A subclass declares its fields and has its template in a file
-    beside its module, named `<snake_case_of_class>.jinja`. It may override `parse` where the text
-    needs more than validation, and `json_schema` where no schema shall be sent.
+    beside its module or in a folder `prompts` there, named `<snake_case_of_class>.jinja`. It may
+    override `parse` where the text needs more than validation, and `json_schema` where no schema
+    shall be sent.
     """
 
     @classmethod
@@ -146,7 +147,9 @@ def _schema(answer: type[BaseModel]) -> str:
 
 @cache
 def _template(cls: type[Prompt[Any]]) -> Any:
-    path = Path(inspect.getfile(cls)).parent / f"{cls.prompt_name()}.jinja"
+    folder, name = Path(inspect.getfile(cls)).parent, f"{cls.prompt_name()}.jinja"
+    beside = folder / name
+    path = beside if beside.exists() else folder / "prompts" / name
     template = _ENVIRONMENT.from_string(path.read_text(encoding="utf-8"))
     # Every rendering copies them, which takes most of its time from the chain of maps they are in.
     template.globals = dict(template.globals)

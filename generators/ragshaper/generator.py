@@ -1,59 +1,108 @@
 """RAGShaper: from a corpus to questions, robust trajectories and preference pairs."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import ClassVar, NamedTuple
 
 from synthmill.generators.base import Context, FeedbackGenerator, Resources, Task, TaskOutcome
-from synthmill.generators.ragshaper.curation import Curator, Tree
-from synthmill.generators.ragshaper.distractor_checks import DistractorChecker
-from synthmill.generators.ragshaper.labels import label
-from synthmill.generators.ragshaper.library import Library, open_library
-from synthmill.generators.ragshaper.navigation import journeys
-from synthmill.generators.ragshaper.questions import Question, distractors_of, question_of
-from synthmill.generators.ragshaper.quotas import Quotas
-from synthmill.generators.ragshaper.records import CheckedDistractor, TreeRecord
+from synthmill.generators.ragshaper.distractors import DistractorChecker
+from synthmill.generators.ragshaper.knowledge_base import KnowledgeBase, open_knowledge_base
+from synthmill.generators.ragshaper.labels import LabeledRollout, label_trajectory
+from synthmill.generators.ragshaper.navigation import roll_out_question
+from synthmill.generators.ragshaper.questions import CheckedQuestion, synthesize_question
+from synthmill.generators.ragshaper.records import (
+    DISTRACTOR_TYPES,
+    CheckedDistractor,
+    DistractorType,
+    TrajectoryDetail,
+    TreeRecord,
+)
 from synthmill.generators.ragshaper.rows import (
-    Origins,
-    Told,
+    RowProvenance,
     distractor_row,
     preference_row,
     question_row,
     trajectory_row,
 )
-from synthmill.generators.ragshaper.seeds import seed_order
 from synthmill.generators.ragshaper.settings import RagShaperSettings
-from synthmill.generators.ragshaper.tree import Path, select_paths
+from synthmill.generators.ragshaper.task import RagTask
+from synthmill.generators.ragshaper.tree import (
+    InformationTree,
+    TreeBuilder,
+    TreePath,
+    seed_order,
+    select_paths,
+)
+from synthmill.schemas.base import Record
 from synthmill.schemas.row import Candidate, Row
 from synthmill.sources.base import DocumentSource, Source
 from synthmill.sources.documents.document import Document
 
 
-class Seed(NamedTuple):
-    """A work item: the passage to grow a tree from, and the quotas as far as they are known."""
+class TypeQuotas(Record):
+    """Handled trajectories by distractor type so far, so that no type dominates.
+
+    The paper reports its mix (60 % fragmented puzzles) and sets no quota: all of this is ours.
+    """
+
+    handled: dict[DistractorType, int] = {}
+
+    def wanted(self) -> tuple[DistractorType, ...]:
+        """The types, from the one with the fewest; equals keep the order of the taxonomy."""
+        return tuple(sorted(DISTRACTOR_TYPES, key=lambda name: self.handled.get(name, 0)))
+
+    def full(self, name: DistractorType, max_share: float, since: int) -> bool:
+        """Whether one more of a type would exceed its share, once there are `since` in all.
+
+        The rarest of the types met is never full: with one or two of them shares cannot be kept.
+        """
+        total, own = sum(self.handled.values()), self.handled.get(name, 0)
+        rarest = min((count for count in self.handled.values() if count), default=0)
+        return total >= since and (own + 1) / (total + 1) > max_share and own > rarest
+
+    def with_one(self, name: DistractorType) -> "TypeQuotas":
+        """With one more of a type."""
+        return TypeQuotas(handled={**self.handled, name: self.handled.get(name, 0) + 1})
+
+    def after(self, rows: Iterable[Row]) -> "TypeQuotas":
+        """With the accepted trajectories among the rows."""
+        counts: Counter[DistractorType] = Counter(self.handled)
+        for row in rows:
+            if row.kind == "trajectory" and row.status == "accepted":
+                detail = TrajectoryDetail.model_validate_json(row.detail)
+                if detail.outcome == "handled" and detail.primary_type:
+                    counts[detail.primary_type] += 1
+        return TypeQuotas(handled=dict(counts))
+
+
+class SeedItem(NamedTuple):
+    """A work item: the position of the seed passage, and the quotas known when it started."""
 
     position: int
-    quotas: Quotas
+    quotas: TypeQuotas
 
 
-class RagShaper(FeedbackGenerator[RagShaperSettings, Quotas]):
+class RagShaper(FeedbackGenerator[RagShaperSettings, TypeQuotas]):
     """Grows an information tree from each seed passage and makes rows of its best paths."""
 
     name: ClassVar[str] = "ragshaper"
     version: ClassVar[int] = 1
     item: ClassVar[type] = Document
-    _library: Library
+    _knowledge: KnowledgeBase
     _order: Sequence[int]
 
     async def prepare(self, source: Source, resources: Resources) -> None:
-        """Open the library, and put the seeds into their order."""
+        """Open the knowledge base, and put the seeds in order."""
         assert isinstance(source, DocumentSource)
-        self._library = await open_library(source, self.settings, resources)
-        self._order = await asyncio.to_thread(seed_order, self._library.corpus, self.settings.seeds)
+        self._knowledge = await open_knowledge_base(source, self.settings, resources)
+        self._order = await asyncio.to_thread(
+            seed_order, self._knowledge.corpus, self.settings.seeds
+        )
 
-    async def next_task(self, index: int, state: Quotas, context: Context) -> Task | None:
-        """What of the corpus could not be read; then one seed after the other."""
-        corpus = self._library.corpus
+    async def next_task(self, index: int, state: TypeQuotas, context: Context) -> Task | None:
+        """First the documents that could not be read, then the seeds."""
+        corpus = self._knowledge.corpus
         faults = corpus.facts.faults
         if index < len(faults):
             return Task(key=faults[index].key, item=faults[index])
@@ -61,145 +110,126 @@ class RagShaper(FeedbackGenerator[RagShaperSettings, Quotas]):
         if place >= len(self._order):
             return None
         position = self._order[place]
-        return Task(key=corpus[position].id, item=Seed(position, state))
+        return Task(key=corpus[position].id, item=SeedItem(position, state))
 
-    def update_state(self, state: Quotas, outcome: TaskOutcome) -> Quotas:
-        """The types of distractors handled so far."""
+    def update_state(self, state: TypeQuotas, outcome: TaskOutcome) -> TypeQuotas:
+        """The distractor types handled so far."""
         return state.after(outcome.rows)
 
     async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
         """The rows of one tree."""
-        library, seed = self._library, task.item
-        quotas: Quotas = seed.quotas
-        curator = Curator(context, library, self.settings)
-        tree = await curator.grow(library.corpus[seed.position], quotas.favoured())
+        work, seed = RagTask(context, self._knowledge, self.settings), task.item
+        quotas: TypeQuotas = seed.quotas
+        passage = work.knowledge.corpus[seed.position]
+        tree = await TreeBuilder(work, passage, quotas.wanted()).build()
         settings = self.settings.tree
         paths = select_paths(tree.nodes, settings.paths, settings.max_jaccard)
-        record = TreeRecord(
-            seed=tree.seed.id,
-            nodes=tree.nodes,
-            paths=[path.ids for path in paths],
-            gains=[path.gain for path in paths],
-        )
         for number, path in enumerate(paths):
-            origins = Origins(
-                corpus=library.corpus.version,
-                calibration=library.calibration,
-                tree=record,
-                path=path.ids,
-                keep_f1=self.settings.navigation.keep_f1,
-            )
-            work = _PathWork(context, library, self.settings, tree, path, f"path/{number}", origins)
-            async for candidate in work.rows(quotas):
+            provenance = _provenance(work, tree, paths, path)
+            rows = _PathRows(work.scoped(f"path/{number}"), tree, path, provenance, quotas)
+            async for candidate in rows.generate():
                 yield candidate
-            quotas = work.quotas
+            quotas = rows.quotas
 
     def describe(self, row: Row, verbose: bool = False) -> str | None:
         """The tree with its distractors, or the trajectory, as text."""
-        from synthmill.generators.ragshaper.describing import described
+        from synthmill.generators.ragshaper.describe import describe
 
-        return described(row)
+        return describe(row)
 
 
-class _PathWork:
-    """From one path to its rows."""
+def _provenance(
+    task: RagTask, tree: InformationTree, paths: Sequence[TreePath], path: TreePath
+) -> RowProvenance:
+    return RowProvenance(
+        corpus=task.knowledge.corpus.version,
+        calibration=task.knowledge.calibration,
+        tree=TreeRecord(
+            seed=tree.seed.id,
+            nodes=tree.nodes,
+            paths=[one.ids for one in paths],
+            gains=[one.gain for one in paths],
+        ),
+        path=path.ids,
+        keep_f1=task.settings.navigation.keep_f1,
+    )
+
+
+class _PathRows:
+    """The rows of one path; `quotas` counts the trajectories accepted on the way."""
 
     def __init__(
         self,
-        context: Context,
-        library: Library,
-        settings: RagShaperSettings,
-        tree: Tree,
-        path: Path,
-        purpose: str,
-        origins: Origins,
+        task: RagTask,
+        tree: InformationTree,
+        path: TreePath,
+        provenance: RowProvenance,
+        quotas: TypeQuotas,
     ) -> None:
-        self._context = context
-        self._library = library
-        self._settings = settings
+        self._task = task
         self._tree = tree
         self._path = path
-        self._purpose = purpose
-        self._origins = origins
-        self.quotas = Quotas()
-
-    async def rows(self, quotas: Quotas) -> AsyncGenerator[Candidate, None]:
-        """Refused distractors, the question, its trajectories, its pairs."""
+        self._provenance = provenance
         self.quotas = quotas
-        question = await question_of(
-            self._context, self._library, self._settings, self._tree, self._path, self._purpose
-        )
-        if not question.stands:
-            yield question_row(self._origins, question)
-            return
-        checked = await self._checked(question)
-        for refused in (c for c in checked if not _passed(c)):
-            yield distractor_row(self._origins.corpus, question.asked.question, refused)
-        pool = [c for c in checked if _passed(c)]
-        told = await self._told(question, pool)
-        asked = question_row(self._origins, question, pool, told)
-        yield asked
-        for one in told:
-            yield trajectory_row(self._origins, question, asked, one, self._over_quota(one))
-        for robust, misled in self._pairs(told):
-            yield preference_row(self._origins, question, asked, robust, misled)
 
-    async def _checked(self, question: Question) -> list[CheckedDistractor]:
-        checker = DistractorChecker(
-            self._context,
-            self._library,
-            self._settings,
-            question.asked.question,
-            question.asked.answer,
-            question.hops,
-            self._purpose,
-        )
+    async def generate(self) -> AsyncGenerator[Candidate, None]:
+        """Rejected distractors, the question, its trajectories, its pairs."""
+        provenance = self._provenance
+        question = await synthesize_question(self._task, self._tree, self._path)
+        if not question.passed:
+            yield question_row(provenance, question)
+            return
+        checked = await self._check_distractors(question)
+        for rejected in (one for one in checked if not one.passed):
+            yield distractor_row(provenance.corpus, question.asked.question, rejected)
+        pool = [one for one in checked if one.passed]
+        rollouts = await self._rollouts(question, pool)
+        asked = question_row(provenance, question, pool, rollouts)
+        yield asked
+        for one in rollouts:
+            yield trajectory_row(provenance, question, asked, one, self._over_quota(one))
+        for robust, misled in self._pairs(rollouts):
+            yield preference_row(provenance, question, asked, robust, misled)
+
+    async def _check_distractors(self, question: CheckedQuestion) -> list[CheckedDistractor]:
+        asked, tree = question.asked, self._tree
+        checker = DistractorChecker(self._task, asked.question, asked.answer, question.hops)
         return [
             CheckedDistractor(
-                distractor=distractor,
-                level=distractor.level,
-                checks=await checker.check(
-                    distractor, [self._tree.passages[name] for name in distractor.support]
-                ),
+                distractor=one,
+                checks=await checker.check(one, [tree.passages[name] for name in one.support]),
             )
-            for distractor in distractors_of(self._tree, self._path)
+            for one in tree.distractors_of(self._path.nodes)
         ]
 
-    async def _told(self, question: Question, pool: list[CheckedDistractor]) -> list[Told]:
+    async def _rollouts(
+        self, question: CheckedQuestion, pool: Sequence[CheckedDistractor]
+    ) -> list[LabeledRollout]:
         distractors = [checked.distractor for checked in pool]
-        walked = await journeys(
-            self._context,
-            self._library,
-            self._settings,
-            question.asked.question,
-            distractors,
-            self._purpose,
-        )
+        rollouts = await roll_out_question(self._task, question.asked.question, distractors)
         by_id = {distractor.id: distractor for distractor in distractors}
-        keep = self._settings.navigation.keep_f1
+        answer, keep_f1 = question.asked.answer, self._provenance.keep_f1
         return [
-            Told(sample, journey, label(journey, question.asked.answer, keep, by_id))
-            for sample, journey in enumerate(walked)
+            LabeledRollout(sample, rollout, label_trajectory(rollout, answer, keep_f1, by_id))
+            for sample, rollout in enumerate(rollouts)
         ]
 
-    def _over_quota(self, told: Told) -> bool:
+    def _over_quota(self, rollout: LabeledRollout) -> bool:
         """Whether a trajectory's type has had its share; counts it where it has not."""
-        navigation, kind = self._settings.navigation, told.label.primary
-        if told.label.outcome != "handled" or kind is None:
+        navigation, name = self._task.settings.navigation, rollout.label.primary
+        if rollout.label.outcome != "handled" or name is None:
             return False
-        if self.quotas.full(kind, navigation.max_share, navigation.quota_from):
+        if self.quotas.full(name, navigation.max_share, navigation.quota_from):
             return True
-        self.quotas = self.quotas.with_one(kind)
+        self.quotas = self.quotas.with_one(name)
         return False
 
-    def _pairs(self, told: Sequence[Told]) -> list[tuple[Told, Told]]:
-        """Robust against misled; first the robust ones that met most."""
-        robust = [one for one in told if one.label.outcome == "handled"]
+    def _pairs(
+        self, rollouts: Sequence[LabeledRollout]
+    ) -> list[tuple[LabeledRollout, LabeledRollout]]:
+        """Handled against misled; the rollouts that met most distractors first."""
+        robust = [one for one in rollouts if one.label.outcome == "handled"]
         robust.sort(key=lambda one: -len(one.label.encounters))
-        misled = [one for one in told if one.label.outcome == "misled"]
+        misled = [one for one in rollouts if one.label.outcome == "misled"]
         pairs = list(zip(robust, misled, strict=False))
-        return pairs[: self._settings.navigation.preferences]
-
-
-def _passed(checked: CheckedDistractor) -> bool:
-    return all(check.passed for check in checked.checks)
+        return pairs[: self._task.settings.navigation.preferences]

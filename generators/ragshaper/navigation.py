@@ -1,60 +1,148 @@
-"""Rollouts of the teacher: it has the question, one retrieval tool, and no idea of distractors."""
+"""Constrained navigation: rollouts of the teacher on a retriever that slips distractors in.
+
+What a retrieval returns (paper, eq. 8); at step t, the first case that holds:
+1. t = 1                              R(K, k - n) with R(K~, n)
+2. step t - 1 returned distractors    R(K, k)
+3. with probability p_e               R(K, k - n) with R(K~, n)
+4. otherwise                          R(K, k)
+
+n = 2 and p_e = 0.5 in the paper; R keeps the threshold tau, so fewer than n may come. A step is one
+retrieval. K~ is the pool of one question's own distractors: a pool shared by all tasks would make
+rows depend on the order in which tasks end, and tau keeps unrelated documents out anyway. The
+places of the distractors among the documents are drawn and recorded. The teacher has the question
+and one retrieval tool, and no hint of distractors.
+"""
 
 import asyncio
+import json
+import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from random import Random
+from typing import ClassVar, NamedTuple
+
+from pydantic import BaseModel, Field
 
 from synthmill.generators.agent.rollout import Rollout, roll_out
-from synthmill.generators.agent.tools import Toolbox, tool_schemas
-from synthmill.generators.base import Context
-from synthmill.generators.ragshaper.injection import ConstrainedRetriever
-from synthmill.generators.ragshaper.library import Library
-from synthmill.generators.ragshaper.prompts.navigate import NavigatorTurn, Opening, final_answer
-from synthmill.generators.ragshaper.records import Distractor, Injection
+from synthmill.generators.agent.tools import Observation, Tool, Toolbox, tool_schemas
+from synthmill.generators.ragshaper.prompts import SEARCH, NavigatorTurn, Opening, final_answer
+from synthmill.generators.ragshaper.records import Distractor, Injection, InjectionCase
 from synthmill.generators.ragshaper.settings import RagShaperSettings
-from synthmill.generators.ragshaper.tools import SEARCH, SearchTool
+from synthmill.generators.ragshaper.task import RagTask
 from synthmill.schemas.messages import Message
+from synthmill.sources.documents.corpus import titled
+from synthmill.sources.documents.prompt_documents import PromptDocument
+
+SEPARATOR = "\n---\n"  # between the documents of an observation (released code)
+NOTHING = "No document was found."
+_TITLE = re.compile(r"\A\[([^\n]*)\]\n")
+
+
+class ConstrainedRetriever:
+    """The retriever of one rollout; `rng` makes every random choice."""
+
+    def __init__(self, task: RagTask, pool: Sequence[Distractor], rng: Random) -> None:
+        self._knowledge = task.knowledge
+        self._k = task.settings.retrieval.k
+        self._settings = task.settings.navigation
+        self._pool = pool
+        self._rng = rng
+        self.log: list[Injection] = []
+
+    async def search(self, query: str, top_k: int | None) -> tuple[list[PromptDocument], Injection]:
+        """The documents of the next step, and its record.
+
+        A model may ask for another number of documents, but the rule needs room for the injected
+        ones and one other: k is at least n + 1 and at most the configured one.
+        """
+        k = min(self._k, max(top_k or self._k, self._settings.injected + 1))
+        case, draw = self._case()
+        injected = await self._nearest(query) if case in ("first", "drawn") else []
+        room = k - self._settings.injected if case in ("first", "drawn") else k
+        found = [hit.passage for hit in await self._knowledge.search(query, room)]
+        total = len(found) + len(injected)
+        positions = sorted(self._rng.sample(range(total), len(injected)))
+        passages, distractors = iter(found), iter(injected)
+        shown = [
+            next(distractors) if place in positions else next(passages) for place in range(total)
+        ]
+        record = Injection(
+            step=len(self.log) + 1,
+            query=query,
+            case=case,
+            draw=draw,
+            passages=[p.id for p in found],
+            injected=[d.id for d in injected],
+            positions=positions,
+        )
+        self.log.append(record)
+        return [PromptDocument(d.title, d.text) for d in shown], record
+
+    def _case(self) -> tuple[InjectionCase, float | None]:
+        if not self.log:
+            return "first", None
+        if self.log[-1].injected:
+            return "suppressed", None
+        draw = self._rng.random()
+        return ("drawn" if draw < self._settings.probability else "not drawn"), draw
+
+    async def _nearest(self, query: str) -> list[Distractor]:
+        """R(K~, n): the distractors most similar to the query, above tau; ties in pool order."""
+        documents = [(d.title, d.text) for d in self._pool]
+        scores = await self._knowledge.similarities(query, documents)
+        ranked = sorted(zip(scores, self._pool, strict=True), key=lambda pair: -pair[0])
+        above = [d for score, d in ranked if score > self._knowledge.tau]
+        return above[: self._settings.injected]
+
+
+class SearchArguments(BaseModel):
+    """Arguments of a search."""
+
+    query: str = Field(description="a descriptive query in natural language", max_length=2000)
+    top_k: int | None = Field(default=None, ge=1, description="documents wanted at most")
+
+
+class SearchTool(Tool):
+    """The retrieval tool, as the teacher and the trained agent see it."""
+
+    name: ClassVar[str] = SEARCH
+    description: ClassVar[str] = (
+        "Search the knowledge base for documents that bear on a query. Each query stands alone."
+    )
+    Arguments: ClassVar[type[BaseModel]] = SearchArguments
+
+    def __init__(self, retriever: ConstrainedRetriever) -> None:
+        self._retriever = retriever
+
+    async def run(self, arguments: SearchArguments) -> Observation:
+        """The documents found, best first; the injection record is in `detail`."""
+        documents, record = await self._retriever.search(arguments.query, arguments.top_k)
+        return Observation(text=join_documents(documents), detail=json.dumps(record.model_dump()))
+
 
 TOOLS = tool_schemas([SearchTool])
 
 
-class Journey(NamedTuple):
-    """A rollout with what its retriever did, and the answer it came to ("" for none)."""
+class TeacherRollout(NamedTuple):
+    """A rollout with the injections of its retriever, and its final answer ("" for none)."""
 
     rollout: Rollout
     injections: list[Injection]
     prediction: str
 
 
-async def journeys(
-    context: Context,
-    library: Library,
-    settings: RagShaperSettings,
-    question: str,
-    pool: Sequence[Distractor],
-    purpose: str,
-) -> list[Journey]:
-    """The rollouts of a question, side by side; each has its own random generator."""
-    samples = range(settings.navigation.samples)
+async def roll_out_question(
+    task: RagTask, question: str, pool: Sequence[Distractor]
+) -> list[TeacherRollout]:
+    """The rollouts of a question, concurrently; each has its own random generator."""
+    samples = range(task.settings.navigation.samples)
     return await asyncio.gather(
-        *(
-            _journey(context, library, settings, question, pool, f"{purpose}/rollout/{sample}")
-            for sample in samples
-        )
+        *(_rollout(task.scoped(f"rollout/{sample}"), question, pool) for sample in samples)
     )
 
 
-async def _journey(
-    context: Context,
-    library: Library,
-    settings: RagShaperSettings,
-    question: str,
-    pool: Sequence[Distractor],
-    purpose: str,
-) -> Journey:
-    navigation = settings.navigation
-    rng = context.rng(f"{purpose}/inject")
-    retriever = ConstrainedRetriever(library, pool, settings.retrieval.k, navigation, rng)
+async def _rollout(task: RagTask, question: str, pool: Sequence[Distractor]) -> TeacherRollout:
+    settings, navigation = task.settings, task.settings.navigation
+    retriever = ConstrainedRetriever(task, pool, task.context.rng("inject"))
 
     def turn(conversation: tuple[Message, ...]) -> NavigatorTurn:
         return NavigatorTurn(
@@ -66,22 +154,22 @@ async def _journey(
         )
 
     rollout = await roll_out(
-        context,
+        task.context,
         [opening(settings, question)],
         turn,
-        Toolbox([SearchTool(retriever.search)]),
-        purpose=purpose,
+        Toolbox([SearchTool(retriever)]),
+        purpose="turn",
         role="teacher",
         limits=navigation.limits,
         sampling=navigation.sampling,
     )
     said = rollout.final.content if rollout.final else ""
     prediction = final_answer(said, settings.final_start, settings.final_end) or ""
-    return Journey(rollout, retriever.log, prediction)
+    return TeacherRollout(rollout, retriever.log, prediction)
 
 
 def opening(settings: RagShaperSettings, question: str) -> Message:
-    """The first message: rules and question; tools spelled out where the protocol is text."""
+    """The first message: rules and question, with the tools where the protocol is text."""
     return Opening(
         question=question,
         tool=SEARCH,
@@ -89,3 +177,21 @@ def opening(settings: RagShaperSettings, question: str) -> Message:
         final_end=settings.final_end,
         tools=TOOLS if settings.navigation.protocol == "text" else "",
     ).message()
+
+
+def join_documents(documents: Sequence[PromptDocument]) -> str:
+    """Documents as one observation: `[title]` and text of each, a line of dashes between."""
+    parts = (
+        titled(" ".join(d.title.split()), d.text.replace(SEPARATOR, "\n- - -\n")) for d in documents
+    )
+    return SEPARATOR.join(parts) or NOTHING
+
+
+def split_documents(text: str) -> list[PromptDocument]:
+    """The documents of an observation."""
+    found = []
+    for part in text.split(SEPARATOR):
+        title = _TITLE.match(part)
+        if title:
+            found.append(PromptDocument(title.group(1), part[title.end() :]))
+    return found

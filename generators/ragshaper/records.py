@@ -1,24 +1,68 @@
-"""What the generator works with and leaves in `detail`: typed, and the same in both places."""
+"""The distractor taxonomy, and the typed records of the generator, also those stored in rows."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from synthmill.generators.ragshaper.taxonomy import TAXONOMY, Kind, Level
+from pydantic import Field
+
 from synthmill.generators.retrieval.calibration import Calibration
 from synthmill.schemas.base import Record
 from synthmill.schemas.lineage import SourceRef
 
+DistractorType = Literal[
+    "doppelganger", "false_shortcut", "fragmented_puzzle", "subjective_fallacy"
+]
+DistractorLevel = Literal["perception", "cognition"]
+
+
+class TypeDefinition(NamedTuple):
+    """A distractor type: its level, the guideline for writing it, the skill that it trains."""
+
+    level: DistractorLevel
+    guideline: str
+    skill: str
+
+
+# Definitions, guidelines and skills: the paper's table of distractor types, in our words.
+TAXONOMY: dict[DistractorType, TypeDefinition] = {
+    "doppelganger": TypeDefinition(
+        "perception",
+        "Write about the same thing in an adjacent edition, version or year: change the value, "
+        "keep the rest, and state the other edition, version or year explicitly.",
+        "precise checking of metadata",
+    ),
+    "false_shortcut": TypeDefinition(
+        "cognition",
+        "The truth goes from A over B to C. Write that A leads to a wrong C directly, skip B, and "
+        "give a vague justification in hedged wording.",
+        "persistence: refuse the shortcut and look for the step between",
+    ),
+    "fragmented_puzzle": TypeDefinition(
+        "cognition",
+        "Write documents that each hold one part only (such as half a year), look complete by "
+        "themselves, and name the scope that they cover.",
+        "noticing that a part is not the whole",
+    ),
+    "subjective_fallacy": TypeDefinition(
+        "cognition",
+        "Write a review or memory in the first person whose central claim is plausible and wrong, "
+        "with its subjective voice plain to see.",
+        "telling fact from opinion",
+    ),
+}
+DISTRACTOR_TYPES: tuple[DistractorType, ...] = tuple(TAXONOMY)
+
 
 class Distractor(Record):
-    """A document written to mislead, with all that tells it from the truth.
+    """A document written to mislead, with everything that distinguishes it from the truth.
 
-    `question` is what the original `fact` answers with `true_answer`, and this document with
-    `wrong_answer`; `marker` is the words in it by which a careful reader sees the difference.
-    `support` names the passages on which the truth rests: its source, and for a shortcut also
-    those of the steps that it skips.
+    The original `fact` answers `question` with `true_answer`; this document answers it with
+    `wrong_answer`. `marker` is the wording by which a careful reader sees the difference.
+    `support` lists the passages on which the truth rests, the fact's source first; for a false
+    shortcut also those of the steps that it skips. `node` is the tree node that wrote it.
     """
 
     id: str
-    kind: Kind
+    type: DistractorType
     title: str
     text: str
     marker: str
@@ -32,13 +76,25 @@ class Distractor(Record):
     node: int
 
     @property
-    def level(self) -> Level:
-        """The level that its type tests."""
-        return TAXONOMY[self.kind].level
+    def level(self) -> DistractorLevel:
+        """The level that the type belongs to."""
+        return TAXONOMY[self.type].level
+
+    @property
+    def full_text(self) -> str:
+        """Title and text."""
+        return f"{self.title}\n{self.text}"
 
 
-class Check(Record):
-    """One check and its outcome; `reason` is a short stable phrase where it failed."""
+class CheckFailure(NamedTuple):
+    """Why a check failed: a short stable phrase, and particulars."""
+
+    reason: str
+    detail: str = ""
+
+
+class CheckResult(Record):
+    """One check and its outcome; where it failed, `reason` is a short stable phrase."""
 
     name: str
     passed: bool
@@ -50,12 +106,19 @@ class CheckedDistractor(Record):
     """A distractor with its checks against one question."""
 
     distractor: Distractor
-    level: Level
-    checks: list[Check]
+    checks: list[CheckResult]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(check.passed for check in self.checks)
 
 
-class Node(Record):
-    """A node of the information tree: {action, intention, observation} (paper, section 3.1)."""
+class TreeNode(Record):
+    """A node of the information tree: action, intention, observation (paper, section 3.1).
+
+    `passages` and `distractors` hold ids; `arguments` is the query or the fact of the action.
+    """
 
     id: int
     parent: int | None
@@ -68,16 +131,16 @@ class Node(Record):
 
 
 class TreeRecord(Record):
-    """A tree: its nodes, and which paths were kept, with the documents each gained."""
+    """A tree as rows store it: nodes, the selected paths, and the documents that each gained."""
 
     seed: str
-    nodes: list[Node]
+    nodes: list[TreeNode]
     paths: list[list[int]] = []
     gains: list[int] = []
 
 
 class HopRecord(Record):
-    """One reasoning step of a question, its evidence found again in its source."""
+    """One reasoning step of a question, with the passage and place of its evidence if found."""
 
     hop: int
     fact: str
@@ -87,40 +150,41 @@ class HopRecord(Record):
     source: SourceRef | None = None
 
 
-class NegativeRecord(Record):
-    """What may mislead, as the question's author says it (the paper's output fields)."""
+class NegativeAspect(Record):
+    """One way to be misled, in the words of the question's author (paper's output fields)."""
 
-    dimension: str
-    misleading_claim: str
-    disambiguation: str
-    distraction_text: str
+    dimension: DistractorType
+    misleading_claim: str = Field(max_length=1000)
+    disambiguation: str = Field(max_length=1000)
+    distraction_text: str = Field(max_length=6000)
 
 
 class QuestionDetail(Record):
-    """`detail` of `rlvr` rows, and of rejected questions."""
+    """`detail` of `rlvr` rows, accepted or rejected."""
 
     corpus: str
     calibration: Calibration | None
     tree: TreeRecord
     path: list[int]
     hops: list[HopRecord]
-    negatives: list[NegativeRecord]
-    checks: list[Check]
+    negatives: list[NegativeAspect]
+    checks: list[CheckResult]
     distractors: list[CheckedDistractor] = []
 
 
-Case = Literal["first", "suppressed", "drawn", "not drawn"]
+InjectionCase = Literal["first", "suppressed", "drawn", "not drawn"]
 
 
 class Injection(Record):
-    """One retrieval under eq. 8: which case applied, what was injected, and where it stood.
+    """One retrieval under eq. 8: the case that applied, what was injected, and where.
 
-    `positions` count from 0 among the documents returned.
+    `positions` count from 0 among the documents returned. `draw` is the random number in [0, 1)
+    that was compared with p_e.
     """
 
     step: int
     query: str
-    case: Case
+    case: InjectionCase
     draw: float | None = None
     passages: list[str]
     injected: list[str]
@@ -128,10 +192,10 @@ class Injection(Record):
 
 
 class Encounter(Record):
-    """What became of a distractor that a trajectory met."""
+    """How a trajectory dealt with a distractor that it met at turn `step` (from 1)."""
 
     id: str
-    kind: Kind
+    type: DistractorType
     step: int
     cited: bool
     followed: bool
@@ -139,11 +203,13 @@ class Encounter(Record):
     recovered: bool
 
 
-Outcome = Literal["handled", "regular", "fallback", "direct", "misled", "wrong", "unfinished"]
+RolloutOutcome = Literal[
+    "handled", "regular", "fallback", "direct", "misled", "wrong", "unfinished"
+]
 
 
 class TrajectoryDetail(Record):
-    """`detail` of `trajectory` and `preference` rows."""
+    """`detail` of `trajectory` and `preference` rows; `against` is the rejected side of a pair."""
 
     corpus: str
     question: str
@@ -151,8 +217,8 @@ class TrajectoryDetail(Record):
     stop: str
     prediction: str
     f1: float
-    outcome: Outcome
-    primary_kind: Kind | None
+    outcome: RolloutOutcome
+    primary_type: DistractorType | None
     injections: list[Injection]
     encounters: list[Encounter]
     against: "TrajectoryDetail | None" = None

@@ -1,16 +1,15 @@
-"""Rows from what a task found: questions, trajectories, pairs, and what was refused."""
+"""Rows of a task: questions, trajectories, preference pairs, and rejected distractors."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from synthmill.generators.ragshaper.checking import verdict_of
-from synthmill.generators.ragshaper.labels import Label
-from synthmill.generators.ragshaper.navigation import TOOLS, Journey
-from synthmill.generators.ragshaper.questions import Question
+from synthmill.generators.ragshaper.labels import LabeledRollout
+from synthmill.generators.ragshaper.navigation import TOOLS
+from synthmill.generators.ragshaper.questions import CheckedQuestion
 from synthmill.generators.ragshaper.records import (
     CheckedDistractor,
     DistractorDetail,
-    NegativeRecord,
     QuestionDetail,
     TrajectoryDetail,
     TreeRecord,
@@ -25,7 +24,7 @@ from synthmill.schemas.verdict import Verdict
 REWARD = "token_f1@1"  # `rewards.squad.token_f1`, right above the threshold
 
 
-class Origins(NamedTuple):
+class RowProvenance(NamedTuple):
     """What all rows of one question share."""
 
     corpus: str
@@ -35,40 +34,32 @@ class Origins(NamedTuple):
     keep_f1: float
 
 
-class Told(NamedTuple):
-    """A journey with its label and its number among the samples."""
-
-    sample: int
-    journey: Journey
-    label: Label
-
-
 def question_row(
-    origins: Origins,
-    question: Question,
+    provenance: RowProvenance,
+    question: CheckedQuestion,
     distractors: Sequence[CheckedDistractor] = (),
-    told: Sequence[Told] = (),
+    rollouts: Sequence[LabeledRollout] = (),
 ) -> Candidate:
-    """`rlvr`: question, answer, where its corpus is; rejected where the question does not stand."""
+    """`rlvr`: question, answer, and the corpus in the reward's arguments."""
     asked = question.asked
     detail = QuestionDetail(
-        corpus=origins.corpus,
-        calibration=origins.calibration,
-        tree=origins.tree,
-        path=origins.path,
+        corpus=provenance.corpus,
+        calibration=provenance.calibration,
+        tree=provenance.tree,
+        path=provenance.path,
         hops=question.hops,
-        negatives=[NegativeRecord.model_validate(n.model_dump()) for n in asked.negative_aspect],
+        negatives=asked.negative_aspect,
         checks=question.checks,
         distractors=list(distractors),
     )
-    right = [t.label.f1 > origins.keep_f1 for t in told]
+    right = [one.label.f1 > provenance.keep_f1 for one in rollouts]
     return Candidate(
         kind="rlvr",
         messages=[user(asked.question)],
         tools=TOOLS,
         answer=asked.answer,
         reward=REWARD,
-        reward_args=canonical_json({"above": origins.keep_f1, "corpus": origins.corpus}),
+        reward_args=canonical_json({"above": provenance.keep_f1, "corpus": provenance.corpus}),
         pass_rate=sum(right) / len(right) if right else None,
         scores=[Score(name="hops", value=len(question.hops))],
         verdicts=[verdict_of(question.checks, "ragshaper.question")],
@@ -78,7 +69,7 @@ def question_row(
 
 
 def distractor_row(corpus: str, question: str, checked: CheckedDistractor) -> Candidate:
-    """A refused distractor, with the reason."""
+    """`corpus`: a rejected distractor with the reason."""
     distractor = checked.distractor
     detail = DistractorDetail(corpus=corpus, question=question, distractor=checked)
     return Candidate(
@@ -90,37 +81,44 @@ def distractor_row(corpus: str, question: str, checked: CheckedDistractor) -> Ca
 
 
 def trajectory_row(
-    origins: Origins, question: Question, parent: Candidate, told: Told, over_quota: bool
+    provenance: RowProvenance,
+    question: CheckedQuestion,
+    parent: Candidate,
+    rollout: LabeledRollout,
+    over_quota: bool,
 ) -> Candidate:
-    """`trajectory`: kept where its answer is right and its type has room."""
-    detail = trajectory_detail(origins, question, told)
-    rollout = told.journey.rollout
+    """`trajectory`: accepted where its answer is right and its type is within its share."""
+    conversation = rollout.teacher.rollout
     return Candidate(
         kind="trajectory",
-        messages=[*rollout.opening, *rollout.conversation],
+        messages=[*conversation.opening, *conversation.conversation],
         tools=TOOLS,
         answer=question.asked.answer,
         reward=REWARD,
         reward_args=parent.reward_args,
-        scores=_scores(told),
-        verdicts=[_verdict(told, over_quota)],
+        scores=_scores(rollout),
+        verdicts=[_verdict(rollout, over_quota)],
         sources=_sources(question),
         parents=[content_id(parent)],
-        detail=detail.model_dump_json(),
+        detail=_detail(provenance, question, rollout).model_dump_json(),
     )
 
 
 def preference_row(
-    origins: Origins, question: Question, parent: Candidate, robust: Told, misled: Told
+    provenance: RowProvenance,
+    question: CheckedQuestion,
+    parent: Candidate,
+    robust: LabeledRollout,
+    misled: LabeledRollout,
 ) -> Candidate:
-    """`preference`: a trajectory that saw through its distractors against one that did not."""
-    detail = trajectory_detail(origins, question, robust)
-    against = trajectory_detail(origins, question, misled)
+    """`preference`: a rollout that handled its distractors over one that they misled."""
+    detail = _detail(provenance, question, robust)
+    against = _detail(provenance, question, misled)
     return Candidate(
         kind="preference",
-        messages=list(robust.journey.rollout.opening),
-        chosen=list(robust.journey.rollout.conversation),
-        rejected=list(misled.journey.rollout.conversation),
+        messages=list(robust.teacher.rollout.opening),
+        chosen=list(robust.teacher.rollout.conversation),
+        rejected=list(misled.teacher.rollout.conversation),
         tools=TOOLS,
         answer=question.asked.answer,
         reward=REWARD,
@@ -133,43 +131,44 @@ def preference_row(
     )
 
 
-def trajectory_detail(origins: Origins, question: Question, told: Told) -> TrajectoryDetail:
-    """The record of a rollout."""
+def _detail(
+    provenance: RowProvenance, question: CheckedQuestion, rollout: LabeledRollout
+) -> TrajectoryDetail:
     return TrajectoryDetail(
-        corpus=origins.corpus,
+        corpus=provenance.corpus,
         question=question.asked.question,
-        sample=told.sample,
-        stop=told.journey.rollout.stop,
-        prediction=told.journey.prediction,
-        f1=told.label.f1,
-        outcome=told.label.outcome,
-        primary_kind=told.label.primary,
-        injections=told.journey.injections,
-        encounters=told.label.encounters,
+        sample=rollout.sample,
+        stop=rollout.teacher.rollout.stop,
+        prediction=rollout.teacher.prediction,
+        f1=rollout.label.f1,
+        outcome=rollout.label.outcome,
+        primary_type=rollout.label.primary,
+        injections=rollout.teacher.injections,
+        encounters=rollout.label.encounters,
     )
 
 
-def _verdict(told: Told, over_quota: bool) -> Verdict:
-    name, outcome = "ragshaper.trajectory", told.label.outcome
+def _verdict(rollout: LabeledRollout, over_quota: bool) -> Verdict:
+    name, outcome = "ragshaper.trajectory", rollout.label.outcome
     if outcome in ("misled", "wrong"):
-        said = f"{told.journey.prediction!r}, F1 {told.label.f1:.2f}"
+        detail = f"{rollout.teacher.prediction!r}, F1 {rollout.label.f1:.2f}"
         reason = "misled by a distractor" if outcome == "misled" else "wrong answer"
-        return Verdict(filter=name, status="fail", reason=reason, detail=said)
+        return Verdict(filter=name, status="fail", reason=reason, detail=detail)
     if outcome == "unfinished":
-        return Verdict(filter=name, status="fail", reason=told.journey.rollout.stop)
+        return Verdict(filter=name, status="fail", reason=rollout.teacher.rollout.stop)
     if over_quota:
         return Verdict(filter=name, status="fail", reason="share of its distractor type is full")
-    return Verdict(filter=name, status="pass", score=told.label.f1)
+    return Verdict(filter=name, status="pass", score=rollout.label.f1)
 
 
-def _scores(told: Told) -> list[Score]:
-    calls = sum(len(step.calls) for step in told.journey.rollout.steps)
+def _scores(rollout: LabeledRollout) -> list[Score]:
+    calls = sum(len(step.calls) for step in rollout.teacher.rollout.steps)
     return [
-        Score(name="f1", value=told.label.f1),
+        Score(name="f1", value=rollout.label.f1),
         Score(name="tool_calls", value=calls),
-        Score(name="distractors_met", value=len(told.label.encounters)),
+        Score(name="distractors_met", value=len(rollout.label.encounters)),
     ]
 
 
-def _sources(question: Question) -> list[SourceRef]:
+def _sources(question: CheckedQuestion) -> list[SourceRef]:
     return [hop.source for hop in question.hops if hop.source is not None]

@@ -23,7 +23,7 @@ class RetrievalSettings(Settings):
     )
     bm25: Bm25Settings = Bm25Settings()
     encoder: EncoderSettings | None = Field(default=None, description="needed for dense")
-    k: int = Field(default=5, ge=3, description="documents of an answer; the tool's fall-back k")
+    k: int = Field(default=5, ge=3, description="documents of a search")
     threshold: CalibrationSettings = Field(
         default=CalibrationSettings(), description="tau, below which nothing is found"
     )
@@ -36,7 +36,7 @@ class RetrievalSettings(Settings):
 
 
 class SeedSettings(Settings):
-    """Which passages trees grow from. The paper crawls entities; a corpus gives passages."""
+    """The seed passages of trees. The paper crawls entities; a corpus gives passages."""
 
     match: str | None = Field(
         default=None, description="regular expression that a seed passage must hold"
@@ -82,7 +82,7 @@ class TreeSettings(Settings):
 
 
 class DistractorChecks(Settings):
-    """What a distractor must withstand; the paper checks none, so all of it is ours."""
+    """Checks that admit a distractor. The paper checks none, so all of this is ours."""
 
     tempting_f1: float = Field(
         default=0.9,
@@ -107,12 +107,12 @@ class DistractorChecks(Settings):
 class QuestionSettings(Settings):
     """Writing and checking questions."""
 
-    attempts: int = Field(default=3, ge=1, description="tries of one question (released code)")
+    attempts: int = Field(default=3, ge=1, description="attempts at one question (released code)")
     temperature: float = Field(
-        default=0.7, ge=0, le=2, description="of the first try (released code)"
+        default=0.7, ge=0, le=2, description="of the first attempt (released code)"
     )
-    warmer: float = Field(
-        default=0.1, ge=0, le=2, description="added at each further try (released code)"
+    temperature_step: float = Field(
+        default=0.1, ge=0, le=2, description="added at each further attempt (released code)"
     )
     max_words: int = Field(default=85, ge=1, description="(released code)")
     max_chars: int = Field(default=500, ge=1, description="(released code)")
@@ -177,10 +177,10 @@ class RagShaperSettings(Settings):
     questions: QuestionSettings = QuestionSettings()
     navigation: NavigationSettings = NavigationSettings()
     final_start: str = Field(
-        default="<FINAL_ANSWER>", min_length=1, description="stands before the answer"
+        default="<FINAL_ANSWER>", min_length=1, description="text before the final answer"
     )
     final_end: str = Field(
-        default="</FINAL_ANSWER>", min_length=1, description="stands behind the answer"
+        default="</FINAL_ANSWER>", min_length=1, description="text after the final answer"
     )
 
     @model_validator(mode="before")

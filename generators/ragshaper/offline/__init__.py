@@ -1,15 +1,9 @@
-"""Offline rules of RAGShaper: they answer its prompts by reading English prose.
+"""Offline rules of RAGShaper: they answer its prompts, and those of filters, by reading English.
 
 They know some relations that reference works state in plain sentences, and nothing of any corpus.
 Importing this package registers them.
 """
 
-from synthmill.generators.ragshaper.offline import (
-    asking,
-    curating,
-    distracting,
-    navigating,
-    reading,
-)
+from synthmill.generators.ragshaper.offline import curator, solver
 
-__all__ = ["asking", "curating", "distracting", "navigating", "reading"]
+__all__ = ["curator", "solver"]

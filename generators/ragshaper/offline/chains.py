@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from synthmill.generators.ragshaper.offline.facts import Fact
-from synthmill.generators.ragshaper.offline.lexicon import BY_NOUN, EDITION
+from synthmill.generators.ragshaper.offline.relations import BY_NOUN, EDITION, Fact
 
 _NOUN = "|".join(sorted((re.escape(noun) for noun in BY_NOUN), key=len, reverse=True))
 _STEP = re.compile(rf"the (?:({EDITION}) )?({_NOUN}) of ")

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from synthmill.generators.agent.rollout import RolloutLimits, roll_out
 from synthmill.generators.agent.tools import Observation, Tool, Toolbox
 from synthmill.generators.agent.turn import AgentTurn
-from synthmill.generators.ragshaper.prompts.distract import Choice, TellApart
+from synthmill.generators.ragshaper.prompts import TellApart
 from synthmill.models.backends.vllm import PYTHON_VARIABLE
 from synthmill.models.embedded.language_model import WEIGHTS
 from synthmill.models.prompt import Prompt, Reply
@@ -119,6 +119,6 @@ def test_our_prompts_keep_to_their_schemas() -> None:
             sampling = Sampling(max_tokens=300)
             reply = await Wire(models).generate(prompt, purpose="p", sampling=sampling)
         assert reply.malformed is None or "{" in reply.completion.text
-        assert reply.malformed or isinstance(reply.value, Choice)
+        assert reply.malformed or isinstance(reply.value, SideChoice)
 
     asyncio.run(run())

@@ -2,11 +2,12 @@
 
 import asyncio
 import tempfile
+from copy import copy
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from synthmill.generators.ragshaper.library import Library
+from synthmill.generators.ragshaper.knowledge_base import KnowledgeBase
 from synthmill.generators.retrieval.bm25 import Bm25Retriever
 from synthmill.generators.retrieval.calibration import CalibrationSettings, calibrate
 from synthmill.models.completion import Completion
@@ -30,13 +31,19 @@ class Desk:
         self.answers = answers or {}
         self.asked: list[tuple[str, str]] = []
         self.prompts: list[Prompt[Any]] = []
+        self.scope = ""
+
+    def scoped(self, prefix: str) -> Any:
+        scoped = copy(self)
+        scoped.scope = f"{self.scope}{prefix}/"
+        return scoped
 
     @property
     def scratch(self) -> Path:
         return Path(tempfile.gettempdir())
 
     def rng(self, purpose: str) -> Random:
-        return Random(keyed_seed(self.seed, purpose))
+        return Random(keyed_seed(self.seed, self.scope + purpose))
 
     async def generate(self, prompt: Prompt[Any], *, purpose: str, **more: Any) -> Any:
         (reply,) = await self.sample(prompt, 1, purpose=purpose, **more)
@@ -45,17 +52,23 @@ class Desk:
     async def sample(self, prompt: Prompt[Any], n: int, *, purpose: str, **_: Any) -> list[Any]:
         await asyncio.sleep(0)
         name = prompt.prompt_name()
-        self.asked.append((name, purpose))
+        self.asked.append((name, self.scope + purpose))
         self.prompts.append(prompt)
         assert prompt.messages()  # the template renders
         replies = []
         for index in range(n):
             given = self.answers.get(name)
-            rng = Random(keyed_seed(self.seed, purpose, index))
+            rng = Random(keyed_seed(self.seed, self.scope + purpose, index))
             text = given(prompt) if given else offline_answer(prompt, rng)
             completion = text if isinstance(text, Completion) else Completion(text=text)
             replies.append(Reply.parsed(prompt, completion, "rules"))
         return replies
+
+    async def verify(self, candidate: Any) -> Any:
+        raise NotImplementedError
+
+    async def embed(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError
 
     async def write_media(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError
@@ -64,11 +77,13 @@ class Desk:
         return call(*args, **kwargs)
 
 
-async def library_of(source: Any, cache: Path) -> Library:
-    """A library over a source's documents."""
+async def knowledge_of(source: Any, cache: Path) -> KnowledgeBase:
+    """A knowledge base over a source's documents."""
     corpus = open_corpus(source, Chunking(), cache)
     retriever = Bm25Retriever(corpus)
-    return Library(corpus, retriever, await calibrate(corpus, retriever, CalibrationSettings()))
+    return KnowledgeBase(
+        corpus, retriever, await calibrate(corpus, retriever, CalibrationSettings())
+    )
 
 
 def world_source(seed: int = 7, size: float = 1.0) -> tuple[WorldSource, World]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from synthmill.generators.ragshaper.offline.facts import PromptDocument, read_facts
+from synthmill.generators.ragshaper.offline.relations import PromptDocument, read_facts
 from synthmill.generators.ragshaper.records import QuestionDetail
 from synthmill.schemas.identity import sha256_text
 from synthmill.schemas.row import Candidate

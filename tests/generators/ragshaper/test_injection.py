@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthmill.generators.ragshaper.injection import ConstrainedRetriever
-from synthmill.generators.ragshaper.library import Library
+from synthmill.generators.ragshaper.knowledge_base import KnowledgeBase
+from synthmill.generators.ragshaper.navigation import ConstrainedRetriever
 from synthmill.generators.ragshaper.records import Distractor, Injection
-from synthmill.generators.ragshaper.settings import NavigationSettings
+from synthmill.generators.ragshaper.settings import RagShaperSettings
+from synthmill.generators.ragshaper.task import RagTask
 from synthmill.generators.retrieval.calibration import Calibration
-from tests.generators.ragshaper.desk import library_of, world_source
+from tests.generators.ragshaper.desk import Desk, knowledge_of, world_source
 
 
 @pytest.fixture(scope="module")
@@ -21,22 +22,22 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("corpora")
 
 
-async def opened(cache: Path, tau: float | None = None) -> Library:
-    library = await library_of(world_source()[0], cache)
+async def opened(cache: Path, tau: float | None = None) -> KnowledgeBase:
+    knowledge = await knowledge_of(world_source()[0], cache)
     if tau is not None:
-        calibration = Calibration(encoder="fixed", corpus=library.corpus.version, tau=tau)
-        library = Library(library.corpus, library.retriever, calibration)
-    return library
+        calibration = Calibration(encoder="fixed", corpus=knowledge.corpus.version, tau=tau)
+        knowledge = KnowledgeBase(knowledge.corpus, knowledge.retriever, calibration)
+    return knowledge
 
 
-def pool_about(library: Library, count: int) -> list[Distractor]:
+def pool_about(knowledge: KnowledgeBase, count: int) -> list[Distractor]:
     """Copies of passages, so that every query finds some."""
     return [
         Distractor(
             id=f"lie{number}",
-            kind="doppelganger",
-            title=library.corpus[number].title,
-            text=library.corpus[number].text,
+            type="doppelganger",
+            title=knowledge.corpus[number].title,
+            text=knowledge.corpus[number].text,
             marker="",
             misleading_claim="",
             question="",
@@ -51,12 +52,21 @@ def pool_about(library: Library, count: int) -> list[Distractor]:
     ]
 
 
+def task(knowledge: KnowledgeBase, k: int = 5, **rule: float) -> RagTask:
+    settings = {"retrieval": {"k": k}, "navigation": rule}
+    return RagTask(Desk(), knowledge, RagShaperSettings.model_validate(settings))
+
+
 async def steps(
-    library: Library, pool: list[Distractor], count: int, seed: int, k: int = 5, **rule: float
+    knowledge: KnowledgeBase,
+    pool: list[Distractor],
+    count: int,
+    seed: int,
+    k: int = 5,
+    **rule: float,
 ) -> list[Injection]:
-    settings_ = NavigationSettings.model_validate(rule)
-    retriever = ConstrainedRetriever(library, pool, k, settings_, Random(seed))
-    titles = library.corpus.titles()
+    retriever = ConstrainedRetriever(task(knowledge, k, **rule), pool, Random(seed))
+    titles = knowledge.corpus.titles()
     for number in range(count):
         shown, record = await retriever.search(titles[(seed + number) % len(titles)], None)
         lies = [d.text for d in pool if d.id in record.injected]
@@ -75,9 +85,9 @@ async def steps(
 async def test_the_rule_holds_at_every_step(
     cache: Path, seed: int, k: int, probability: float, size: int
 ) -> None:
-    library = await opened(cache)
-    pool = pool_about(library, size)
-    log = await steps(library, pool, 12, seed, k, probability=probability)
+    knowledge = await opened(cache)
+    pool = pool_about(knowledge, size)
+    log = await steps(knowledge, pool, 12, seed, k, probability=probability)
     for number, record in enumerate(log):
         before = log[number - 1] if number else None
         if before is None:
@@ -88,14 +98,14 @@ async def test_the_rule_holds_at_every_step(
             assert record.draw is not None
             assert record.case == ("drawn" if record.draw < probability else "not drawn")
         room = k - 2 if record.case in ("first", "drawn") else k
-        wanted = await library.search(record.query, room)
+        wanted = await knowledge.search(record.query, room)
         assert record.passages == [found.passage.id for found in wanted]
         if record.case in ("suppressed", "not drawn"):
             assert not record.injected
         else:
             documents = [(d.title, d.text) for d in pool]
-            scores = await library.similarities(record.query, documents)
-            above = sorted((s for s in scores if s > library.tau), reverse=True)[:2]
+            scores = await knowledge.similarities(record.query, documents)
+            above = sorted((s for s in scores if s > knowledge.tau), reverse=True)[:2]
             assert len(record.injected) == len(above) <= 2
         assert len(record.positions) == len(record.injected) == len(set(record.positions))
         assert all(0 <= p < len(record.passages) + len(record.injected) for p in record.positions)
@@ -103,39 +113,39 @@ async def test_the_rule_holds_at_every_step(
 
 
 async def test_draws_come_up_with_p_e(cache: Path) -> None:
-    library = await opened(cache, tau=0.0)
-    pool, cases = pool_about(library, 0), Counter[str]()
+    knowledge = await opened(cache, tau=0.0)
+    pool, cases = pool_about(knowledge, 0), Counter[str]()
     for seed in range(60):  # without a pool nothing is suppressed: every later step draws
-        log = await steps(library, pool, 20, seed)
+        log = await steps(knowledge, pool, 20, seed)
         cases.update(record.case for record in log[1:])
     share = cases["drawn"] / (cases["drawn"] + cases["not drawn"])
     assert 0.45 < share < 0.55 and not cases["suppressed"]
 
 
 async def test_positions_are_spread_and_repeat_with_the_seed(cache: Path) -> None:
-    library = await opened(cache, tau=0.0)
-    pool = pool_about(library, 8)
+    knowledge = await opened(cache, tau=0.0)
+    pool = pool_about(knowledge, 8)
     places = Counter[int]()
     for seed in range(150):
-        log = await steps(library, pool, 6, seed)
-        assert log == await steps(library, pool, 6, seed)
+        log = await steps(knowledge, pool, 6, seed)
+        assert log == await steps(knowledge, pool, 6, seed)
         places.update(p for record in log for p in record.positions if len(record.passages) == 3)
     assert set(places) == {0, 1, 2, 3, 4}
     assert max(places.values()) < 1.5 * min(places.values())
 
 
 async def test_tau_may_leave_fewer_than_two(cache: Path) -> None:
-    library = await opened(cache, tau=0.999)
-    log = await steps(library, pool_about(library, 8), 5, 1)
+    knowledge = await opened(cache, tau=0.999)
+    log = await steps(knowledge, pool_about(knowledge, 8), 5, 1)
     assert all(not record.injected and not record.passages for record in log)
     assert all(record.case in ("first", "drawn", "not drawn") for record in log)
 
 
 async def test_a_model_cannot_ask_its_way_around_the_rule(cache: Path) -> None:
-    library = await opened(cache, tau=0.0)
-    pool = pool_about(library, 8)
-    retriever = ConstrainedRetriever(library, pool, 5, NavigationSettings(), Random(1))
-    title = library.corpus.titles()[0]
+    knowledge = await opened(cache, tau=0.0)
+    pool = pool_about(knowledge, 8)
+    retriever = ConstrainedRetriever(task(knowledge), pool, Random(1))
+    title = knowledge.corpus.titles()[0]
     shown, record = await retriever.search(title, 1)
     assert len(record.injected) == 2 and len(shown) == 3
     shown, _ = await retriever.search(title, 10_000)

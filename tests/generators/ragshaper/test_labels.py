@@ -8,15 +8,15 @@ import pytest
 from synthmill.generators.agent.rollout import Rollout, Step
 from synthmill.generators.agent.tools import FAILED, Call, Observation
 from synthmill.generators.agent.turn import Turn
-from synthmill.generators.ragshaper.describing import described
-from synthmill.generators.ragshaper.labels import Label, label
-from synthmill.generators.ragshaper.navigation import Journey
+from synthmill.generators.ragshaper.describe import describe
+from synthmill.generators.ragshaper.labels import TrajectoryLabel, label_trajectory
+from synthmill.generators.ragshaper.navigation import TeacherRollout
 from synthmill.generators.ragshaper.records import Distractor, Injection, TrajectoryDetail
 from synthmill.schemas.row import Row
 
 LIE = Distractor(
     id="lie",
-    kind="doppelganger",
+    type="doppelganger",
     title="Osk: figures for 2019",
     text="The figures for 2019 say that the Osk is 90 km long.",
     marker="figures for 2019",
@@ -40,7 +40,7 @@ class Said(NamedTuple):
     found: str = "[Osk]\nThe Osk is 80 km long."
 
 
-def journey(*turns: Said, prediction: str) -> Journey:
+def journey(*turns: Said, prediction: str) -> TeacherRollout:
     steps, log = list[Step](), list[Injection]()
     for said in turns:
         if not said.query:
@@ -64,11 +64,11 @@ def journey(*turns: Said, prediction: str) -> Journey:
             )
         )
     rollout = Rollout(opening=(), steps=tuple(steps), stop="answered")
-    return Journey(rollout, log, prediction)
+    return TeacherRollout(rollout, log, prediction)
 
 
-def labelled(*turns: Said, prediction: str, pool: Distractor = LIE) -> Label:
-    return label(journey(*turns, prediction=prediction), "80 km", 0.9, {"lie": pool})
+def labelled(*turns: Said, prediction: str, pool: Distractor = LIE) -> TrajectoryLabel:
+    return label_trajectory(journey(*turns, prediction=prediction), "80 km", 0.9, {"lie": pool})
 
 
 SEARCH = Said("I look.", "length of the Osk")
@@ -124,7 +124,7 @@ def test_a_failed_call_shifts_no_mark_of_a_distractor() -> None:
         prediction="",
         f1=0,
         outcome="unfinished",
-        primary_kind=None,
+        primary_type=None,
         injections=walked.injections,
         encounters=[],
     )
@@ -132,5 +132,5 @@ def test_a_failed_call_shifts_no_mark_of_a_distractor() -> None:
         id="x", kind="trajectory", messages=[*rollout.conversation], answer="80 km",
         detail=detail.model_dump_json(),
     )  # fmt: skip
-    text = described(row)
+    text = describe(row)
     assert text and "there is no tool" in text and "sees ![Osk]" in text

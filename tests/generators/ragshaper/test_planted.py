@@ -9,21 +9,23 @@ from typing import NamedTuple
 
 import pytest
 
-from synthmill.generators.ragshaper.curation import Curator, Tree
-from synthmill.generators.ragshaper.distractor_checks import DistractorChecker
-from synthmill.generators.ragshaper.library import Library
+from synthmill.filters.verifiers.prompts.reading import ShortAnswer
+from synthmill.generators.ragshaper.distractors import DistractorChecker
+from synthmill.generators.ragshaper.knowledge_base import KnowledgeBase
 from synthmill.generators.ragshaper.offline.chains import Chain, Hop, chain_of
-from synthmill.generators.ragshaper.prompts.question import ReasoningStep, SynthesizedQuestion
-from synthmill.generators.ragshaper.prompts.reading import ReaderAnswer
-from synthmill.generators.ragshaper.question_checks import QuestionChecker, located
-from synthmill.generators.ragshaper.questions import Question, distractors_of, question_of
-from synthmill.generators.ragshaper.records import Check, Distractor
+from synthmill.generators.ragshaper.prompts import ReasoningStep, SynthesizedQuestion
+from synthmill.generators.ragshaper.questions import (
+    CheckedQuestion,
+    QuestionChecker,
+    locate_hops,
+    synthesize_question,
+)
+from synthmill.generators.ragshaper.records import CheckResult, Distractor
 from synthmill.generators.ragshaper.settings import RagShaperSettings
-from synthmill.generators.ragshaper.taxonomy import KINDS
-from synthmill.generators.ragshaper.tree import Path as TreePath
-from synthmill.generators.ragshaper.tree import select_paths
+from synthmill.generators.ragshaper.task import RagTask
+from synthmill.generators.ragshaper.tree import InformationTree, TreeBuilder, TreePath, select_paths
 from synthmill.sources.documents.document import Passage
-from tests.generators.ragshaper.desk import Desk, library_of, world_source
+from tests.generators.ragshaper.desk import Desk, knowledge_of, world_source
 
 SETTINGS = RagShaperSettings.model_validate({"preset": "light"})
 
@@ -31,14 +33,14 @@ SETTINGS = RagShaperSettings.model_validate({"preset": "light"})
 class Good(NamedTuple):
     """A question that stands, and what it was made from."""
 
-    library: Library
-    tree: Tree
+    knowledge: KnowledgeBase
+    tree: InformationTree
     path: TreePath
-    question: Question
+    question: CheckedQuestion
 
     @property
     def passages(self) -> list[Passage]:
-        return self.tree.found(self.path.nodes)
+        return self.tree.passages_of(self.path.nodes)
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +49,15 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> list[Good]:
 
 
 async def _good(cache: Path) -> list[Good]:
-    library, found = await library_of(world_source(21)[0], cache), []
+    knowledge, found = await knowledge_of(world_source(21)[0], cache), []
     for number in range(16):
         desk = Desk(number)
-        tree = await Curator(desk, library, SETTINGS).grow(library.corpus[number * 5], KINDS)
+        task = RagTask(desk, knowledge, SETTINGS)
+        tree = await TreeBuilder(task, knowledge.corpus[number * 5]).build()
         for path in select_paths(tree.nodes, 1, 0.7):
-            question = await question_of(desk, library, SETTINGS, tree, path, "path")
-            if question.stands:
-                found.append(Good(library, tree, path, question))
+            question = await synthesize_question(task.scoped("path"), tree, path)
+            if question.passed:
+                found.append(Good(knowledge, tree, path, question))
     return found
 
 
@@ -161,9 +164,9 @@ QUESTIONS: dict[str, Callable[[Good], SynthesizedQuestion | None]] = {
 }
 
 
-async def checks_of(good: Good, asked: SynthesizedQuestion, desk: Desk) -> list[Check]:
-    checker = QuestionChecker(desk, good.library, SETTINGS.questions, good.passages, 5, "path")
-    return await checker.check(asked, located(asked.reasoning_steps, good.passages))
+async def checks_of(good: Good, asked: SynthesizedQuestion, desk: Desk) -> list[CheckResult]:
+    checker = QuestionChecker(RagTask(desk, good.knowledge, SETTINGS), good.passages)
+    return await checker.check(asked, locate_hops(asked.reasoning_steps, good.passages))
 
 
 async def test_good_questions_pass_again(good: list[Good]) -> None:
@@ -195,22 +198,22 @@ async def test_planted_bad_questions_are_caught(good: list[Good]) -> None:
         "unnecessary hop", "no chain", "evidence without output", "hop leaked"
     }  # fmt: skip
     assert caught["two answers"].keys() <= {
-        "several answers", "a hop forks", "not answerable", "no answer on reading with care"
+        "several answers", "a hop forks", "not answerable", "no answer on careful reading"
     }  # fmt: skip
 
 
 async def test_what_the_teacher_knows_by_heart_is_refused(good: list[Good]) -> None:
     one = good[0]
-    answer = ReaderAnswer(answer=one.question.asked.answer).model_dump_json()
-    desk = Desk(answers={"answer_alone": lambda prompt: answer})
+    answer = ShortAnswer(answer=one.question.asked.answer).model_dump_json()
+    desk = Desk(answers={"answer_from_memory": lambda prompt: answer})
     assert (await checks_of(one, one.question.asked, desk))[-1].reason == "known by heart"
 
 
 async def test_readers_that_answer_nonsense_decide_nothing(good: list[Good]) -> None:
     one = good[0]
     for prompt, reason in {
-        "answer_from": "support undecided",
-        "all_answers": "uniqueness undecided",
+        "answer_from_documents": "support undecided",
+        "list_answers": "uniqueness undecided",
     }.items():
         desk = Desk(answers={prompt: lambda _: "{broken"})
         assert (await checks_of(one, one.question.asked, desk))[-1].reason == reason
@@ -224,17 +227,16 @@ class Case(NamedTuple):
 
     def checker(self, desk: Desk) -> DistractorChecker:
         asked, hops, _ = self.good.question
-        return DistractorChecker(
-            desk, self.good.library, SETTINGS, asked.question, asked.answer, hops, "path"
-        )
+        task = RagTask(desk, self.good.knowledge, SETTINGS)
+        return DistractorChecker(task, asked.question, asked.answer, hops)
 
-    async def checks(self, distractor: Distractor, desk: Desk) -> list[Check]:
+    async def checks(self, distractor: Distractor, desk: Desk) -> list[CheckResult]:
         truth = [self.good.tree.passages[name] for name in distractor.support]
         return await self.checker(desk).check(distractor, truth)
 
 
 async def standing(good: list[Good]) -> list[Case]:
-    cases = [Case(one, d) for one in good for d in distractors_of(one.tree, one.path)]
+    cases = [Case(one, d) for one in good for d in one.tree.distractors_of(one.path.nodes)]
     return [c for c in cases if all(k.passed for k in await c.checks(c.distractor, Desk()))]
 
 
@@ -262,7 +264,7 @@ def spoiled(case: Case) -> Iterator[tuple[str, Distractor]]:
     # The bare wrong statement, its marker in a harmless place: nothing tells it from the truth.
     bare = lie.misleading_claim.replace(f"{lie.marker}, t", "T")
     dressed = f"{bare} The archive also keeps a shelf of maps, filed under another heading."
-    if lie.kind in ("subjective_fallacy", "fragmented_puzzle"):
+    if lie.type in ("subjective_fallacy", "fragmented_puzzle"):
         yield "indistinguishable", but(text=dressed, marker="a shelf of maps", title=source.title)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from synthmill.generators.ragshaper.offline.chains import Chain, Hop, chain_of, follow
-from synthmill.generators.ragshaper.offline.facts import read_facts
+from synthmill.generators.ragshaper.offline.relations import read_facts
 from synthmill.sources.documents.prompt_documents import PromptDocument
 from synthmill.sources.documents.world import render_documents, sample_world
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from synthmill.generators.ragshaper.quotas import Quotas
+from synthmill.generators.ragshaper.generator import TypeQuotas
+from synthmill.generators.ragshaper.records import DISTRACTOR_TYPES, DistractorType
 from synthmill.generators.ragshaper.settings import RagShaperSettings
-from synthmill.generators.ragshaper.taxonomy import KINDS, Kind
 from synthmill.pipelines.run import start
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import Recipe
@@ -68,16 +68,16 @@ async def test_unreadable_documents_are_the_first_tasks(tmp_path: Path) -> None:
 
 
 def test_quotas_hold_a_type_to_its_share() -> None:
-    quotas = Quotas(handled={"doppelganger": 8, "false_shortcut": 6, "fragmented_puzzle": 6})
+    quotas = TypeQuotas(handled={"doppelganger": 8, "false_shortcut": 6, "fragmented_puzzle": 6})
     assert quotas.full("doppelganger", 0.4, 20) and not quotas.full("false_shortcut", 0.4, 20)
     assert not quotas.full("doppelganger", 0.4, 21), "shares do not count yet"
-    assert quotas.favoured()[0] == "subjective_fallacy"
-    assert quotas.favoured()[-1] == "doppelganger"
+    assert quotas.wanted()[0] == "subjective_fallacy"
+    assert quotas.wanted()[-1] == "doppelganger"
 
 
-@pytest.mark.parametrize("kinds", [KINDS[:1], KINDS[:2]])
-def test_few_types_are_never_all_full(kinds: tuple[Kind, ...]) -> None:
-    quotas = Quotas(handled=dict.fromkeys(kinds, 1))
+@pytest.mark.parametrize("kinds", [DISTRACTOR_TYPES[:1], DISTRACTOR_TYPES[:2]])
+def test_few_types_are_never_all_full(kinds: tuple[DistractorType, ...]) -> None:
+    quotas = TypeQuotas(handled=dict.fromkeys(kinds, 1))
     for _ in range(60):
         free = [kind for kind in kinds if not quotas.full(kind, 0.4, 20)]
         quotas = quotas.with_one(free[0])

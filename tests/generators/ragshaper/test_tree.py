@@ -8,15 +8,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthmill.generators.ragshaper.curation import MOST_DOCUMENTS, Curator, Tree
-from synthmill.generators.ragshaper.library import Library
-from synthmill.generators.ragshaper.prompts.distract import WrittenDistractors, WrittenDocument
-from synthmill.generators.ragshaper.prompts.explore import DISTRACT, FINISH, SEARCH, NextAction
-from synthmill.generators.ragshaper.records import Node
+from synthmill.generators.ragshaper.knowledge_base import KnowledgeBase
+from synthmill.generators.ragshaper.prompts import (
+    DISTRACT,
+    FINISH,
+    MAX_DOCUMENTS,
+    SEARCH,
+    NextAction,
+    WrittenDistractors,
+    WrittenDocument,
+)
+from synthmill.generators.ragshaper.records import DISTRACTOR_TYPES, TreeNode
 from synthmill.generators.ragshaper.settings import RagShaperSettings
-from synthmill.generators.ragshaper.taxonomy import KINDS
-from synthmill.generators.ragshaper.tree import gained, jaccard, leaves, path_to, select_paths
-from tests.generators.ragshaper.desk import Desk, library_of, world_source
+from synthmill.generators.ragshaper.task import RagTask
+from synthmill.generators.ragshaper.tree import (
+    InformationTree,
+    TreeBuilder,
+    gained,
+    jaccard,
+    leaves,
+    path_to,
+    select_paths,
+)
+from tests.generators.ragshaper.desk import Desk, knowledge_of, world_source
 
 
 @pytest.fixture(scope="module")
@@ -24,16 +38,20 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("corpora")
 
 
-async def grown(cache: Path, seed: int, answers: dict | None = None, **tree: object) -> Tree:
-    library = await library_of(world_source()[0], cache)
-    return await grow(library, seed, answers, **tree)
+async def grown(
+    cache: Path, seed: int, answers: dict | None = None, **tree: object
+) -> InformationTree:
+    knowledge = await knowledge_of(world_source()[0], cache)
+    return await grow(knowledge, seed, answers, **tree)
 
 
-async def grow(library: Library, seed: int, answers: dict | None = None, **tree: object) -> Tree:
+async def grow(
+    knowledge: KnowledgeBase, seed: int, answers: dict | None = None, **tree: object
+) -> InformationTree:
     wanted = RagShaperSettings.model_validate({"tree": tree})
     desk = Desk(seed, answers)
-    passage = library.corpus[Random(seed).randrange(len(library.corpus))]
-    return await Curator(desk, library, wanted).grow(passage, KINDS)
+    passage = knowledge.corpus[Random(seed).randrange(len(knowledge.corpus))]
+    return await TreeBuilder(RagTask(desk, knowledge, wanted), passage).build()
 
 
 @settings(max_examples=25, deadline=None)
@@ -92,9 +110,9 @@ async def test_expansion_is_depth_first(cache: Path) -> None:
 
 async def test_branching_follows_p_b(cache: Path) -> None:
     """Two independent draws at two depths: 2.25 leaves on average (paper)."""
-    library = await library_of(world_source()[0], cache)
+    knowledge = await knowledge_of(world_source()[0], cache)
     counts = [
-        len(leaves((await grow(library, seed, searching(), max_depth=3)).nodes))
+        len(leaves((await grow(knowledge, seed, searching(), max_depth=3)).nodes))
         for seed in range(300)
     ]
     assert 2.1 < sum(counts) / len(counts) < 2.4 and max(counts) == 4 and min(counts) == 1
@@ -134,42 +152,44 @@ def writing(*texts: str) -> str:
 
 async def test_a_distractor_written_again_is_kept_once(cache: Path) -> None:
     """Facts are also found where the passage breaks its lines elsewhere."""
-    library = await library_of(world_source()[0], cache)
-    seed = library.corpus[0]
+    knowledge = await knowledge_of(world_source()[0], cache)
+    seed = knowledge.corpus[0]
     words = seed.text.split()[:6]
     facts = iter([" ".join(words), "\n".join(words), "  ".join(words[1:]), ""])
 
     def explore(prompt: object) -> str:
-        action = NextAction(intention="x", tool=DISTRACT, fact=next(facts, ""), types=[*KINDS])
+        action = NextAction(
+            intention="x", tool=DISTRACT, fact=next(facts, ""), types=[*DISTRACTOR_TYPES]
+        )
         return action.model_dump_json()
 
     desk = Desk(
         1, {"explore_step": explore, "write_distractors": lambda _: writing("the same", "the same")}
     )
-    tree = await Curator(desk, library, RagShaperSettings()).grow(seed, KINDS)
+    tree = await TreeBuilder(RagTask(desk, knowledge, RagShaperSettings()), seed).build()
     assert tree.calls == 3 and [d.text for d in tree.distractors.values()] == ["the same"]
     assert [len(node.distractors) for node in tree.nodes] == [0, 1]
 
 
 async def test_an_author_that_never_stops_is_cut_short(cache: Path) -> None:
-    library = await library_of(world_source()[0], cache)
-    seed = library.corpus[0]
+    knowledge = await knowledge_of(world_source()[0], cache)
+    seed = knowledge.corpus[0]
     action = NextAction(intention="x", tool=DISTRACT, fact=seed.text[:40], types=["doppelganger"])
     say = {
         "explore_step": lambda _: action.model_dump_json(),
         "write_distractors": lambda _: writing(*map(str, range(100))),
     }
-    tree = await Curator(Desk(1, say), library, RagShaperSettings()).grow(seed, KINDS)
-    assert len(tree.distractors) == MOST_DOCUMENTS
+    tree = await TreeBuilder(RagTask(Desk(1, say), knowledge, RagShaperSettings()), seed).build()
+    assert len(tree.distractors) == MAX_DOCUMENTS
 
 
 async def test_the_curator_sees_its_path_alone_and_the_actions_used(cache: Path) -> None:
     desk = Desk(3)
-    library = await library_of(world_source()[0], cache)
+    knowledge = await knowledge_of(world_source()[0], cache)
     wanted = RagShaperSettings.model_validate(
         {"tree": {"max_depth": 5, "branch_probability": 1.0, "forbidden_shown": 3}}
     )
-    await Curator(desk, library, wanted).grow(library.corpus[0], KINDS)
+    await TreeBuilder(RagTask(desk, knowledge, wanted), knowledge.corpus[0]).build()
     prompts = [p for p in desk.prompts if p.prompt_name() == "explore_step"]
     assert all(len(p.used) <= 3 and len(p.steps) <= 5 for p in prompts)
     assert max(len(p.used) for p in prompts) == 3
@@ -179,12 +199,12 @@ DOCUMENTS = st.lists(st.sampled_from("abcdefghij"), max_size=5)
 
 
 @st.composite
-def trees(draw: st.DrawFn) -> list[Node]:
-    nodes: list[Node] = []
+def trees(draw: st.DrawFn) -> list[TreeNode]:
+    nodes: list[TreeNode] = []
     for number in range(draw(st.integers(1, 25))):
         parent = draw(st.integers(0, number - 1)) if number else None
         nodes.append(
-            Node(
+            TreeNode(
                 id=number,
                 parent=parent,
                 depth=0 if parent is None else nodes[parent].depth + 1,
@@ -200,7 +220,7 @@ def trees(draw: st.DrawFn) -> list[Node]:
 
 @given(trees(), st.integers(1, 5), st.sampled_from([0.0, 0.3, 0.7, 1.0]))
 def test_paths_are_picked_by_gain_under_the_jaccard_limit(
-    nodes: list[Node], count: int, limit: float
+    nodes: list[TreeNode], count: int, limit: float
 ) -> None:
     picked = select_paths(nodes, count, limit)
     assert 1 <= len(picked) <= count
@@ -219,8 +239,8 @@ def test_paths_are_picked_by_gain_under_the_jaccard_limit(
 
 
 def test_a_document_found_again_is_no_gain() -> None:
-    def node(number: int, passages: list[str], distractors: list[str]) -> Node:
-        return Node(
+    def node(number: int, passages: list[str], distractors: list[str]) -> TreeNode:
+        return TreeNode(
             id=number,
             parent=number - 1 if number else None,
             depth=number,

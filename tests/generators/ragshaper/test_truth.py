@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from synthmill.generators.ragshaper.describing import described
+from synthmill.generators.ragshaper.describe import describe
 from synthmill.generators.ragshaper.offline.chains import chain_of
 from synthmill.generators.ragshaper.records import QuestionDetail, TrajectoryDetail
 from synthmill.rewards.squad import mentions, token_f1
@@ -65,7 +65,7 @@ def test_every_accepted_distractor_is_wrong_and_distinguishable(rows: list[Candi
             assert mentions(own, lie.marker) and mentions(own, lie.wrong_answer)
             assert all(check.passed for check in one.checks) and len(one.checks) == 7
             checked += 1
-            kinds.add(lie.kind)
+            kinds.add(lie.type)
     print(f"{checked} distractors of {len(kinds)} types")
     assert checked > 40 and len(kinds) == 4
 
@@ -82,7 +82,7 @@ def test_trajectories_are_kept_by_f1_and_labelled(rows: list[Candidate]) -> None
             assert shown and not (met.rejected and met.followed)
             assert not met.recovered or (met.followed and detail.f1 > 0.9)
         if detail.outcome == "handled":
-            assert detail.encounters and detail.primary_kind
+            assert detail.encounters and detail.primary_type
         for message in row.messages:
             assert message.train == (message.role == "assistant")
         assert json.loads(row.tools or "")[0]["function"]["name"] == "query_knowledge_base_dense"
@@ -119,10 +119,10 @@ def test_rows_are_described_readably(rows: list[Candidate]) -> None:
     shown = {}
     for candidate in rows:
         row = Row.model_construct(**dict(candidate), id="x")
-        text = described(row)
+        text = describe(row)
         assert text and "\x1b" not in text
         shown.setdefault(candidate.kind, []).append(text)
     assert any("* search" in t and "! doppelganger" in t for t in shown["rlvr"])
     assert any("sees ![" in t and "thinks" in t for t in shown["trajectory"])
     assert all("CHOSEN" in t and "REJECTED" in t for t in shown["preference"])
-    assert all("refused:" in t for t in shown["corpus"])
+    assert all("rejected:" in t for t in shown["corpus"])

@@ -1,4 +1,4 @@
-"""The knowledge base K at work: a corpus, its retriever and its threshold."""
+"""The knowledge base K: a corpus with its retriever and similarity threshold tau."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from synthmill.sources.documents.corpus import Corpus, open_corpus, titled
 from synthmill.sources.documents.document import Passage
 
 
-class Found(Record):
-    """A passage found, and how similar it is."""
+class SearchHit(Record):
+    """A passage found, with its similarity to the query."""
 
     passage: Passage
     score: float
 
 
-class Library:
-    """Searches K as the paper does: the k best passages above tau."""
+class KnowledgeBase:
+    """Searches a corpus as the paper does: the k best passages above tau."""
 
     def __init__(self, corpus: Corpus, retriever: Retriever, calibration: Calibration) -> None:
         self.corpus = corpus
@@ -31,36 +31,39 @@ class Library:
 
     @property
     def tau(self) -> float:
-        """The similarity below which nothing is found."""
+        """Only passages of a greater similarity are found."""
         return self.calibration.tau
 
-    async def search(self, query: str, k: int) -> list[Found]:
+    async def search(self, query: str, k: int) -> list[SearchHit]:
         """R(K, k): the `k` most similar of all passages with a similarity above tau."""
         hits = await self.retriever.search(query, k)
         return [
-            Found(passage=self.corpus[hit.position], score=hit.score)
+            SearchHit(passage=self.corpus[hit.position], score=hit.score)
             for hit in hits
             if hit.score > self.tau
         ]
 
     async def rank(self, query: str, title: str, text: str, k: int) -> int | None:
-        """The place (from 1) that a document would take among the passages, or None beyond k."""
-        (score,) = await self.retriever.similarity(query, [titled(title, text)])
+        """The rank (from 1) of a document among the passages, or None if it is not in the first k.
+
+        The document need not be in the corpus.
+        """
+        (score,) = await self.similarities(query, [(title, text)])
         if score <= self.tau:
             return None
-        better = sum(found.score > score for found in await self.search(query, k))
+        better = sum(hit.score > score for hit in await self.search(query, k))
         return better + 1 if better < k else None
 
     async def similarities(self, query: str, documents: Sequence[tuple[str, str]]) -> list[float]:
-        """Similarity of a query to documents (title, text) that are not in K."""
+        """Similarities of a query to documents (title, text), in the corpus or not."""
         texts = [titled(title, text) for title, text in documents]
         return await self.retriever.similarity(query, texts)
 
 
-async def open_library(
+async def open_knowledge_base(
     source: DocumentSource, settings: RagShaperSettings, resources: Resources
-) -> Library:
-    """The library of a source: corpus, index and threshold, read from the cache or made there."""
+) -> KnowledgeBase:
+    """The knowledge base of a source; passages, index and threshold are built once in the cache."""
     folder = resources.cache_dir / "corpora"
     corpus = await resources.in_thread(
         "documents read",
@@ -68,13 +71,13 @@ async def open_library(
     )
     retriever = await _retriever(corpus, settings)
     calibration = await calibrate(corpus, retriever, settings.retrieval.threshold)
-    return Library(corpus, retriever, calibration)
+    return KnowledgeBase(corpus, retriever, calibration)
 
 
 async def _retriever(corpus: Corpus, settings: RagShaperSettings) -> Retriever:
     retrieval = settings.retrieval
     if retrieval.encoder is None or retrieval.method == "bm25":
-        # In a thread: an index of a large corpus takes a while to build, and the engine goes on.
+        # In a thread: indexing a large corpus takes long, and the event loop must go on.
         return await asyncio.to_thread(Bm25Retriever, corpus, retrieval.bm25)
     from synthmill.generators.retrieval.dense import open_dense
     from synthmill.generators.retrieval.encoders import make_encoder

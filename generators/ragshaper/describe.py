@@ -5,16 +5,16 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from synthmill.generators.agent.tools import FAILED
+from synthmill.generators.ragshaper.navigation import split_documents
 from synthmill.generators.ragshaper.records import (
     CheckedDistractor,
     DistractorDetail,
     Encounter,
     Injection,
-    Node,
     QuestionDetail,
     TrajectoryDetail,
+    TreeNode,
 )
-from synthmill.generators.ragshaper.tools import split_documents
 from synthmill.schemas.messages import Message
 from synthmill.schemas.row import Row
 
@@ -22,7 +22,7 @@ WIDTH = 100
 EXCERPT = 160
 
 
-def described(row: Row) -> str | None:
+def describe(row: Row) -> str | None:
     """The row's record as text, or None for kinds of no such record."""
     match row.kind:
         case "rlvr":
@@ -59,7 +59,7 @@ def _gain(detail: QuestionDetail) -> int:
 
 
 def _subtree(
-    nodes: Sequence[Node],
+    nodes: Sequence[TreeNode],
     at: int,
     path: set[int],
     distractors: dict[str, CheckedDistractor],
@@ -73,7 +73,7 @@ def _subtree(
         if name in distractors:
             yield from _distractor(distractors[name], indent + "    ")
         else:
-            yield f"{indent}    ! a distractor of another path, or refused"
+            yield f"{indent}    ! a distractor of another path, or rejected"
     children = [child.id for child in nodes if child.parent == at]
     deeper = indent if len(children) == 1 else indent + "  "
     for child in children:
@@ -82,7 +82,7 @@ def _subtree(
 
 def _distractor(checked: CheckedDistractor, indent: str) -> Iterator[str]:
     distractor = checked.distractor
-    yield f"{indent}! {distractor.kind} ({checked.level}): {distractor.title}"
+    yield f"{indent}! {distractor.type} ({distractor.level}): {distractor.title}"
     yield from textwrap.wrap(
         distractor.text, WIDTH, initial_indent=indent + "  ", subsequent_indent=indent + "  "
     )
@@ -91,7 +91,7 @@ def _distractor(checked: CheckedDistractor, indent: str) -> Iterator[str]:
     yield f"{indent}  marker: {distractor.marker!r}"
     failed = [check for check in checked.checks if not check.passed]
     for check in failed:
-        yield f"{indent}  refused: {check.reason} {check.detail or ''}"
+        yield f"{indent}  rejected: {check.reason} {check.detail or ''}"
     if not failed:
         yield f"{indent}  passed: {', '.join(check.name for check in checked.checks)}"
 
@@ -103,7 +103,7 @@ def _trajectory(
     yield f"Answer    {detail.prediction or '(none)'}  (truth {answer}, F1 {detail.f1:.2f})"
     yield f"Outcome   {detail.outcome}, {detail.stop}"
     for met in detail.encounters:
-        yield f"Met       {met.kind} at turn {met.step}: {_fate(met)}"
+        yield f"Met       {met.type} at turn {met.step}: {_fate(met)}"
     injections = iter(detail.injections)
     for message in messages:
         if message.role == "assistant":

@@ -1,1 +1,0 @@
-"""What models are asked: one file for each kind of work, templates beside."""
