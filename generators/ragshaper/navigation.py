@@ -135,14 +135,14 @@ async def roll_out_question(
 ) -> list[TeacherRollout]:
     """The rollouts of a question, concurrently; each has its own random generator."""
     samples = range(task.settings.navigation.samples)
-    return await asyncio.gather(
-        *(_rollout(task.scoped(f"rollout/{sample}"), question, pool) for sample in samples)
-    )
+    return await asyncio.gather(*(_rollout(task, sample, question, pool) for sample in samples))
 
 
-async def _rollout(task: RagTask, question: str, pool: Sequence[Distractor]) -> TeacherRollout:
+async def _rollout(
+    task: RagTask, sample: int, question: str, pool: Sequence[Distractor]
+) -> TeacherRollout:
     settings, navigation = task.settings, task.settings.navigation
-    retriever = ConstrainedRetriever(task, pool, task.context.rng("inject"))
+    retriever = ConstrainedRetriever(task, pool, task.context.rng(f"rollout/{sample}/inject"))
 
     def turn(conversation: tuple[Message, ...]) -> NavigatorTurn:
         return NavigatorTurn(
@@ -158,7 +158,7 @@ async def _rollout(task: RagTask, question: str, pool: Sequence[Distractor]) -> 
         [opening(settings, question)],
         turn,
         Toolbox([SearchTool(retriever)]),
-        purpose="turn",
+        purpose=f"rollout/{sample}",
         role="teacher",
         limits=navigation.limits,
         sampling=navigation.sampling,

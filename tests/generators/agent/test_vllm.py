@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from synthmill.generators.agent.rollout import RolloutLimits, roll_out
 from synthmill.generators.agent.tools import Observation, Tool, Toolbox
 from synthmill.generators.agent.turn import AgentTurn
-from synthmill.generators.ragshaper.prompts import TellApart
+from synthmill.generators.ragshaper.prompts import SideChoice, TellApart
 from synthmill.models.backends.vllm import PYTHON_VARIABLE
 from synthmill.models.embedded.language_model import WEIGHTS
 from synthmill.models.prompt import Prompt, Reply
