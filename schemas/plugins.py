@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ def load_plugin(
     """
     found = find_plugin(kind, name, packages, module, folder)
     if not (isinstance(found, type) and issubclass(found, kind)):
-        raise InputError(f"{name!r} is not a {kind.__name__.lower()} but {found!r}")
+        raise InputError(f"{name!r} is not a {_words(kind)} but {found!r}")
     return found
 
 
@@ -67,7 +68,7 @@ def find_plugin(
     if found is None:
         known = available(kind, packages, module)
         raise InputError(
-            f"there is no {kind.__name__.lower()} {name!r}{nearest(name, known)}; "
+            f"there is no {_words(kind)} {name!r}{nearest(name, known)}; "
             f"known: {', '.join(known)}, or give package.module:Name or ./file.py:Name"
         )
     return found
@@ -180,7 +181,11 @@ def _explained(error: Exception) -> str:
 
 
 def _group(kind: type) -> str:
-    return f"synthmill.{kind.__name__.lower()}"
+    return f"synthmill.{_words(kind).replace(' ', '_')}"
+
+
+def _words(kind: type) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", kind.__name__).lower()
 
 
 def _built_in(kind: type, name: str, packages: tuple[str, ...], module: str) -> Any:

@@ -5,6 +5,7 @@ from random import Random
 
 from synthmill.schemas.identity import keyed_seed
 from synthmill.sources.documents.document import Document
+from synthmill.sources.documents.parsers.markdown import markdown_elements
 from synthmill.sources.documents.world.sample_world import World, WorldFact
 
 LICENSE = "CC0-1.0"
@@ -130,4 +131,5 @@ def _document(title: str, text: str) -> Document:
         title=title,
         text=f"# {title}\n\n{text}\n",
         license=LICENSE,
+        structure=markdown_elements,
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -40,7 +41,7 @@ class Poisoned(DocumentSource):
         for document in render_documents(sample_world(SEED), SEED):
             order = Random(document.key).choice(ORDERS)
             text = f"{document.text}\n{order}\n"
-            yield document.model_copy(update={"text": text, "title": document.title})
+            yield replace(document, text=text)
 
     def version(self) -> str:
         return sha256_text("".join(ORDERS))

@@ -13,10 +13,12 @@ import pytest
 
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.items import InvalidItem
-from synthmill.sources.corpus import MOST_TITLE, CorpusSettings, CorpusSource
+from synthmill.sources.corpus import CorpusSettings, CorpusSource
 from synthmill.sources.documents.chunking import Chunking
 from synthmill.sources.documents.corpus import open_corpus
 from synthmill.sources.documents.document import Document
+from synthmill.sources.documents.parsers.base import MAX_TITLE
+from tests.sources.documents.pdf_files import make_pdf
 
 
 def read(path: Path, **settings: Any) -> tuple[list[Document], list[InvalidItem]]:
@@ -25,29 +27,9 @@ def read(path: Path, **settings: Any) -> tuple[list[Document], list[InvalidItem]
     return good, [item for item in items if isinstance(item, InvalidItem)]
 
 
-def pdf(pages: list[str], title: str = "A report") -> bytes:
-    """A PDF with one line of Helvetica on each page."""
-    objects = ["<< /Type /Catalog /Pages 2 0 R >>", ""]
-    kids = []
-    for text in pages:
-        stream = f"BT /F1 12 Tf 50 700 Td ({text}) Tj ET"
-        objects.append(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")
-        font = "<< /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >>"
-        objects.append(
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents {len(objects)} 0 R "
-            f"/Resources << /Font {font} >> >>"
-        )
-        kids.append(f"{len(objects)} 0 R")
-    objects[1] = f"<< /Type /Pages /Kids [{' '.join(kids)}] /Count {len(kids)} >>"
-    objects.append(f"<< /Title ({title}) >>")
-    out, places = "%PDF-1.4\n", []
-    for number, body in enumerate(objects, 1):
-        places.append(len(out))
-        out += f"{number} 0 obj\n{body}\nendobj\n"
-    rows = "".join(f"{place:010d} 00000 n \n" for place in places)
-    end = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{rows}"
-    trailer = f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R /Info {len(objects)} 0 R >>\n"
-    return (out + end + trailer + f"startxref\n{len(out)}\n%%EOF\n").encode()
+def pdf(pages: list[str]) -> bytes:
+    """A PDF with one line on each page."""
+    return make_pdf([[(50, 700, 12, text)] for text in pages])
 
 
 def test_text_markdown_and_packed_files(tmp_path: Path) -> None:
@@ -77,15 +59,12 @@ def test_html_gives_its_main_part(tmp_path: Path) -> None:
     assert "evil" not in document.text and "Home" not in document.text
 
 
-def test_html_that_nests_without_end_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_html_that_nests_without_end_is_given_up(tmp_path: Path) -> None:
     """The parser takes minutes for the first, and an hour for the titles that never end."""
     pytest.importorskip("resiliparse")
-    monkeypatch.setattr("synthmill.sources.documents.readers.html.SECONDS", 2.0)
     (tmp_path / "a.html").write_text("<div>" * 200_000 + "deep", encoding="utf-8")
     (tmp_path / "b.html").write_text("<title>Fine</title><main>words</main>", encoding="utf-8")
-    good, bad = read(tmp_path)
+    good, bad = read(tmp_path, parsers={".html": {"settings": {"seconds": 2.0}}})
     assert [b.reason for b in bad] == ["HTML took too long"]
     assert [d.title for d in good] == ["Fine"]
 
@@ -115,9 +94,9 @@ def test_titles_stay_short_and_are_read_once(tmp_path: Path) -> None:
     record = {"text": "words", "title": "t\nt" * 10_000, "license": "l" * 10_000}
     (tmp_path / "c.jsonl").write_text(json.dumps(record), encoding="utf-8")
     good, _ = read(tmp_path)
-    assert [len(d.title) for d in good] == [MOST_TITLE, len("Named #C#"), MOST_TITLE]
+    assert [len(d.title) for d in good] == [MAX_TITLE, len("Named #C#"), MAX_TITLE]
     assert good[1].title == "Named #C#" and good[2].title.startswith("t tt t")
-    assert len(good[2].license or "") == MOST_TITLE
+    assert len(good[2].license or "") == MAX_TITLE
 
 
 def test_what_is_no_unicode_stops_no_corpus(tmp_path: Path) -> None:
@@ -173,9 +152,9 @@ def test_a_pdf_that_takes_too_long_is_killed(tmp_path: Path) -> None:
     pytest.importorskip("pypdfium2")
     (tmp_path / "a.pdf").write_bytes(pdf(["words"] * 3000))
     begun = time.monotonic()
-    _, (bad,) = read(tmp_path, pdf_seconds=0.01)
+    _, (bad,) = read(tmp_path, parsers={".pdf": {"settings": {"seconds": 0.01}}})
     assert bad.reason == "PDF took too long" and time.monotonic() - begun < 30
-    (good,), _ = read(tmp_path, pdf_seconds=60)  # the next reader is a new process
+    (good,), _ = read(tmp_path)  # the next reader is a new process
     assert good.text.startswith("words")
 
 

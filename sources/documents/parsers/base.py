@@ -1,0 +1,217 @@
+"""What a document parser is, how one is found for a file, and what parsers share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import Field, model_validator
+
+from synthmill.runtime.workers import Limits, WorkerError, WorkerTimeout, shared_pool
+from synthmill.schemas.base import Record, Settings
+from synthmill.schemas.errors import InputError, nearest
+from synthmill.schemas.identity import sha256_text
+from synthmill.schemas.items import InvalidItem, storable
+from synthmill.schemas.lineage import SourceRef
+from synthmill.schemas.plugins import available, load_plugin
+from synthmill.schemas.validation import validated
+from synthmill.sources.documents.document import Document, Element, Page, Structure, paragraphs
+from synthmill.sources.reading.files import InputFile, Unreadable
+
+PACKAGES = ("synthmill.sources.documents.parsers",)
+# Ours: characters kept of a title or license. Every passage carries both, so a title of a megabyte
+# would make a terabyte of passages.
+MAX_TITLE = 500
+MAX_TITLE_LINE = 120  # ours: a first line that is longer is no title
+
+S = TypeVar("S", bound=Settings)
+T = TypeVar("T")
+
+
+class WorkerSettings(Settings):
+    """Limits of a parser that runs in a process of its own. All are ours."""
+
+    seconds: float = Field(default=60.0, gt=0, description="time limit of one file")
+    memory_mb: int = Field(default=1024, gt=0, description="memory limit of one file")
+
+
+class DocumentParser(ABC, Generic[S]):
+    """Turns a file into documents.
+
+    Several parsers may read one suffix: the recipe names one of them, else the one that is
+    `by_default` is taken. `version` is raised when the same file would give another text. A parser
+    of untrusted binary or nested forms does its work in `run_in_worker`.
+    """
+
+    name: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]]
+    version: ClassVar[int] = 1
+    by_default: ClassVar[bool] = True
+    Settings: ClassVar[type[Any]] = Settings
+
+    def __init__(self, settings: S) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def parse(self, file: InputFile) -> Iterator[Document | InvalidItem]:
+        """The documents of a file; a record that cannot be read is an invalid item in its place.
+
+        Raises:
+            Unreadable: the file as a whole cannot be read.
+            InputError: a library that the parser needs is not installed.
+        """
+
+
+class ParserSpec(Record):
+    """A parser as a recipe names it; without a name the default one of the suffix."""
+
+    name: str | None = None
+    settings: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+def parsers_by_suffix(specs: Mapping[str, ParserSpec]) -> dict[str, DocumentParser[Any]]:
+    """The parser of each suffix, as `specs` (by suffix) say and by default for the others.
+
+    Raises:
+        InputError: a suffix that nothing reads, an unknown parser or one for other suffixes, or
+            several that read a suffix by default.
+    """
+    known = [_parser_class(name) for name in available(DocumentParser, PACKAGES)]
+    classes: dict[str, type[DocumentParser[Any]]] = {}
+    for found in known:
+        for suffix in found.suffixes if found.by_default else ():
+            other = classes.setdefault(suffix, found)
+            if other is not found and not (suffix in specs and specs[suffix].name):
+                raise InputError(
+                    f"parsers: both {other.name!r} and {found.name!r} read {suffix}; name one"
+                )
+    for suffix, spec in specs.items():
+        if spec.name is not None:
+            classes[suffix] = _parser_class(spec.name)
+            if suffix not in classes[suffix].suffixes:
+                reads = ", ".join(classes[suffix].suffixes)
+                raise InputError(f"parsers: {spec.name!r} does not read {suffix!r} but {reads}")
+        elif suffix not in classes:
+            raise InputError(f"parsers: nothing reads {suffix!r}{nearest(suffix, classes)}")
+    return {
+        suffix: found(
+            validated(
+                found.Settings,
+                specs[suffix].settings if suffix in specs else {},
+                f"parsers: {suffix}: {found.name}",
+            )
+        )
+        for suffix, found in classes.items()
+    }
+
+
+def _parser_class(name: str) -> type[DocumentParser[Any]]:
+    return load_plugin(DocumentParser, name, PACKAGES)  # type: ignore[type-abstract]
+
+
+def document_of(
+    file: InputFile,
+    text: str,
+    title: str | None,
+    *,
+    record: int | None = None,
+    license: str | None = None,
+    pages: tuple[Page, ...] = (),
+    structure: Structure = paragraphs,
+) -> Document | InvalidItem:
+    """The document in a file, or in one of its records; invalid where it holds no text.
+
+    Without a title, a short first line is it, else the file's name.
+    """
+    if not text or text.isspace():
+        return invalid_item(file, Unreadable("empty document", "no text"), record)
+    return Document(
+        key=_name(file.name, record),
+        uri=_name(file.path.as_posix(), record),
+        # On one line: prompts name a document by its title outside of any delimiters.
+        title=" ".join((title or _first_line(text) or file.stem).splitlines())[:MAX_TITLE],
+        text=text,
+        license=(license or "")[:MAX_TITLE] or file.license,
+        pages=pages,
+        structure=structure,
+    )
+
+
+def invalid_item(file: InputFile, fault: Unreadable, record: int | None = None) -> InvalidItem:
+    """What takes the place of a document that cannot be read."""
+    uri = _name(file.path.as_posix(), record)
+    return InvalidItem(
+        key=sha256_text(uri)[:20],
+        reason=fault.reason,
+        detail=f"{uri}: {fault}",
+        origin=SourceRef(uri=uri, license=file.license),
+    )
+
+
+def run_in_worker(form: str, parse: Callable[..., T], *args: object, settings: WorkerSettings) -> T:
+    """What ``parse(*args)`` returns; `parse` is a module-level function, `form` what it reads.
+
+    Raises:
+        Unreadable: it raised, exceeded a limit, or crashed.
+    """
+    limits = Limits(seconds=settings.seconds, memory_mb=settings.memory_mb)
+    try:
+        return shared_pool().run_blocking(parse, *args, limits=limits)
+    except WorkerTimeout:
+        raise Unreadable(f"{form} took too long", f"more than {limits.seconds:g} s") from None
+    except WorkerError as error:
+        raise Unreadable(f"{form} broke its reader", str(error)) from None
+    except Exception as error:
+        raise Unreadable(f"unreadable {form}", f"{type(error).__name__}: {error}") from error
+
+
+@dataclass(frozen=True)
+class ParsedLater:
+    """The structure of a file that takes a second, slower parse, made when it is asked for.
+
+    ``parse(read(file), *args)`` returns text and elements; it runs in a worker.
+    """
+
+    form: str
+    parse: Callable[..., tuple[str, tuple[Element, ...]]]
+    file: InputFile
+    read: Callable[[InputFile], str | bytes]
+    settings: WorkerSettings
+    args: tuple[object, ...] = ()
+
+    def __call__(self, text: str) -> tuple[Element, ...]:
+        """The elements of the text.
+
+        Raises:
+            Unreadable: parsing exceeded a limit, or the file is not what it was.
+        """
+        data = self.read(self.file)
+        found, elements = run_in_worker(
+            self.form, self.parse, data, *self.args, settings=self.settings
+        )
+        if found != text:
+            raise Unreadable("file changed", "it holds other text than when it was first read")
+        return elements
+
+
+def require(library: str, file: InputFile, form: str) -> None:
+    """Raises InputError where a library of the extra `documents` is not installed."""
+    if find_spec(library) is None:
+        raise InputError(
+            f"{file.name}: {form} needs the extra 'documents': pip install 'synthmill[documents]'"
+        )
+
+
+def _name(file: str, record: int | None) -> str:
+    return storable(file) if record is None else f"{storable(file)}#{record}"
+
+
+def _first_line(text: str) -> str:
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= MAX_TITLE_LINE else ""
