@@ -67,5 +67,5 @@ def test_the_same_filter_twice_is_refused() -> None:
 
 
 def test_the_shipped_example_loads_by_path() -> None:
-    judge = make("examples.short_sentences:ShortSentences", max_words=3)
+    judge = make("examples/filters/short_sentences.py:ShortSentences", max_words=3)
     assert judge.judge(sft("Too many words here.")).status == "fail"

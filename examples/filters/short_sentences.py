@@ -1,12 +1,12 @@
-"""A verifier of your own, in one file: are the sentences short enough to read aloud?
+"""A filter as a class: are the sentences short enough to read aloud?
 
-Name it in a recipe by its place, from anywhere Python finds it:
+A recipe in this folder names it by its file and class:
 
     filters:
-      - name: examples.short_sentences:ShortSentences
+      - name: ./short_sentences.py:ShortSentences
         settings: {max_words: 20}
 
-A package can offer it by name instead; see `short_sentences_pyproject.toml`.
+A package can offer it by name instead; see `pyproject_example.toml`.
 """
 
 import re
@@ -21,25 +21,25 @@ from synthmill.schemas.verdict import Verdict
 
 
 class ShortSentencesSettings(Settings):
-    """What counts as short."""
+    """The longest sentence that passes."""
 
     max_words: int = Field(default=25, ge=1, description="words of the longest sentence")
 
 
 class ShortSentences(Verifier):
-    """Fails a response with a sentence of more than `max_words` words; the score is the longest."""
+    """Fails a response with a sentence or line of more than `max_words` words."""
 
     name = "short_sentences"
     Settings = ShortSentencesSettings
     settings: ShortSentencesSettings
 
     def judge(self, candidate: Candidate) -> Verdict:
-        """Pass or fail; skipped where nobody says anything."""
+        """Pass or fail; skipped where there is no response."""
         found = responses(candidate)
         if not found:
             return self.verdict("skipped", "no response")
         text = " ".join(response.content for response in found)
-        longest = max(len(sentence.split()) for sentence in re.split(r"[.!?]+", text))
+        longest = max(len(sentence.split()) for sentence in re.split(r"[.!?]+\s|\n", text))
         if longest > self.settings.max_words:
             return self.verdict("fail", "sentence too long", score=longest)
         return self.verdict("pass", score=longest)
