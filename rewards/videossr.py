@@ -1,14 +1,14 @@
 """Rewards of VideoSSR (arXiv 2511.06281, section 3), smooth and strict.
 
-This file stands alone: pure standard library, nothing beside it. Copy it anywhere and use it as
+This file imports the standard library alone. Import it, or copy it, and use it as
 
-* a verl custom reward function: ``custom_reward_function.path=rewards.py``
+* a verl custom reward function: ``custom_reward_function.path=videossr.py``
   ``custom_reward_function.name=compute_score``
 * a TRL or ms-swift reward function: `trl_reward` (columns `data_source` and `ground_truth`, or
   `solution` for the latter)
 
-Expected rewards of guessing, with the default settings (`chance.py` computes them, and those of
-other settings): grounding 0.216; counting easy 0.472, hard 0.447; jigsaw 0.352 for 6 clips and
+Expected rewards of guessing with the default settings (`generators/videossr/chance.py` computes
+them for others): grounding 0.216; counting easy 0.472, hard 0.447; jigsaw 0.352 for 6 clips and
 0.344 for 8. An optional `shift` b turns a reward r into ``max(0, (r - b) / (1 - b))``: guessing
 then earns little, the right answer still 1, and a malformed answer is never better than a
 well-formed one (which plain subtraction would make it).
@@ -18,7 +18,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Ours: longer numbers are no seconds and no counts, and could be made to cost time.
+# Ours: longer numbers are neither seconds nor counts, and would cost time.
 MAX_DIGITS = 9
 # Ours: the paper names a strict reward for grounding and does not define it.
 STRICT_IOU = 0.7

@@ -24,7 +24,7 @@ from synthmill.schemas.identity import keyed_seed
 from synthmill.schemas.items import InvalidItem, storable
 from synthmill.schemas.lineage import SourceRef
 from synthmill.sources.base import Source
-from synthmill.sources.video.container import MAX_PIXELS, Unusable
+from synthmill.sources.video.container import MAX_PIXELS, UnusableVideo
 from synthmill.sources.video.probe import Probed, VideoInfo, probe
 
 SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".m4v", ".avi")
@@ -87,7 +87,7 @@ class VideosSource(Source):
     def __init__(self, settings: VideosSettings) -> None:
         super().__init__(settings)
         # By path, so that a generator that works in rounds has no file read again in each.
-        self._looked: dict[str, Probed | Unusable] = {}
+        self._looked: dict[str, Probed | UnusableVideo] = {}
 
     def items(self) -> Iterator[Video | InvalidItem]:
         """The videos, probed a few ahead in a process that is killed when it hangs.
@@ -109,7 +109,7 @@ class VideosSource(Source):
             return f"videos: {count} files; the first is unusable: {first.reason} ({first.detail})"
         return f"videos: {count} files, the first is readable"
 
-    def _probed(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Probed | Unusable]]:
+    def _probed(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Probed | UnusableVideo]]:
         """The entries in order, each file read at the first time only."""
         known = list(takewhile(lambda entry: entry.path in self._looked, entries))
         for entry in known:
@@ -122,9 +122,9 @@ class VideosSource(Source):
                 yield entry, self._looked[entry.path]
 
     def _item(
-        self, entry: Entry, found: Probed | Unusable, seen: dict[str, str]
+        self, entry: Entry, found: Probed | UnusableVideo, seen: dict[str, str]
     ) -> Video | InvalidItem | None:
-        if isinstance(found, Unusable):
+        if isinstance(found, UnusableVideo):
             return _bad(entry, found.reason, found.detail)
         if not self._wanted(found.sha256):
             return None
@@ -150,34 +150,34 @@ def look(entry: Entry, settings: VideosSettings) -> Probed:
     """Probe one file within the settings' bounds; runs in a process of its own.
 
     Raises:
-        Unusable: it is missing, too big, too short, too long, or `probe` cannot use it.
+        UnusableVideo: it is missing, too big, too short, too long, or `probe` cannot use it.
     """
     path = Path(entry.path)
     if not path.is_file():
-        raise Unusable("missing file", "there is no such file")
+        raise UnusableVideo("missing file", "there is no such file")
     size = path.stat().st_size
     if size > settings.max_mb * MEGABYTE:
-        raise Unusable("file too big", f"{size / MEGABYTE:.0f} MB, limit {settings.max_mb} MB")
+        raise UnusableVideo("file too big", f"{size / MEGABYTE:.0f} MB, limit {settings.max_mb} MB")
     found = probe(path, settings.max_pixels)
     if found.info.seconds < settings.min_seconds:
-        raise Unusable("too short", f"{found.info.seconds:.2f} s, {found.info.frames} frames")
+        raise UnusableVideo("too short", f"{found.info.seconds:.2f} s, {found.info.frames} frames")
     if found.info.seconds > settings.max_seconds:
-        raise Unusable("too long", f"{found.info.seconds:.0f} s")
+        raise UnusableVideo("too long", f"{found.info.seconds:.0f} s")
     return found
 
 
-def _unusable(found: Probed | Exception) -> Probed | Unusable:
+def _unusable(found: Probed | Exception) -> Probed | UnusableVideo:
     """The result of `look`, or why there is none."""
     match found:
-        case Probed() | Unusable():
+        case Probed() | UnusableVideo():
             return found
         case WorkerTimeout():
-            return Unusable("time limit", str(found))
+            return UnusableVideo("time limit", str(found))
         case WorkerOutOfMemory():
-            return Unusable("memory limit", str(found))
+            return UnusableVideo("memory limit", str(found))
         case WorkerError():
-            return Unusable("reader died", str(found))
-    return Unusable("not readable", f"{type(found).__name__}: {found}"[:200])
+            return UnusableVideo("reader died", str(found))
+    return UnusableVideo("not readable", f"{type(found).__name__}: {found}"[:200])
 
 
 def find_entries(settings: VideosSettings) -> list[Entry]:

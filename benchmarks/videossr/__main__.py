@@ -17,9 +17,8 @@ import psutil
 from av.video.reformatter import VideoReformatter
 
 from synthmill.generators.videossr import work
-from synthmill.generators.videossr.mixes import SubType
-from synthmill.generators.videossr.settings import VideossrSettings
-from synthmill.generators.videossr.timeline import timeline
+from synthmill.generators.videossr.decoded_video import timeline
+from synthmill.generators.videossr.settings import SubType, VideossrSettings
 from synthmill.pipelines.run import start
 from synthmill.runtime.workers import WorkerPool
 from synthmill.schemas.recipe import Recipe
@@ -53,9 +52,9 @@ def plain_decode(video: Video, settings: VideossrSettings, one_scaler: bool) -> 
     return len(frames)
 
 
-def job(video: Video, settings: VideossrSettings, seed: int = 0) -> work.Job:
+def job(video: Video, settings: VideossrSettings, seed: int = 0) -> work.VideoJob:
     """One grounding sample of a video."""
-    return work.Job(video, None, ((MIRROR, seed),), settings)
+    return work.VideoJob(video, None, ((MIRROR, seed),), settings)
 
 
 def speed(videos: list[Video], settings: VideossrSettings, rounds: int) -> None:

@@ -9,8 +9,7 @@ from functools import cache
 from itertools import product
 from math import factorial
 
-from synthmill.generators.videossr.mixes import SubType
-from synthmill.generators.videossr.settings import Counting, Grounding, VideossrSettings
+from synthmill.generators.videossr.settings import Counting, Grounding, SubType, VideossrSettings
 from synthmill.rewards import videossr as rewards
 
 

@@ -12,36 +12,35 @@ import numpy as np
 
 from synthmill.generators.videossr.records import Clip, CountingRecord, Sample, Shape
 from synthmill.generators.videossr.settings import Counting, Level
-from synthmill.schemas.verdict import Verdict
-from synthmill.sources.video.reading import Pixels, Seen
+from synthmill.sources.video.reading import Frames, Pixels
 
 Kind = Literal["circle", "square", "triangle"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 QUESTION = (
-    "Flat circles, squares and triangles of a single colour were drawn over some frames of this "
-    "video, in any colour and at any angle. How many of each are there in all frames together? "
+    "Flat circles, squares and triangles of a single color were drawn over some frames of this "
+    "video, in any color and at any angle. How many of each are there in all frames together? "
     "Answer with the numbers of circles, squares and triangles, separated by commas, and nothing "
     "else, for example 3,1,4."
 )
 # Radius of the circle around a shape of size 1: a square's half diagonal; a triangle of side 1.
 REACH: dict[Kind, float] = {"circle": 0.5, "square": 0.5**0.5, "triangle": 3**-0.5}
 CLEAR_SHARE = 0.95  # ours: of the pixels around a shape, how many must contrast with it
-TRIES = 40  # ours: arrangements tried for a frame, and colours tried for a shape
+TRIES = 40  # ours: arrangements tried for a frame, and colors tried for a shape
 PLACES = 20  # places tried for a shape (released code)
 
 
-def build(name: str, seen: Seen, step_ms: int, settings: Counting, rng: Random) -> Sample:
-    """The sample, with the verdict whether everything could be drawn countably."""
+def build(name: str, seen: Frames, step_ms: int, settings: Counting, rng: Random) -> Sample:
+    """The sample; shapes that find no room or no contrast are not drawn."""
     base = seen.pixels
     level: Level = getattr(settings, name)
     shapes: list[Shape] = []
-    fits = True
+    missing = 0
     for kind, frames in _frames(len(base), level, settings.apart, rng).items():
         for frame in frames:
             count = rng.randint(1, level.shapes)
             placed = _arrange(kind, count, frame, base[frame], settings, rng)
-            fits = fits and len(placed) == count
+            missing += count - len(placed)
             shapes += placed
     changed = {frame: drawn(base[frame], shapes, frame) for frame in {s.frame for s in shapes}}
     return Sample(
@@ -50,8 +49,7 @@ def build(name: str, seen: Seen, step_ms: int, settings: Counting, rng: Random) 
         step_ms=step_ms,
         question=QUESTION,
         answer=counts(shapes),
-        record=CountingRecord(level=name, shapes=shapes),
-        verdict=_verdict(fits, len(shapes)),
+        record=CountingRecord(level=name, shapes=shapes, missing=missing),
     )
 
 
@@ -98,9 +96,9 @@ def _arrange(
             shape = _draw(kind, frame, pixels, settings, rng)
             if any(_touch(shape, other, settings.gap) for other in placed):
                 continue
-            colour = _colour(shape, pixels, settings, rng)
-            if colour is not None:
-                placed.append(shape.model_copy(update={"colour": colour}))
+            color = _color(shape, pixels, settings, rng)
+            if color is not None:
+                placed.append(shape.model_copy(update={"color": color}))
             if len(placed) == count:
                 break
         if len(placed) == count:
@@ -110,24 +108,24 @@ def _arrange(
 
 
 def _draw(kind: Kind, frame: int, pixels: Pixels, settings: Counting, rng: Random) -> Shape:
-    """A shape somewhere in the middle of the frame, as yet without a colour."""
+    """A shape somewhere in the middle of the frame, as yet without a color."""
     height, width = pixels.shape[:2]
     size = rng.uniform(*settings.size) * min(width, height)
     edge = settings.margin * size
     inset = (1 - settings.middle) / 2
 
-    def centre(side: int) -> float:
+    def center(side: int) -> float:
         low = max(inset * side, edge)
         return rng.uniform(low, max(low, side - low))
 
     return Shape(
         kind=kind,
         frame=frame,
-        x=round(centre(width), 2),
-        y=round(centre(height), 2),
+        x=round(center(width), 2),
+        y=round(center(height), 2),
         size=round(size, 2),
         angle=0.0 if kind == "circle" else round(rng.uniform(0, 360), 1),
-        colour=(0, 0, 0),
+        color=(0, 0, 0),
     )
 
 
@@ -140,16 +138,16 @@ def reach(shape: Shape) -> float:
     return REACH[shape.kind] * shape.size
 
 
-def _colour(
+def _color(
     shape: Shape, pixels: Pixels, settings: Counting, rng: Random
 ) -> tuple[int, int, int] | None:
-    """A colour unlike nearly all that is behind and around the shape; None if none is found."""
+    """A color unlike nearly all that is behind and around the shape; None if none is found."""
     radius = reach(shape) + 2
     left, top = max(0, int(shape.x - radius)), max(0, int(shape.y - radius))
     behind = pixels[top : int(shape.y + radius) + 1, left : int(shape.x + radius) + 1]
     behind = behind.reshape(-1, 3).astype(np.int16)
     for _ in range(TRIES):
-        red, green, blue = (rng.randint(*settings.colour) for _ in range(3))
+        red, green, blue = (rng.randint(*settings.color) for _ in range(3))
         contrast = np.abs(behind - np.array((red, green, blue))).max(axis=1) >= settings.contrast
         if contrast.mean() >= CLEAR_SHARE:
             return red, green, blue
@@ -168,9 +166,9 @@ def drawn(pixels: Pixels, shapes: list[Shape], frame: int) -> Pixels:
         if shape.kind == "circle":
             radius = reach(shape)
             box = (shape.x - radius, shape.y - radius, shape.x + radius, shape.y + radius)
-            canvas.ellipse(box, fill=shape.colour)
+            canvas.ellipse(box, fill=shape.color)
         else:
-            canvas.polygon(corners(shape), fill=shape.colour)
+            canvas.polygon(corners(shape), fill=shape.color)
     return np.asarray(image)
 
 
@@ -180,13 +178,3 @@ def corners(shape: Shape) -> list[tuple[float, float]]:
     angles = [math.radians(shape.angle) + math.tau * corner / count for corner in range(count)]
     radius = reach(shape)
     return [(shape.x + radius * math.cos(a), shape.y - radius * math.sin(a)) for a in angles]
-
-
-def _verdict(fits: bool, count: int) -> Verdict:
-    return Verdict(
-        filter="videossr.overlay",
-        status="pass" if fits else "fail",
-        score=float(count),
-        reason=None if fits else "no room or no contrast for a shape",
-        detail=f"{count} shapes drawn",
-    )

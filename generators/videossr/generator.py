@@ -1,40 +1,42 @@
-"""The generator: picks sub-types for each video, lets a worker make them, yields candidates."""
+"""The generator: draws sub-types for each video, has a worker make them, yields candidates."""
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
 from synthmill.generators.base import Context, Generator, Task
-from synthmill.generators.videossr import checks, work
-from synthmill.generators.videossr.messages import media_of, messages
-from synthmill.generators.videossr.mixes import TASKS, SubType, parse_sub_type
+from synthmill.generators.videossr import work
+from synthmill.generators.videossr.contact_sheet import contact_sheet, describe
+from synthmill.generators.videossr.jigsaw import LABELS
 from synthmill.generators.videossr.records import Detail
-from synthmill.generators.videossr.settings import VideossrSettings
-from synthmill.generators.videossr.sheet import contact_sheet, describe
+from synthmill.generators.videossr.settings import TASKS, SubType, VideossrSettings, parse_sub_type
 from synthmill.runtime.workers import Limits, WorkerError
 from synthmill.schemas.base import Record
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json
-from synthmill.schemas.items import InvalidItem
+from synthmill.schemas.items import InvalidItem, storable
 from synthmill.schemas.lineage import Media
-from synthmill.schemas.messages import user
+from synthmill.schemas.messages import ImagePart, Message, TextPart, VideoPart, user
+from synthmill.schemas.recipe import FilterSpec
 from synthmill.schemas.row import Candidate, Row, Score
 from synthmill.schemas.verdict import Verdict
 from synthmill.sources.base import Source
-from synthmill.sources.video.container import Unusable
+from synthmill.sources.video.container import UnusableVideo
 from synthmill.sources.videos import Video
 
 GRACE = 2  # ours: how many time limits a worker gets before it is killed
 EARLIER = 16  # ours: videos remembered to swap with
 NOTHING = "{}"
+# The paper trains without chains of thought.
+SYSTEM = "Answer directly, without any explanation or reasoning."
 MIME = {"jpeg": "image/jpeg", "png": "image/png"}
 
 
-class Clue(Record):
+class VideoTask(Record):
     """A task's item: the video, others to swap with, and the sub-types asked for (None: draw)."""
 
     video: Video
@@ -48,6 +50,13 @@ class Videossr(Generator[VideossrSettings]):
     name: ClassVar[str] = "videossr"
     version: ClassVar[int] = 1
     item: ClassVar[type] = Video
+    default_filters: ClassVar[tuple[FilterSpec, ...]] = (
+        FilterSpec(name="video_quality"),
+        FilterSpec(name="visible_change"),
+        FilterSpec(name="countable_shapes"),
+        FilterSpec(name="distinct_clips"),
+        FilterSpec(name="near_duplicate_video"),
+    )
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
@@ -62,36 +71,36 @@ class Videossr(Generator[VideossrSettings]):
             if isinstance(item, InvalidItem):
                 yield Task(key=item.key, item=item)
                 continue
-            yield Task(key=item.key, item=Clue(video=item, others=tuple(earlier)))
+            yield Task(key=item.key, item=VideoTask(video=item, others=tuple(earlier)))
             earlier.append(item)
 
     async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
-        """The candidates of a video: its questions, or one that says why there are none."""
-        clue: Clue = task.item
-        job = self._job(clue, context)
+        """The questions about a video, and a rejected candidate for each that cannot be made."""
+        video = task.item.video
         try:
             # Decoding stops itself at its limit; this is for a decoder that never returns.
             limits = Limits(seconds=GRACE * self.settings.work_seconds, output_mb=1024)
-            made = await context.run_in_worker(work.make, job, limits=limits)
+            job = self._job(task.item, context)
+            result = await context.run_in_worker(work.make, job, limits=limits)
         except WorkerError as error:  # killed at its limit, or crashed by the video
-            made = work.Made(verdicts=(checks.unusable(Unusable(str(error), clue.video.path)),))
-        if not made.questions:
-            yield _rejected(clue.video, "video", made.verdicts)
+            result = work.WorkResult(failures=[("video", UnusableVideo(str(error), video.path))])
+        for name, failure in result.failures:
+            yield _unusable(video, name, failure)
         stored: dict[str, Media] = {}
-        for question in made.questions:
+        for question in result.questions:
             new = [sha for sha in {f.sha256: None for f in question.files} if sha not in stored]
-            media = await asyncio.gather(*(self._store(made.files[sha], context) for sha in new))
+            media = await asyncio.gather(*(self._store(result.files[sha], context) for sha in new))
             stored.update(zip(new, media, strict=True))
-            yield self._candidate(clue.video, question, stored)
+            yield self._candidate(video, question, stored)
 
-    def _job(self, clue: Clue, context: Context) -> work.Job:
-        if clue.wanted is None:
+    def _job(self, task: VideoTask, context: Context) -> work.VideoJob:
+        if task.wanted is None:
             names = sub_types(self.settings, context.rng("sub-types"))
         else:
-            names = [parse_sub_type(name) for name in clue.wanted]
-        other = context.rng("other").choice(clue.others) if clue.others else None
+            names = [parse_sub_type(name) for name in task.wanted]
+        other = context.rng("other").choice(task.others) if task.others else None
         wanted = tuple((name, context.rng(str(name)).getrandbits(63)) for name in names)
-        return work.Job(clue.video, other, wanted, self.settings)
+        return work.VideoJob(task.video, other, wanted, self.settings)
 
     async def _store(self, data: bytes, context: Context) -> Media:
         form = self.settings.form
@@ -100,11 +109,9 @@ class Videossr(Generator[VideossrSettings]):
         return await context.write_media(data, "image", MIME[form.image])
 
     def _candidate(
-        self, video: Video, question: work.Question, stored: dict[str, Media]
+        self, video: Video, question: work.VideoQuestion, stored: dict[str, Media]
     ) -> Candidate:
         detail = question.detail
-        if detail is None or not question.files:
-            return _rejected(video, str(question.sub_type), question.verdicts, question)
         task = question.sub_type.task
         args: dict[str, float] = {"strict": True} if task in self.settings.strict else {}
         if self.settings.shift:
@@ -117,7 +124,6 @@ class Videossr(Generator[VideossrSettings]):
             reward_args=canonical_json(args),
             media=[media_of(file, stored[file.sha256], detail) for file in question.files],
             scores=[Score(name="chance", value=detail.chance)],
-            verdicts=list(question.verdicts),
             sources=[video.origin],
             detail=detail.model_dump_json(),
         )
@@ -148,20 +154,50 @@ def sub_types(settings: VideossrSettings, rng: Random) -> list[SubType]:
     return drawn
 
 
-def _rejected(
-    video: Video,
-    name: str,
-    verdicts: Sequence[Verdict],
-    question: work.Question | None = None,
-) -> Candidate:
-    """A candidate without media that says what was wrong with a video or a sample of it."""
-    answer = question.answer if question else None
-    detail = question.detail if question else None
+def _unusable(video: Video, name: str, error: UnusableVideo) -> Candidate:
+    """A candidate without media that says why a video or a sub-type of it was not made."""
+    detail = storable(error.detail)  # it may name the file
+    verdict = Verdict(filter="videossr.decode", status="fail", reason=error.reason, detail=detail)
     return Candidate(
         kind="rlvr",
         messages=[user(f"{name} of {video.sha256}")],
-        answer=answer,
-        verdicts=list(verdicts),
+        verdicts=[verdict],
         sources=[video.origin],
-        detail=detail.model_dump_json() if detail else NOTHING,
     )
+
+
+def messages(
+    text: str, files: tuple[work.MediaFile, ...], stored: Mapping[str, Media], fps: float
+) -> list[Message]:
+    """The system's and the user's turn; several clips are numbered as the answer names them.
+
+    `stored` are the files by hash, `fps` the rate of the frames on the video's own axis.
+    """
+    clips: dict[int, list[Media]] = {}
+    for file in files:
+        clips.setdefault(file.clip, []).append(stored[file.sha256])
+    parts: list[TextPart | ImagePart | VideoPart] = []
+    for clip, media in clips.items():
+        if len(clips) > 1:
+            parts.append(TextPart(text=f"Clip {LABELS[clip]}: "))
+        paths = tuple(file.path for file in media)
+        parts.append(VideoPart(paths=paths, mime=media[0].mime, fps=fps))
+    parts.append(TextPart(text=text))
+    return [
+        Message(role="system", content=SYSTEM, train=False),
+        Message(role="user", content=tuple(parts), train=False),
+    ]
+
+
+def media_of(file: work.MediaFile, stored: Media, detail: Detail) -> Media:
+    """The row's reference to a stored file, with its place on the time axis."""
+    where = {
+        "clip": file.clip,
+        "frame": file.place,
+        "second": file.second,
+        "frames": file.frames,
+        "fps": detail.fps,
+        "width": detail.width,
+        "height": detail.height,
+    }
+    return stored.model_copy(update={"detail": canonical_json(where)})

@@ -13,22 +13,21 @@ from random import Random
 
 import numpy as np
 
-from synthmill.generators.videossr.perturb.base import (
+from synthmill.generators.videossr.decoded_video import Timeline, timeline
+from synthmill.generators.videossr.perturbations import (
+    PERTURBATIONS,
     Appearance,
-    Drawn,
+    DrawnParameters,
     Perturbation,
     Reorder,
     Speed,
+    StutterHold,
 )
-from synthmill.generators.videossr.perturb.registry import PERTURBATIONS
-from synthmill.generators.videossr.perturb.time import StutterHold
 from synthmill.generators.videossr.records import Clip, GroundingRecord, Sample
-from synthmill.generators.videossr.settings import Grounding, Sampling
-from synthmill.generators.videossr.timeline import Timeline, timeline
-from synthmill.schemas.verdict import Verdict
+from synthmill.generators.videossr.settings import Grounding, VideoSampling
+from synthmill.sources.video.frame_statistics import STILL, differences, steps, thumbnails
 from synthmill.sources.video.probe import VideoInfo
-from synthmill.sources.video.reading import Pixels, Seen
-from synthmill.sources.video.survey import STILL, differences, steps, thumbnails
+from synthmill.sources.video.reading import Frames, Pixels
 
 QUESTION = (
     "In one span of this video, {phrase}. When does that span begin and end? Answer with the times "
@@ -37,19 +36,19 @@ QUESTION = (
 
 
 @dataclass(frozen=True, slots=True)
-class Borrowed:
+class OtherVideo:
     """Frames of another video, named by the hash of its bytes."""
 
     sha256: str
-    seen: Seen
+    seen: Frames
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class GroundingPlan:
     """A perturbation, its parameters and its span, drawn before anything is decoded."""
 
     perturbation: Perturbation
-    drawn: Drawn
+    drawn: DrawnParameters
     first: int
     length: int
     line: Timeline
@@ -57,8 +56,8 @@ class Planned:
 
 
 def plan(
-    name: str, info: VideoInfo, sampling: Sampling, settings: Grounding, rng: Random
-) -> Planned:
+    name: str, info: VideoInfo, sampling: VideoSampling, settings: Grounding, rng: Random
+) -> GroundingPlan:
     """Draw span and parameters: length uniform in `Grounding.length`, start uniform where it fits.
 
     (Released generator.)
@@ -69,7 +68,7 @@ def plan(
     drawn = perturbation.draw(rng, length, settings.parameters)
     places = _places(sampling.frames, first, length, drawn.rate)
     line = timeline(info, sampling, sampling.frames + length * (drawn.rate - 1))
-    return Planned(perturbation, drawn, first, length, line, line.moments(places))
+    return GroundingPlan(perturbation, drawn, first, length, line, line.moments(places))
 
 
 def _places(count: int, first: int, length: int, rate: float) -> list[float]:
@@ -78,9 +77,9 @@ def _places(count: int, first: int, length: int, rate: float) -> list[float]:
 
 
 def build(
-    planned: Planned, seen: Seen, settings: Grounding, other: Borrowed | None = None
+    planned: GroundingPlan, seen: Frames, settings: Grounding, other: OtherVideo | None = None
 ) -> Sample:
-    """The sample, with the verdict whether the change can be seen in this video.
+    """The sample, with a measure of how visible the change is in this video.
 
     `seen` is what the source shows at the planned moments; `other` what swap puts into the span.
     """
@@ -89,10 +88,9 @@ def build(
     clip = _clip(planned, base, other.seen.pixels if other else base[:0])
     shown = clip.frames(base)
     if isinstance(planned.perturbation, Speed):
-        change, needed = speed_change(shown, span, planned.drawn.rate), settings.speed_ratio
+        change = speed_change(shown, span, planned.drawn.rate)
     else:
         change = visible_change(planned, base, shown, settings.visible_step)
-        needed = settings.visible_share
     start = round(planned.line.second(planned.first), settings.decimals)
     end = round(planned.line.second(span.stop), settings.decimals)
     record = GroundingRecord(
@@ -114,11 +112,10 @@ def build(
         question=QUESTION.format(phrase=planned.perturbation.phrase),
         answer=f"{start:.{settings.decimals}f}-{end:.{settings.decimals}f}",
         record=record,
-        verdict=_verdict(planned.perturbation.name, change, needed),
     )
 
 
-def _clip(planned: Planned, base: Pixels, other: Pixels) -> Clip:
+def _clip(planned: GroundingPlan, base: Pixels, other: Pixels) -> Clip:
     order = list(range(len(base)))
     first, length = planned.first, planned.length
     if isinstance(planned.perturbation, Reorder):
@@ -132,7 +129,7 @@ def _clip(planned: Planned, base: Pixels, other: Pixels) -> Clip:
     return Clip(tuple(order), {first + place: frame for place, frame in enumerate(changed)})
 
 
-def visible_change(planned: Planned, base: Pixels, shown: Pixels, step: int) -> float:
+def visible_change(planned: GroundingPlan, base: Pixels, shown: Pixels, step: int) -> float:
     """How visible the edges of the span are: the smaller share of pixels that change there.
 
     At both edges, since an edge that looks untouched would make the label wrong. A stutter begins
@@ -165,14 +162,3 @@ def speed_change(shown: Pixels, span: slice, rate: float) -> float:
     if min(inside, outside) < STILL / 2:
         return 0.0
     return inside / outside if rate > 1 else outside / inside
-
-
-def _verdict(name: str, change: float, needed: float) -> Verdict:
-    seen = change >= needed
-    return Verdict(
-        filter="videossr.visible",
-        status="pass" if seen else "fail",
-        score=round(change, 4),
-        reason=None if seen else f"{name} is not visible",
-        detail=f"change {change:.3f}, needed {needed:g}",
-    )

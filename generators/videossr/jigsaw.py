@@ -10,9 +10,8 @@ import numpy as np
 
 from synthmill.generators.videossr.records import Clip, JigsawRecord, Sample
 from synthmill.generators.videossr.settings import Jigsaw
-from synthmill.schemas.verdict import Verdict
-from synthmill.sources.video.reading import Seen
-from synthmill.sources.video.survey import Matrix
+from synthmill.sources.video.frame_statistics import Matrix
+from synthmill.sources.video.reading import Frames
 
 # One character a clip, so that the answer stays a plain string beyond nine clips (ours).
 LABELS = "123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -31,9 +30,9 @@ FORM = (
 
 
 def build(
-    count: int, seen: Seen, difference: Matrix, step_ms: int, settings: Jigsaw, rng: Random
+    count: int, seen: Frames, difference: Matrix, step_ms: int, settings: Jigsaw, rng: Random
 ) -> Sample:
-    """The sample, with the verdict whether the clips can be told apart.
+    """The sample, with a measure of how different its clips are.
 
     `difference` is the difference of every frame of `seen` with every other. Frames that are left
     over when `count` does not divide their number are dropped at the end.
@@ -57,7 +56,6 @@ def build(
             order=order,
             distance=round(distance, 4),
         ),
-        verdict=_verdict(distance, settings.distinct),
     )
 
 
@@ -93,14 +91,3 @@ def _question(count: int, separate: bool, rng: Random) -> str:
     example = "".join(rng.sample(labels, count))
     intro = (SEPARATE if separate else SINGLE).format(n=count, labels=", ".join(labels))
     return intro + FORM.format(n=count, example=example)
-
-
-def _verdict(distance: float, needed: float) -> Verdict:
-    distinct = distance >= needed
-    return Verdict(
-        filter="videossr.distinct",
-        status="pass" if distinct else "fail",
-        score=round(distance, 4),
-        reason=None if distinct else "clips cannot be told apart",
-        detail=f"closest clips differ by {distance:.4f}, needed {needed:g}",
-    )

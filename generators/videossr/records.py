@@ -5,11 +5,10 @@ from typing import Literal
 
 import numpy as np
 
-from synthmill.generators.videossr.perturb.base import Drawn
+from synthmill.generators.videossr.perturbations import DrawnParameters
 from synthmill.schemas.base import Record
-from synthmill.schemas.verdict import Verdict
 from synthmill.sources.video.probe import VideoInfo
-from synthmill.sources.video.reading import Pixels, Seen
+from synthmill.sources.video.reading import Frames, Pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class GroundingRecord(Record):
 
     `moments` holds, for slow and fast, the milliseconds of the source that each frame shows;
     `other` is the SHA-256 of the video swapped in, and `other_times` when its frames stand in it.
-    `change` is the measured visibility that the verdict judged.
+    `change` is the measured visibility, which the filter `visible_change` judges.
     """
 
     task: Literal["grounding"] = "grounding"
@@ -43,7 +42,7 @@ class GroundingRecord(Record):
     length: int
     start: float
     end: float
-    drawn: Drawn
+    drawn: DrawnParameters
     change: float = 0.0
     moments: list[int] = []
     other: str | None = None
@@ -51,7 +50,7 @@ class GroundingRecord(Record):
 
 
 class Shape(Record):
-    """A drawn shape: centre and size in pixels, `angle` in degrees counter-clockwise."""
+    """A drawn shape: center and size in pixels, `angle` in degrees counter-clockwise."""
 
     kind: Literal["circle", "square", "triangle"]
     frame: int
@@ -59,15 +58,16 @@ class Shape(Record):
     y: float
     size: float
     angle: float
-    colour: tuple[int, int, int]
+    color: tuple[int, int, int]
 
 
 class CountingRecord(Record):
-    """Everything that was drawn; the counts follow from it."""
+    """Everything that was drawn, and how many planned shapes are `missing` for lack of room."""
 
     task: Literal["counting"] = "counting"
     level: str
     shapes: list[Shape]
+    missing: int = 0
 
 
 class JigsawRecord(Record):
@@ -105,6 +105,9 @@ class Detail(Record):
     fps: float
     times: list[int]
     cuts: list[int] = []
+    black: float = 0.0
+    moving: float = 1.0
+    frozen: float = 0.0
     repeated: float = 0.0
     hashes: list[str] = []
     chance: float
@@ -118,10 +121,9 @@ class Sample:
     `clips` refer to the frames of `seen`; `step_ms` is the time between their frames.
     """
 
-    seen: Seen
+    seen: Frames
     clips: tuple[Clip, ...]
     step_ms: int
     question: str
     answer: str
     record: TaskRecord
-    verdict: Verdict

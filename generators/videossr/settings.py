@@ -1,20 +1,104 @@
-"""Typed settings. Defaults are the paper's (arXiv 2511.06281) or its code's; ours say so."""
+"""Sub-types, mixes and settings. Defaults are the paper's (arXiv 2511.06281) or its code's."""
 
-from typing import Annotated, Literal
+from math import inf
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
-from synthmill.generators.videossr.mixes import MIXES, SubType, check_mix
-from synthmill.generators.videossr.perturb.base import Parameters, Rising
+from synthmill.generators.videossr.perturbations import (
+    PERTURBATIONS,
+    Ascending,
+    PerturbationSettings,
+)
 from synthmill.schemas.base import Settings
+from synthmill.schemas.errors import nearest
 from synthmill.sources.video.writing import Codec, ImageFormat
+
+TASKS = ("grounding", "counting", "jigsaw")
+LEVELS = ("easy", "hard")
+MAX_CLIPS = 24  # ours: more clips than that have fewer than two of 48 frames
+
+
+class SubType(NamedTuple):
+    """A task and its variant: a perturbation, a level, or a number of clips."""
+
+    task: str
+    variant: str
+
+    def __str__(self) -> str:
+        return f"{self.task}/{self.variant}"
+
+
+# Section 4.2 and train.sh: 12k grounding in four types, 12k jigsaw, 6k counting.
+VIDEOSSR_30K = {
+    "grounding/channel_swap": 3000.0,
+    "grounding/mirror": 3000.0,
+    "grounding/zoom_out": 3000.0,
+    "grounding/rotate180": 3000.0,
+    "counting/easy": 6000.0,
+    "jigsaw/6": 12000.0,
+}
+# VIUBench: nine sub-types, 300 questions each.
+VIUBENCH = {
+    "grounding/channel_swap": 300.0,
+    "grounding/mirror": 300.0,
+    "grounding/zoom_out": 300.0,
+    "grounding/rotate180": 300.0,
+    "grounding/shuffle": 300.0,
+    "counting/easy": 300.0,
+    "counting/hard": 300.0,
+    "jigsaw/6": 300.0,
+    "jigsaw/8": 300.0,
+}
+EVERYTHING = {f"grounding/{name}": 1.0 for name in PERTURBATIONS} | {
+    "counting/easy": 1.0,
+    "counting/hard": 1.0,
+    "jigsaw/6": 1.0,
+    "jigsaw/8": 1.0,
+}
+MIXES = {"videossr30k": VIDEOSSR_30K, "viubench": VIUBENCH, "everything": EVERYTHING}
+
+
+def check_mix(mix: str | dict[str, float]) -> dict[SubType, float]:
+    """Weights by sub-type.
+
+    Raises:
+        ValueError: there is no such mix or sub-type, or no weight is above 0.
+    """
+    if isinstance(mix, str):
+        if mix not in MIXES:
+            raise ValueError(f"there is no mix {mix!r}{nearest(mix, MIXES)}; known: {list(MIXES)}")
+        mix = MIXES[mix]
+    weights = {parse_sub_type(name): weight for name, weight in mix.items()}
+    if not all(0 <= weight < inf for weight in weights.values()) or not any(weights.values()):
+        raise ValueError("a mix needs finite weights of 0 or more, and one above 0")
+    return weights
+
+
+def parse_sub_type(name: str) -> SubType:
+    """The sub-type that ``task/variant`` names.
+
+    Raises:
+        ValueError: there is none.
+    """
+    task, _, variant = name.partition("/")
+    if task == "jigsaw" and variant.isascii() and variant.isdigit():
+        if not 2 <= int(variant) <= MAX_CLIPS:
+            raise ValueError(f"a jigsaw has 2 to {MAX_CLIPS} clips, not {variant}")
+        return SubType(task, str(int(variant)))
+    if (task == "grounding" and variant in PERTURBATIONS) or (
+        task == "counting" and variant in LEVELS
+    ):
+        return SubType(task, variant)
+    raise ValueError(f"there is no sub-type {name!r}{nearest(name, EVERYTHING)}")
+
 
 SpanFrames = Annotated[int, Field(ge=2)]  # a single frame has no order, no pace and no two edges
 Share = Annotated[float, Field(gt=0, le=1)]
 Channel = Annotated[int, Field(ge=0, le=255)]
 
 
-class Sampling(Settings):
+class VideoSampling(Settings):
     """Which frames of a video are used, and how large."""
 
     frames: int = Field(default=48, ge=8, description="frames sampled from a video")
@@ -34,7 +118,7 @@ class Sampling(Settings):
         return span
 
 
-class Form(Settings):
+class MediaSettings(Settings):
     """How the frames are handed over."""
 
     media: Literal["frames", "clip"] = Field(
@@ -45,34 +129,16 @@ class Form(Settings):
     codec: Codec = Field(default="av1", description="codec of clips")
 
 
-class Checks(Settings):
-    """What a video must be like. All ours: the paper filters no videos."""
-
-    min_side: int = Field(default=128, ge=16, description="pixels of the shorter side")
-    min_moving: float = Field(default=0.2, ge=0, le=1, description="share of frames that move")
-    max_black: float = Field(default=0.25, ge=0, le=1, description="share of black frames")
-    max_frozen: float = Field(default=0.4, ge=0, le=1, description="longest frozen run, as a share")
-    max_repeated: float = Field(
-        default=0.5, ge=0, le=1, description="share of frames that come again later (loops)"
-    )
-
-
 class Grounding(Settings):
     """Anomaly grounding (section 3.2; parameters from the released generator)."""
 
-    length: Annotated[tuple[SpanFrames, SpanFrames], Rising] = Field(
+    length: Annotated[tuple[SpanFrames, SpanFrames], Ascending] = Field(
         default=(8, 16), description="frames of the perturbed span"
     )
-    parameters: Parameters = Parameters()
+    parameters: PerturbationSettings = PerturbationSettings()
     decimals: int = Field(default=1, ge=0, le=3, description="digits of seconds in the answer")
     visible_step: int = Field(
-        default=16, ge=1, le=255, description="change of a colour channel that can be seen; ours"
-    )
-    visible_share: float = Field(
-        default=0.05, gt=0, lt=1, description="share of pixels that must visibly change; ours"
-    )
-    speed_ratio: float = Field(
-        default=1.25, gt=1, description="how much slow and fast must change the movement; ours"
+        default=16, ge=1, le=255, description="change of a color channel that can be seen; ours"
     )
 
 
@@ -88,16 +154,16 @@ class Counting(Settings):
 
     easy: Level = Level(frames=3, shapes=3)
     hard: Level = Level(frames=4, shapes=4)
-    size: Annotated[tuple[Share, Share], Rising] = Field(
+    size: Annotated[tuple[Share, Share], Ascending] = Field(
         default=(0.2, 0.4), description="share of the shorter side"
     )
-    colour: Annotated[tuple[Channel, Channel], Rising] = Field(
-        default=(50, 255), description="range of each colour channel"
+    color: Annotated[tuple[Channel, Channel], Ascending] = Field(
+        default=(50, 255), description="range of each color channel"
     )
     apart: int = Field(
         default=8, ge=0, description="frames with the same shape lie further apart than this"
     )
-    middle: float = Field(default=0.7, gt=0, le=1, description="centres lie in this middle part")
+    middle: float = Field(default=0.7, gt=0, le=1, description="centers lie in this middle part")
     margin: float = Field(default=0.75, ge=0.75, description="distance from the edge, in sizes")
     contrast: int = Field(
         default=64,
@@ -120,9 +186,6 @@ class Jigsaw(Settings):
     presentation: Literal["separate", "single"] = Field(
         default="separate", description="each clip a video of its own, or all in one video"
     )
-    distinct: float = Field(
-        default=0.01, gt=0, lt=1, description="difference (0..1) between any two clips; ours"
-    )
 
 
 class VideossrSettings(Settings):
@@ -133,14 +196,13 @@ class VideossrSettings(Settings):
         description=f"{', '.join(MIXES)}, or weights of sub-types such as grounding/mirror, "
         "counting/easy, jigsaw/6",
     )
-    per_video: Literal["one", "each task", "all"] = Field(
+    per_video: Literal["one", "one_per_task", "all"] = Field(
         default="one",
         description="samples of a video: one drawn from the mix (the paper), one of each task, or "
         "all sub-types of the mix",
     )
-    sampling: Sampling = Sampling()
-    form: Form = Form()
-    checks: Checks = Checks()
+    sampling: VideoSampling = VideoSampling()
+    form: MediaSettings = MediaSettings()
     grounding: Grounding = Grounding()
     counting: Counting = Counting()
     jigsaw: Jigsaw = Jigsaw()

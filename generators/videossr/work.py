@@ -1,27 +1,102 @@
-"""The work of one video, done in a worker process: decode once, check, build, encode."""
+"""The work of one video, done in a worker process: decode once, build, measure, encode."""
 
+import hashlib
 from dataclasses import dataclass, field
 from random import Random
 
-from synthmill.generators.videossr import checks, counting, grounding, jigsaw
+from synthmill.generators.videossr import counting, grounding, jigsaw
 from synthmill.generators.videossr.chance import chance
-from synthmill.generators.videossr.encode import Encoder, MediaFile
-from synthmill.generators.videossr.footage import Footage, borrowed
-from synthmill.generators.videossr.mixes import SubType
-from synthmill.generators.videossr.perturb.base import Replace
-from synthmill.generators.videossr.records import Detail, Sample
-from synthmill.generators.videossr.settings import VideossrSettings
-from synthmill.generators.videossr.timeline import timeline
-from synthmill.schemas.verdict import Verdict
-from synthmill.sources.video.container import Unusable
-from synthmill.sources.video.survey import cuts, perceptual_hash
+from synthmill.generators.videossr.decoded_video import DecodedVideo, frames_covering, timeline
+from synthmill.generators.videossr.grounding import GroundingPlan, OtherVideo
+from synthmill.generators.videossr.perturbations import Replace
+from synthmill.generators.videossr.records import Clip, Detail, Sample
+from synthmill.generators.videossr.settings import MediaSettings, SubType, VideossrSettings
+from synthmill.sources.video.container import UnusableVideo
+from synthmill.sources.video.frame_statistics import (
+    black_share,
+    cuts,
+    frozen_share,
+    moving_share,
+    perceptual_hash,
+)
+from synthmill.sources.video.probe import VideoInfo
+from synthmill.sources.video.reading import Pixels
+from synthmill.sources.video.writing import SMALLEST_SIDE, clip_bytes, image_bytes
 from synthmill.sources.videos import Video
 
 HASHES = 24  # ours: perceptual hashes spread over a video
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class MediaFile:
+    """A file of a question, named by the hash of its bytes: a frame of a clip, or a whole clip.
+
+    `second` is where it stands on the clip's axis; `frames` how many frames it holds.
+    """
+
+    sha256: str
+    clip: int
+    place: int
+    second: float
+    frames: int = 1
+
+
+class Encoder:
+    """Encodes the questions of one video; `base` are the sampled frames that most of them show.
+
+    Raises:
+        UnusableVideo: the frames are too narrow for the encoders of clips.
+    """
+
+    def __init__(self, form: MediaSettings, base: Pixels) -> None:
+        height, width = base.shape[1:3]
+        if form.media == "clip" and min(width, height) < SMALLEST_SIDE:
+            raise UnusableVideo(
+                "too narrow", f"frames of {width}x{height}, clips need {SMALLEST_SIDE}"
+            )
+        self.files: dict[str, bytes] = {}
+        self._form = form
+        self._base = base
+        self._encoded: dict[int, str] = {}  # sampled frames that are among the files
+
+    def files_of(self, sample: Sample) -> tuple[MediaFile, ...]:
+        """The files of a sample, clip after clip."""
+        pack = self._frames if self._form.media == "frames" else self._whole
+        return tuple(
+            file
+            for number, clip in enumerate(sample.clips)
+            for file in pack(number, clip, sample.seen.pixels, sample.step_ms)
+        )
+
+    def _frames(self, number: int, clip: Clip, base: Pixels, step_ms: int) -> list[MediaFile]:
+        return [
+            MediaFile(self._frame(clip, place, base), number, place, place * step_ms / 1000)
+            for place in range(len(clip.order))
+        ]
+
+    def _frame(self, clip: Clip, place: int, base: Pixels) -> str:
+        if place in clip.changed or base is not self._base:
+            return self._image(clip.frame(place, base))
+        index = clip.order[place]
+        if index not in self._encoded:
+            self._encoded[index] = self._image(base[index])
+        return self._encoded[index]
+
+    def _image(self, pixels: Pixels) -> str:
+        return self._keep(image_bytes(pixels, self._form.image, self._form.quality))
+
+    def _whole(self, number: int, clip: Clip, base: Pixels, step_ms: int) -> list[MediaFile]:
+        data = clip_bytes(clip.frames(base), step_ms, self._form.codec)
+        return [MediaFile(self._keep(data), number, 0, 0.0, len(clip.order))]
+
+    def _keep(self, data: bytes) -> str:
+        name = hashlib.sha256(data).hexdigest()
+        self.files[name] = data
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class VideoJob:
     """A video, the video to swap with, and a seed for each sub-type that is wanted of it."""
 
     video: Video
@@ -31,41 +106,48 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A finished question: no files when a verdict fails, nothing at all without a sample."""
+class VideoQuestion:
+    """A finished question; `files` name bytes of its `WorkResult`."""
 
     sub_type: SubType
-    verdicts: tuple[Verdict, ...]
-    text: str = ""
-    answer: str | None = None
-    detail: Detail | None = None
-    files: tuple[MediaFile, ...] = ()
+    text: str
+    answer: str
+    detail: Detail
+    files: tuple[MediaFile, ...]
 
 
 @dataclass(slots=True)
-class Made:
+class WorkResult:
     """The questions of a video, and the bytes of their files by hash; equal files are kept once.
 
-    A video that fails a check has its `verdicts` and no questions.
+    `failures` are the sub-types that could not be made, each with the reason; "video" stands for
+    all of them.
     """
 
-    verdicts: tuple[Verdict, ...] = ()
-    questions: list[Question] = field(default_factory=list)
+    questions: list[VideoQuestion] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
+    failures: list[tuple[str, UnusableVideo]] = field(default_factory=list)
 
 
-def make(job: Job) -> Made:
-    """All questions of a video. What a video may hold never raises: it becomes a verdict."""
-    verdicts = checks.of_header(job.video.info, job.settings)
-    if _all_pass(verdicts):
-        try:
-            return _questions(job, verdicts)
-        except Unusable as error:
-            verdicts = [*verdicts, checks.unusable(error)]
-    return Made(verdicts=tuple(verdicts))
+def make(job: VideoJob) -> WorkResult:
+    """All questions of a video. A video that cannot be used is a failure and not an exception."""
+    try:
+        _check_length(job.video.info, job.settings)
+        return _questions(job)
+    except UnusableVideo as error:
+        return WorkResult(failures=[("video", error.with_traceback(None))])
 
 
-def _questions(job: Job, verdicts: list[Verdict]) -> Made:
+def _check_length(info: VideoInfo, settings: VideossrSettings) -> None:
+    """Refuse fewer frames than are sampled (the code's rule), or closer than an answer's digits."""
+    begin, end = settings.sampling.span
+    share = (end - begin) / settings.sampling.frames
+    frames, step = info.frames * share, info.seconds * share * 10**settings.grounding.decimals
+    if min(frames, step) < 1:
+        raise UnusableVideo("too short", f"{info.seconds:.2f} s, {info.frames} frames")
+
+
+def _questions(job: VideoJob) -> WorkResult:
     sampling, info = job.settings.sampling, job.video.info
     plans = {
         sub_type: grounding.plan(
@@ -74,92 +156,81 @@ def _questions(job: Job, verdicts: list[Verdict]) -> Made:
         for sub_type, seed in job.wanted
         if sub_type.task == "grounding"
     }
-    footage = Footage(
+    decoded = DecodedVideo(
         job.video,
         timeline(info, sampling),
         [moment for plan in plans.values() for moment in plan.moments],
         max_pixels=sampling.max_pixels,
         seconds=job.settings.work_seconds,
     )
-    verdicts = verdicts + checks.of_frames(footage, job.settings.checks)
-    if not _all_pass(verdicts):
-        return Made(verdicts=tuple(verdicts))
-    encoder = Encoder(job.settings.form, footage.sampled.pixels)
-    made = Made(verdicts=tuple(verdicts), files=encoder.files)
+    encoder = Encoder(job.settings.form, decoded.sampled.pixels)
+    result = WorkResult(files=encoder.files)
     for sub_type, seed in job.wanted:
         try:
-            sample = _sample(job, sub_type, Random(seed), footage, plans.get(sub_type))
-        except Unusable as error:  # the video to swap with
-            lost = (*verdicts, checks.unusable(error, "other"))
-            made.questions.append(Question(sub_type, verdicts=lost))
-        else:
-            made.questions.append(_question(job, sub_type, sample, footage, encoder, verdicts))
-    return made
+            sample = _sample(job, sub_type, Random(seed), decoded, plans.get(sub_type))
+        except UnusableVideo as error:  # the video to swap with
+            lost = UnusableVideo(f"other video: {error.reason}", error.detail)
+            result.failures.append((str(sub_type), lost))
+            continue
+        result.questions.append(
+            VideoQuestion(
+                sub_type,
+                text=sample.question,
+                answer=sample.answer,
+                detail=_detail(job, sub_type, sample, decoded),
+                files=encoder.files_of(sample),
+            )
+        )
+    return result
 
 
 def _sample(
-    job: Job, sub_type: SubType, rng: Random, footage: Footage, plan: grounding.Planned | None
+    job: VideoJob,
+    sub_type: SubType,
+    rng: Random,
+    decoded: DecodedVideo,
+    plan: GroundingPlan | None,
 ) -> Sample:
-    settings, seen, step = job.settings, footage.sampled, footage.line.step_ms
+    settings, seen, step = job.settings, decoded.sampled, decoded.line.step_ms
     if plan is not None:
-        other = _borrowed(job, plan, footage) if isinstance(plan.perturbation, Replace) else None
-        return grounding.build(plan, footage.at(plan.moments), settings.grounding, other)
+        other = _borrowed(job, plan, decoded) if isinstance(plan.perturbation, Replace) else None
+        return grounding.build(plan, decoded.at(plan.moments), settings.grounding, other)
     if sub_type.task == "counting":
         return counting.build(sub_type.variant, seen, step, settings.counting, rng)
     count = int(sub_type.variant)
-    return jigsaw.build(count, seen, footage.difference, step, settings.jigsaw, rng)
+    return jigsaw.build(count, seen, decoded.difference, step, settings.jigsaw, rng)
 
 
-def _borrowed(job: Job, plan: grounding.Planned, footage: Footage) -> grounding.Borrowed:
+def _borrowed(job: VideoJob, plan: GroundingPlan, decoded: DecodedVideo) -> OtherVideo:
     """The same places of the other video."""
     if job.other is None:
-        raise Unusable("no other video", "swap needs a second video in the source")
+        raise UnusableVideo("no other video", "swap needs a second video in the source")
     line = timeline(job.other.info, job.settings.sampling)
     places = range(plan.first, plan.first + plan.length)
     seconds = job.settings.work_seconds
-    seen = borrowed(job.other, line, places, footage.size, seconds)
-    return grounding.Borrowed(job.other.sha256, seen)
+    seen = frames_covering(job.other, line, places, decoded.size, seconds)
+    return OtherVideo(job.other.sha256, seen)
 
 
-def _question(
-    job: Job,
-    sub_type: SubType,
-    sample: Sample,
-    footage: Footage,
-    encoder: Encoder,
-    verdicts: list[Verdict],
-) -> Question:
-    passed = sample.verdict.status == "pass"
-    return Question(
-        sub_type,
-        text=sample.question,
-        answer=sample.answer,
-        detail=_detail(job, sub_type, sample, footage),
-        files=encoder.files_of(sample) if passed else (),
-        verdicts=(*verdicts, sample.verdict),
-    )
-
-
-def _detail(job: Job, sub_type: SubType, sample: Sample, footage: Footage) -> Detail:
+def _detail(job: VideoJob, sub_type: SubType, sample: Sample, decoded: DecodedVideo) -> Detail:
     every = max(1, job.settings.sampling.frames // HASHES)
     return Detail(
         sub_type=str(sub_type),
         video=job.video.sha256,
         info=job.video.info,
-        width=footage.size[0],
-        height=footage.size[1],
+        width=decoded.size[0],
+        height=decoded.size[1],
         media=job.settings.form.media,
-        offset_ms=footage.line.offset_ms,
+        offset_ms=decoded.line.offset_ms,
         step_ms=sample.step_ms,
         fps=1000 / sample.step_ms,
         times=list(sample.seen.times),
-        cuts=cuts(footage.difference),
-        repeated=footage.repeated,
-        hashes=[perceptual_hash(small) for small in footage.small[::every]],
+        cuts=cuts(decoded.difference),
+        black=black_share(decoded.small),
+        moving=moving_share(decoded.difference),
+        frozen=frozen_share(decoded.difference),
+        repeated=decoded.repeated,
+        hashes=[perceptual_hash(small) for small in decoded.small[::every]],
         chance=chance(sub_type, job.settings),
         sample=sample.record,
     )
-
-
-def _all_pass(verdicts: list[Verdict]) -> bool:
-    return all(verdict.status == "pass" for verdict in verdicts)

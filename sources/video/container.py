@@ -16,7 +16,7 @@ PROTOCOLS = "file"
 MAX_PIXELS = 7680 * 4320  # ours: 8K; a header that claims more is a trap or a mistake
 
 
-class Unusable(Exception):
+class UnusableVideo(Exception):
     """A video cannot be used: a short stable `reason`, and the `detail` of this file."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -26,7 +26,7 @@ class Unusable(Exception):
 
 
 @contextmanager
-def opened(
+def open_video(
     path: Path, max_pixels: int = MAX_PIXELS
 ) -> "Iterator[tuple[InputContainer, VideoStream]]":
     """The container and its first real video stream, set to decode in one thread.
@@ -34,13 +34,13 @@ def opened(
     One thread, because the work is spread over processes and must not depend on their number.
 
     Raises:
-        Unusable: empty, not a video, without a video stream, of an impossible size, or corrupt
+        UnusableVideo: empty, not a video, without a video stream, of an impossible size, or corrupt
             (whatever FFmpeg complains of inside the block).
     """
     import av
 
     if path.stat().st_size == 0:
-        raise Unusable("empty file", "0 bytes")
+        raise UnusableVideo("empty file", "0 bytes")
     try:
         with av.open(
             f"file:{path.absolute()}",
@@ -53,7 +53,7 @@ def opened(
             stream.codec_context.thread_count = 1
             yield container, stream
     except (av.FFmpegError, UnicodeError, MemoryError) as error:
-        raise Unusable("corrupt", f"{type(error).__name__}: {error}"[:200]) from error
+        raise UnusableVideo("corrupt", f"{type(error).__name__}: {error}"[:200]) from error
 
 
 def _video_stream(container: "InputContainer") -> "VideoStream":
@@ -63,14 +63,14 @@ def _video_stream(container: "InputContainer") -> "VideoStream":
         # Cover art counts as a video stream; it is none.
         if not stream.disposition & Disposition.attached_pic:
             if stream.codec_context is None:
-                raise Unusable("unknown codec", "no decoder for the video stream")
+                raise UnusableVideo("unknown codec", "no decoder for the video stream")
             return stream
     kinds = sorted({stream.type for stream in container.streams})
-    raise Unusable("no video stream", f"streams: {', '.join(kinds) or 'none'}")
+    raise UnusableVideo("no video stream", f"streams: {', '.join(kinds) or 'none'}")
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
     if width <= 0 or height <= 0:
-        raise Unusable("corrupt", f"the header says {width}x{height} pixels")
+        raise UnusableVideo("corrupt", f"the header says {width}x{height} pixels")
     if width * height > max_pixels:
-        raise Unusable("too large", f"{width}x{height} pixels, limit {max_pixels:,}")
+        raise UnusableVideo("too large", f"{width}x{height} pixels, limit {max_pixels:,}")

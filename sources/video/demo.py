@@ -29,7 +29,7 @@ FORMATS = (
 
 
 def panorama(rng: np.random.Generator, width: int, height: int) -> Pixels:
-    """A painted landscape: hills of colour, coarse and fine, with brush strokes all over it."""
+    """A painted landscape: hills of color, coarse and fine, with brush strokes all over it."""
     from PIL import Image, ImageDraw
 
     def hills(cells: int, low: int, high: int) -> NDArray[np.int16]:
@@ -43,8 +43,8 @@ def panorama(rng: np.random.Generator, width: int, height: int) -> Pixels:
     for _ in range(int(width * height / 900)):
         x, y = rng.uniform(0, width), rng.uniform(0, height)
         points = [(x + a, y + b) for a, b in rng.normal(0, 12, (4, 2)).cumsum(axis=0)]
-        colour = tuple(int(c) for c in rng.integers(0, 256, 3))
-        canvas.line(points, fill=colour, width=int(rng.integers(2, 6)), joint="curve")
+        color = tuple(int(c) for c in rng.integers(0, 256, 3))
+        canvas.line(points, fill=color, width=int(rng.integers(2, 6)), joint="curve")
     return np.asarray(image)
 
 
@@ -88,7 +88,7 @@ def crowd(rng: np.random.Generator, width: int, height: int) -> Scene:
     count = 9
     place, way = rng.uniform(0, 1, (count, 2)), rng.uniform(-2, 2, (count, 2))
     size = rng.uniform(0.15, 0.35, count) * height
-    colours = rng.integers(0, 256, (count, 3))
+    colors = rng.integers(0, 256, (count, 3))
     # Splashes with many arms, unlike the shapes that are drawn and counted.
     arms = rng.uniform(0.4, 1.0, (count, 14)) * np.tile((1.0, 0.45), 7)
     angles = np.linspace(0, 2 * np.pi, 14, endpoint=False)
@@ -96,12 +96,12 @@ def crowd(rng: np.random.Generator, width: int, height: int) -> Scene:
     def frame(t: float) -> Pixels:
         image = Image.fromarray(behind)
         canvas = ImageDraw.Draw(image)
-        things = zip(place, way, size, colours, arms, strict=True)
-        for start, speed, side, colour, arm in things:
+        things = zip(place, way, size, colors, arms, strict=True)
+        for start, speed, side, color, arm in things:
             # Reflected at the walls: a triangle wave.
             x, y = np.abs((start + speed * t + 1) % 2 - 1) * (width, height)
             xs, ys = x + side * arm * np.cos(angles), y + side * arm * np.sin(angles)
-            canvas.polygon(list(zip(xs, ys, strict=True)), fill=tuple(int(c) for c in colour))
+            canvas.polygon(list(zip(xs, ys, strict=True)), fill=tuple(int(c) for c in color))
         return np.asarray(image)
 
     return frame

@@ -1,6 +1,6 @@
 """What a video is: found by reading its packets, and its first frame, not by trusting its header.
 
-Runs in a killable process (`sources.video.killable`).
+It runs in a worker process (`runtime.workers`).
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthmill.schemas.base import Record
-from synthmill.sources.video.container import MAX_PIXELS, Unusable, opened
+from synthmill.sources.video.container import MAX_PIXELS, UnusableVideo, open_video
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -54,11 +54,12 @@ def probe(path: Path, max_pixels: int = MAX_PIXELS) -> Probed:
     """Read a whole file once for its hash and once for its packets; decode one frame.
 
     Raises:
-        Unusable: see `opened`; or truncated, without a key frame, or nothing in it can be decoded.
+        UnusableVideo: see `open_video`; or truncated, without a key frame, or nothing in it can be
+            decoded.
     """
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    with opened(path, max_pixels) as (container, stream):
+    with open_video(path, max_pixels) as (container, stream):
         first, packets = _first_frame(container.demux(stream), stream)
         times = _PacketTimes()
         for packet in packets:
@@ -97,8 +98,8 @@ def _first_frame(
         for frame in stream.codec_context.decode(packet):
             return frame, _chain(read, packets)
     if read and not any(packet.is_keyframe for packet in read):
-        raise Unusable("no key frame", f"{len(read)} packets, none can be decoded on its own")
-    raise Unusable("corrupt", f"nothing decodes from {len(read)} packets")
+        raise UnusableVideo("no key frame", f"{len(read)} packets, none can be decoded on its own")
+    raise UnusableVideo("corrupt", f"nothing decodes from {len(read)} packets")
 
 
 def _chain(read: "list[Packet]", rest: "Iterator[Packet]") -> "Iterator[Packet]":
@@ -113,16 +114,16 @@ def _info(
     times: _PacketTimes,
 ) -> VideoInfo:
     if not times.key_frames:
-        raise Unusable("no key frame", f"none among {len(times.starts)} packets")
+        raise UnusableVideo("no key frame", f"none among {len(times.starts)} packets")
     gaps = times.gaps()
     if not gaps or stream.time_base is None:
-        raise Unusable("too short", f"{len(times.starts)} frames")
+        raise UnusableVideo("too short", f"{len(times.starts)} frames")
     usual = sorted(gaps)[len(gaps) // 2]
     length = max(times.starts) - min(times.starts) + (times.last_duration or usual)
     seconds = float(length * stream.time_base)
     stated = _stated_seconds(container, stream)
     if stated is not None and seconds < TRUNCATED_BELOW * stated:
-        raise Unusable("truncated", f"{seconds:.2f} s of the stated {stated:.2f} s are there")
+        raise UnusableVideo("truncated", f"{seconds:.2f} s of the stated {stated:.2f} s are there")
     width, height = _displayed_size(first, stream)
     return VideoInfo(
         container=container.format.name,

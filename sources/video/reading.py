@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from synthmill.sources.video.container import Unusable, opened
-from synthmill.sources.video.groups import frames_around
+from synthmill.sources.video.container import UnusableVideo, open_video
+from synthmill.sources.video.gop_reader import frames_around
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -21,7 +21,7 @@ Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Frames:
     """Frames in the order asked for.
 
     `pixels` is (count, height, width, 3) RGB; `times` are the moments, in milliseconds since the
@@ -35,7 +35,7 @@ class Seen:
 def fitted_size(width: int, height: int, max_pixels: int) -> tuple[int, int]:
     """The largest size of the same shape that has at most `max_pixels`; sides even, never larger.
 
-    Even, because the clips that are written store colour at half the resolution.
+    Even, because the clips that are written store color at half the resolution.
     """
     scale = min(1.0, (max_pixels / (width * height)) ** 0.5)
     return max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2)
@@ -43,7 +43,7 @@ def fitted_size(width: int, height: int, max_pixels: int) -> tuple[int, int]:
 
 def frames_at(
     path: Path, moments: Sequence[int], size: tuple[int, int], *, seconds: float = 120.0
-) -> Seen:
+) -> Frames:
     """What `path` shows at each of `moments` (milliseconds since its first frame, ascending).
 
     A frame is shown from its own time stamp to that of the next one, so this holds for variable
@@ -51,8 +51,8 @@ def frames_at(
     bounds the time that decoding may take.
 
     Raises:
-        Unusable: see `opened`; a frame is damaged, the video ends before a moment ("truncated"),
-            or decoding takes too long.
+        UnusableVideo: see `open_video`; a frame is damaged, the video ends before a moment
+            ("truncated"), or decoding takes too long.
     """
     from av.video.reformatter import VideoReformatter
 
@@ -60,16 +60,16 @@ def frames_at(
     pixels = np.empty((len(moments), size[1], size[0], 3), np.uint8)
     times: list[int] = []
     until = time.monotonic() + seconds
-    with opened(path) as (container, stream):
+    with open_video(path) as (container, stream):
         milliseconds = 1000 * (stream.time_base or Fraction(1))  # of a tick
         start: int | None = None
         held: VideoFrame | None = None
         shown = end = 0
         for frame in frames_around(container, stream, moments):
             if frame.is_corrupt:
-                raise Unusable("corrupt", f"damaged frame after {shown / 1000:.2f} s")
+                raise UnusableVideo("corrupt", f"damaged frame after {shown / 1000:.2f} s")
             if time.monotonic() > until:
-                raise Unusable("time limit", f"not decoded within {seconds:g} s")
+                raise UnusableVideo("time limit", f"not decoded within {seconds:g} s")
             if frame.pts is None:
                 continue
             start = frame.pts if start is None else start
@@ -84,8 +84,8 @@ def frames_at(
         while held is not None and len(times) < len(moments) and moments[len(times)] <= end:
             _take(held, shown, scaler, pixels, times)
     if len(times) < len(moments):
-        raise Unusable("truncated", f"{end / 1000:.2f} of {moments[-1] / 1000:.2f} s decode")
-    return Seen(pixels, tuple(times))
+        raise UnusableVideo("truncated", f"{end / 1000:.2f} of {moments[-1] / 1000:.2f} s decode")
+    return Frames(pixels, tuple(times))
 
 
 def _take(

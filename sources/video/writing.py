@@ -1,7 +1,6 @@
 """Writing frames and clips so that the same pixels always give the same bytes."""
 
 import io
-import os
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -12,9 +11,6 @@ if TYPE_CHECKING:
 
 Codec = Literal["av1", "vp9"]
 ImageFormat = Literal["jpeg", "png"]
-
-# SVT-AV1 prints a page about itself per encoder; 1 leaves errors only.
-os.environ.setdefault("SVT_LOG", "1")
 
 # One thread each: the work is spread over processes, and bytes must not depend on their number.
 # Constant quality 24 and the speeds are ours: small files without visible blocks at 256x256.
@@ -29,7 +25,7 @@ SMALLEST_SIDE = 4  # the SVT-AV1 of PyAV 18 refuses less
 
 
 def image_bytes(pixels: Pixels, form: ImageFormat = "jpeg", quality: int = 95) -> bytes:
-    """One (height, width, 3) frame as a JPEG (colour at full resolution) or a lossless PNG."""
+    """One (height, width, 3) frame as a JPEG (color at full resolution) or a lossless PNG."""
     from PIL import Image
 
     out = io.BytesIO()

@@ -1,7 +1,7 @@
 """Export for verl: the Parquet rows its RL dataset reads, video rows in VideoSSR's published form.
 
 A row's `data_source` picks the scorer: the name of its reward without version, and for VideoSSR
-the task alone, as `generators/videossr/rewards.py` (a verl custom reward function) expects it.
+the task alone, as `rewards/videossr.py` (a verl custom reward function) expects it.
 """
 
 import json

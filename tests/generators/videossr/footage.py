@@ -11,10 +11,14 @@ from av.video.reformatter import Interpolation
 from hypothesis import HealthCheck, Phase, settings
 from PIL import Image
 
+from synthmill.filters.load import load_filter
+from synthmill.filters.run import safe_judge
 from synthmill.generators.videossr import work
-from synthmill.generators.videossr.mixes import SubType, parse_sub_type
-from synthmill.generators.videossr.settings import VideossrSettings
+from synthmill.generators.videossr.generator import Videossr
+from synthmill.generators.videossr.settings import SubType, VideossrSettings, parse_sub_type
 from synthmill.schemas.lineage import SourceRef
+from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
 from synthmill.sources.video.demo import FORMATS, crowd, encode, pan, play
 from synthmill.sources.videos import Entry, Video, VideosSettings, look
 
@@ -60,16 +64,38 @@ def video_of(path: Path) -> Video:
     return Video(key=key, path=str(path), sha256=found.sha256, info=found.info, origin=origin)
 
 
-def made(path: Path, wanted: dict[str, int], other: Path | None = None, **settings) -> work.Made:
+def made(
+    path: Path, wanted: dict[str, int], other: Path | None = None, **settings
+) -> work.WorkResult:
     """The questions of a video, made here and now; `wanted` maps sub-types to seeds."""
     pairs: tuple[tuple[SubType, int], ...] = tuple(
         (parse_sub_type(name), seed) for name, seed in wanted.items()
     )
     partner = video_of(other) if other else None
-    return work.make(work.Job(video_of(path), partner, pairs, VideossrSettings(**settings)))
+    return work.make(work.VideoJob(video_of(path), partner, pairs, VideossrSettings(**settings)))
 
 
-def shown_frames(made_of: work.Made, question: work.Question) -> list[np.ndarray]:
+def judged(question: work.VideoQuestion, **settings) -> dict[str, Verdict]:
+    """The verdicts of the generator's own verifiers by name, but for those of other tasks.
+
+    `settings` are those of the filters by name.
+    """
+    candidate = Candidate(kind="rlvr", detail=question.detail.model_dump_json())
+    found = {}
+    for spec in Videossr.default_filters:
+        spec = spec.model_copy(update={"settings": settings.get(spec.name, {})})
+        verdict = safe_judge(load_filter(spec), candidate)
+        if verdict.status != "skipped":
+            found[spec.name] = verdict
+    return found
+
+
+def passes(question: work.VideoQuestion) -> bool:
+    """Whether the generator's own verifiers accept the question."""
+    return all(verdict.status == "pass" for verdict in judged(question).values())
+
+
+def shown_frames(made_of: work.WorkResult, question: work.VideoQuestion) -> list[np.ndarray]:
     """For each clip of a question its frames as written: (count, height, width, 3)."""
     clips: dict[int, list[np.ndarray]] = {}
     for file in question.files:
@@ -83,7 +109,7 @@ def shown_frames(made_of: work.Made, question: work.Question) -> list[np.ndarray
 
 def all_frames(file) -> list[tuple[float, np.ndarray]]:
     """Seconds and pixels of every frame of a video, by plain PyAV."""
-    # Colour is stored at half the resolution: enlarge it as the generator does, or edges differ.
+    # Color is stored at half the resolution: enlarge it as the generator does, or edges differ.
     exact = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
     with av.open(file if isinstance(file, io.BytesIO) else str(file)) as container:
         frames = [

@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 
 from synthmill.generators.base import Task
-from synthmill.generators.videossr.generator import Clue, Videossr
+from synthmill.generators.videossr.generator import Videossr, VideoTask
 from synthmill.generators.videossr.settings import VideossrSettings
+from synthmill.generators.videossr.work import WorkResult
 from synthmill.runtime.workers import WorkerCrashed
 from synthmill.schemas.errors import InputError
+from synthmill.schemas.identity import content_id
 from synthmill.schemas.items import InvalidItem
-from synthmill.sources.video.container import Unusable
+from synthmill.sources.video.container import UnusableVideo
 from synthmill.sources.video.probe import probe
 from synthmill.sources.video.reading import frames_at
 from synthmill.sources.videos import Video, VideosSettings, VideosSource, find_entries
@@ -40,13 +42,12 @@ REASONS = {
 
 
 def reasons(path) -> tuple[str, str]:
-    """Why a file cannot be used: by the source, or else by the generator's verdict."""
+    """Why a file cannot be used: by the source, or else by the generator."""
     [item] = VideosSource(VideosSettings(path=str(path), probe_seconds=20)).items()
     if isinstance(item, InvalidItem):
         return item.reason, item.detail
-    verdicts = footage.made(path, {"grounding/mirror": 1}).verdicts
-    [failed] = [verdict for verdict in verdicts if verdict.status == "fail"]
-    return failed.reason, failed.detail
+    [(_, failure)] = footage.made(path, {"grounding/mirror": 1}).failures
+    return failure.reason, failure.detail
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_a_playlist_cannot_make_us_read_other_files(bad, tmp_path):
     ):
         trap = tmp_path / "trap.mp4"
         trap.write_text(text)
-        with pytest.raises(Unusable, match="corrupt"):
+        with pytest.raises(UnusableVideo, match="corrupt"):
             probe(trap)
 
 
@@ -141,7 +142,7 @@ def test_cover_art_is_no_video(tmp_path):
     footage._audio(path)
     with av.open(str(path)) as container:
         assert not container.streams.video
-    with pytest.raises(Unusable, match="no video stream"):
+    with pytest.raises(UnusableVideo, match="no video stream"):
         probe(path)
 
 
@@ -158,12 +159,11 @@ def test_a_pipe_under_the_name_of_a_video_is_not_opened(tmp_path):
 
 def test_a_reader_that_wants_too_much_time_or_memory_is_refused(tmp_path):
     path = footage.clip_of(tmp_path / "a.mp4", footage.moving(48))
-    for change, reason in (
-        ({"probe_seconds": 0.001}, "time limit"),
-        ({"probe_mb": 1}, "memory limit"),
-    ):
-        [item] = VideosSource(VideosSettings(path=str(path), **change)).items()
-        assert isinstance(item, InvalidItem) and item.reason == reason
+    [item] = VideosSource(VideosSettings(path=str(path), probe_mb=1)).items()
+    assert isinstance(item, InvalidItem) and item.reason == "memory limit"
+    os.truncate(path, 2**31)  # hashing it takes a second at least
+    [item] = VideosSource(VideosSettings(path=str(path), probe_seconds=0.3)).items()
+    assert isinstance(item, InvalidItem) and item.reason == "time limit"
 
 
 def test_size_limits_are_named(tmp_path):
@@ -276,6 +276,22 @@ async def test_a_video_that_kills_its_worker_is_a_rejected_row(travel):
             raise WorkerCrashed("worker died")
 
     video = footage.video_of(travel)
-    task = Task(key=video.key, item=Clue(video=video))
+    task = Task(key=video.key, item=VideoTask(video=video))
     [candidate] = [c async for c in Videossr(VideossrSettings()).generate(task, Context())]
     assert [v.reason for v in candidate.verdicts] == ["worker died"]
+
+
+async def test_what_is_wrong_with_a_video_makes_rejected_rows_of_their_own(travel):
+    class Context:
+        def rng(self, purpose):
+            return Random(purpose)
+
+        async def run_in_worker(self, call, job, limits):
+            lost = [(name, UnusableVideo("too short", "1 s")) for name in ("video", "jigsaw/6")]
+            return WorkResult(failures=lost)
+
+    video = footage.video_of(travel)
+    task = Task(key=video.key, item=VideoTask(video=video))
+    found = [c async for c in Videossr(VideossrSettings()).generate(task, Context())]
+    assert len({content_id(candidate) for candidate in found}) == 2
+    assert not any(candidate.media for candidate in found)

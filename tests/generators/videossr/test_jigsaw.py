@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthmill.generators.videossr.generator import messages
 from synthmill.generators.videossr.jigsaw import LABELS, answer, shuffled
-from synthmill.generators.videossr.messages import messages
 from synthmill.rewards import videossr as rewards
 from synthmill.schemas.lineage import Media
 from synthmill.schemas.messages import TextPart, VideoPart

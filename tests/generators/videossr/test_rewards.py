@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from synthmill.generators.videossr import chance
 from synthmill.generators.videossr.jigsaw import LABELS
-from synthmill.generators.videossr.mixes import EVERYTHING, parse_sub_type
-from synthmill.generators.videossr.settings import VideossrSettings
+from synthmill.generators.videossr.settings import EVERYTHING, VideossrSettings, parse_sub_type
 from synthmill.rewards import videossr as rewards
 
 FILE = Path(rewards.__file__)

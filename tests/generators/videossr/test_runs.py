@@ -43,8 +43,7 @@ def recipe(clips, seed=0, engine=None, name="videossr", source=None, **settings)
             "name": "videos",
             "seed": seed,
             "source": {"type": "videos", "path": str(clips), **(source or {})},
-            "generator": {"name": name, "settings": {"per_video": "each task", **settings}},
-            "filters": [{"name": "synthmill.generators.videossr.duplicates:NearDuplicateVideo"}],
+            "generator": {"name": name, "settings": {"per_video": "one_per_task", **settings}},
             "models": {},
             "output": {"dataset": "videos"},
             "engine": engine or {},
@@ -122,7 +121,7 @@ def bare(found):
 
 def test_the_benchmark_makes_exact_counts(clips, tmp_path):
     counts = {"grounding/mirror": 3, "counting/hard": 2, "jigsaw/8": 4, "grounding/swap": 1}
-    wanted = recipe(clips, name="synthmill.generators.videossr.benchmark:Viubench", counts=counts)
+    wanted = recipe(clips, name="synthmill.generators.videossr.viubench:Viubench", counts=counts)
     home = made(tmp_path, wanted)
     accepted = rows(home, "accepted")
     assert Counter(json.loads(row.detail)["sub_type"] for row in accepted) == counts

@@ -3,9 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from synthmill.generators.videossr.benchmark import ViubenchSettings
-from synthmill.generators.videossr.mixes import parse_sub_type
-from synthmill.generators.videossr.settings import VideossrSettings
+from synthmill.generators.videossr.settings import VideossrSettings, parse_sub_type
+from synthmill.generators.videossr.viubench import ViubenchSettings
 
 
 @pytest.mark.parametrize(
@@ -18,7 +17,7 @@ from synthmill.generators.videossr.settings import VideossrSettings
         {"grounding": {"parameters": {"noise_sigma": [70, 35]}}},
         {"grounding": {"parameters": {"stutter_holds": [0, 2]}}},
         {"counting": {"size": [0.2, 0.9]}},  # it would leave the frame
-        {"counting": {"colour": [0, 300]}},
+        {"counting": {"color": [0, 300]}},
         {"mix": {"jigsaw/24": 1}, "sampling": {"frames": 16}},
         {"mix": {"counting/easy": float("nan")}},
         {"mix": {"counting/easy": float("inf")}},

@@ -22,7 +22,7 @@ MARGIN = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class PictureGroup:
     """Packets from a key frame to before the next; `key` and `low` in units of the time base.
 
     `key` is the time of the key frame and `low` the earliest time: frames that are shown before
@@ -75,7 +75,7 @@ def _wanted(moments: Sequence[int], low: float, high: float | None) -> bool:
     return place < len(moments) and (high is None or moments[place] < (high + MARGIN) * 1000)
 
 
-def _groups(packets: "Iterable[Packet]") -> Iterator[Group]:
+def _groups(packets: "Iterable[Packet]") -> Iterator[PictureGroup]:
     gathered: list[Packet] = []
     certain = True
     for packet in packets:
@@ -91,16 +91,16 @@ def _groups(packets: "Iterable[Packet]") -> Iterator[Group]:
         yield _group(gathered, certain)
 
 
-def _group(packets: "list[Packet]", certain: bool) -> Group:
+def _group(packets: "list[Packet]", certain: bool) -> PictureGroup:
     times = [packet.pts if packet.pts is not None else packet.dts for packet in packets]
     known = [time for time in times if time is not None] or [0]
     timed = all(packet.pts is not None for packet in packets)
-    return Group(packets, known[0], min(known), certain and timed)
+    return PictureGroup(packets, known[0], min(known), certain and timed)
 
 
-def _with_next_key(groups: Iterable[Group]) -> Iterator[tuple[Group, int | None]]:
+def _with_next_key(groups: Iterable[PictureGroup]) -> Iterator[tuple[PictureGroup, int | None]]:
     """Each group with the time of the next one's key frame."""
-    before: Group | None = None
+    before: PictureGroup | None = None
     for group in groups:
         if before is not None:
             yield before, group.key if group.certain else None

@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from synthmill.sources.video.groups import frames_around
+from synthmill.sources.video.gop_reader import frames_around
 from synthmill.sources.video.reading import frames_at
 from tests.generators.videossr import footage
 

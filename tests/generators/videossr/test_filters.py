@@ -5,22 +5,19 @@ from itertools import cycle, islice
 import numpy as np
 import pytest
 
-from synthmill.generators.videossr.duplicates import NearDuplicateVideo, distances
-from synthmill.generators.videossr.encode import Encoder
-from synthmill.generators.videossr.generator import _rejected
-from synthmill.generators.videossr.settings import Form
+from synthmill.generators.videossr.filters import NearDuplicateVideo, distances
+from synthmill.generators.videossr.settings import MediaSettings
+from synthmill.generators.videossr.work import Encoder
 from synthmill.schemas.row import Candidate
-from synthmill.sources.video.container import Unusable
+from synthmill.sources.video.container import UnusableVideo
 from synthmill.sources.video.writing import SMALLEST_SIDE, clip_bytes
-from synthmill.sources.videos import Video
-from tests.generators.videossr.footage import clip_of, made, moving, scene_clip
+from tests.generators.videossr.footage import clip_of, judged, made, moving, passes, scene_clip
 
 
 def verdicts(path, wanted, **settings):
-    """Verdicts by filter: those of the video, or of its only question."""
-    result = made(path, wanted, **settings)
-    found = result.questions[0].verdicts if result.questions else result.verdicts
-    return {verdict.filter: verdict for verdict in found}
+    """The verdicts on a video's only question by filter; `settings` are those of the filters."""
+    [question] = made(path, wanted).questions
+    return judged(question, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +26,12 @@ def clips(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checks")
     frames = list(moving(144))
     still, black = frames[0], np.zeros_like(frames[0])
-    grey = [np.repeat(f.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8) for f in frames]
+    gray = [np.repeat(f.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8) for f in frames]
     sets = {
         "static": [still] * 144,
         "black": frames[:72] + [black] * 72,
         "frozen": frames[:72] + [frames[72]] * 72,
-        "grey": grey,
+        "gray": gray,
         "symmetric": [np.concatenate([f[:, :96], f[:, 95::-1]], axis=1) for f in frames],
         "loop": list(islice(cycle(frames[:36]), 144)),
         "small": [f[:100, :160] for f in frames],
@@ -47,32 +44,34 @@ def clips(tmp_path_factory):
 def test_frames_too_narrow_for_a_clip_are_rejected(codec):
     """A video may say that its pixels are a thousand times as wide as they are high."""
     narrow = np.zeros((8, SMALLEST_SIDE - 2, 256, 3), np.uint8)
-    with pytest.raises(Unusable, match="too narrow"):
-        Encoder(Form(media="clip", codec=codec), narrow)
+    with pytest.raises(UnusableVideo, match="too narrow"):
+        Encoder(MediaSettings(media="clip", codec=codec), narrow)
     assert clip_bytes(np.zeros((8, SMALLEST_SIDE, 256, 3), np.uint8), 100, codec)
-    assert Encoder(Form(), narrow).files == {}
+    assert Encoder(MediaSettings(), narrow).files == {}
 
 
 def test_a_narrow_video_is_not_blown_up_to_be_swapped_in(tmp_path):
     path = clip_of(tmp_path / "a.mp4", moving(144))
     thin = clip_of(tmp_path / "b.mp4", (frame[:2] for frame in moving(144, seed=3)))
-    [question] = made(path, {"grounding/swap": 1}, other=thin).questions
-    assert question.verdicts[-1].reason == "other video: too narrow"
+    [(name, failure)] = made(path, {"grounding/swap": 1}, other=thin).failures
+    assert (name, failure.reason) == ("grounding/swap", "other video: too narrow")
 
 
 @pytest.mark.parametrize(
     ("name", "wanted", "judge", "reason"),
     [
-        ("static", "grounding/mirror", "videossr.moving", "static video"),
-        ("black", "grounding/mirror", "videossr.black", "black frames"),
-        ("frozen", "grounding/mirror", "videossr.frozen", "frozen stretch"),
-        ("small", "grounding/mirror", "videossr.resolution", "resolution too low"),
-        ("brief", "grounding/mirror", "videossr.length", "too short"),
-        ("grey", "grounding/grayscale", "videossr.visible", "grayscale is not visible"),
-        ("grey", "grounding/channel_swap", "videossr.visible", "channel_swap is not visible"),
-        ("grey", "grounding/saturation", "videossr.visible", "saturation is not visible"),
-        ("symmetric", "grounding/mirror", "videossr.visible", "mirror is not visible"),
-        ("loop", "grounding/mirror", "videossr.repeated", "repeated segments"),
+        ("static", "grounding/mirror", "video_quality", "static video"),
+        ("black", "grounding/mirror", "video_quality", "black frames"),
+        ("frozen", "grounding/mirror", "video_quality", "frozen stretch"),
+        ("small", "grounding/mirror", "video_quality", "resolution too low"),
+        ("loop", "grounding/mirror", "video_quality", "repeated segments"),
+        ("gray", "grounding/grayscale", "visible_change", "grayscale is not visible"),
+        ("gray", "grounding/channel_swap", "visible_change", "channel_swap is not visible"),
+        ("gray", "grounding/saturation", "visible_change", "saturation is not visible"),
+        ("symmetric", "grounding/mirror", "visible_change", "mirror is not visible"),
+        ("static", "grounding/shuffle", "visible_change", "shuffle is not visible"),
+        ("static", "grounding/stutter_hold", "visible_change", "stutter_hold is not visible"),
+        ("static", "jigsaw/6", "distinct_clips", "clips cannot be told apart"),
     ],
 )
 def test_what_cannot_be_seen_is_rejected(clips, name, wanted, judge, reason):
@@ -81,23 +80,41 @@ def test_what_cannot_be_seen_is_rejected(clips, name, wanted, judge, reason):
     assert verdict.score is not None and verdict.detail
 
 
-@pytest.mark.parametrize("wanted", ["grounding/shuffle", "grounding/stutter_hold", "jigsaw/6"])
-def test_a_static_video_has_no_order(clips, wanted):
-    checks = {"min_moving": 0.0, "max_frozen": 1.0}
-    found = verdicts(clips["static"], {wanted: 1}, checks=checks)
-    assert [v.status for v in found.values()].count("fail") == 1
-    assert found.popitem()[1].status == "fail"
+def test_thresholds_are_settings_of_the_filters(clips):
+    loose = {"min_moving": 0.0, "max_frozen": 1.0, "max_repeated": 1.0}
+    static = verdicts(clips["static"], {"grounding/mirror": 1}, video_quality=loose)
+    assert static["video_quality"].status == "pass"
+    strict = verdicts(
+        clips["gray"],
+        {"grounding/mirror": 1},
+        visible_change={"min_share": 0.999},
+        video_quality={"min_side": 200},
+    )
+    assert [strict[name].status for name in ("visible_change", "video_quality")] == ["fail"] * 2
+
+
+def test_a_video_with_fewer_frames_than_are_sampled_gives_no_question(clips):
+    result = made(clips["brief"], {"grounding/mirror": 1})
+    [(name, failure)] = result.failures
+    assert (name, failure.reason) == ("video", "too short") and not result.questions
+
+
+def test_shapes_without_room_are_missing_and_named(travel):
+    crowded = {"hard": {"frames": 1, "shapes": 40}}
+    [question] = made(travel, {"counting/hard": 3}, counting=crowded).questions
+    verdict = judged(question)["countable_shapes"]
+    assert verdict.reason == "no room or no contrast for a shape"
+    assert question.detail.sample.missing and verdict.score == len(question.detail.sample.shapes)
 
 
 @pytest.mark.parametrize("wanted", ["grounding/slow", "grounding/fast"])
 def test_a_static_video_has_no_speed(clips, wanted):
-    checks = {"min_moving": 0.0, "max_frozen": 1.0}
-    assert verdicts(clips["static"], {wanted: 1}, checks=checks)["videossr.visible"].score == 0
+    assert verdicts(clips["static"], {wanted: 1})["visible_change"].score == 0
 
 
-def test_grey_and_symmetric_videos_do_for_other_changes(clips):
-    for name, wanted in (("grey", "grounding/mirror"), ("symmetric", "grounding/channel_swap")):
-        assert verdicts(clips[name], {wanted: 1})["videossr.visible"].status == "pass"
+def test_gray_and_symmetric_videos_do_for_other_changes(clips):
+    for name, wanted in (("gray", "grounding/mirror"), ("symmetric", "grounding/channel_swap")):
+        assert verdicts(clips[name], {wanted: 1})["visible_change"].status == "pass"
 
 
 def test_cuts_and_repeats_are_kept_as_data(tmp_path, clips):
@@ -105,17 +122,16 @@ def test_cuts_and_repeats_are_kept_as_data(tmp_path, clips):
     [question] = made(clip_of(tmp_path / "cut.mp4", parts), {"grounding/mirror": 1}).questions
     assert question.detail.cuts == [16, 32]
     assert question.detail.repeated == 0
-    loops = {"max_repeated": 1.0}
-    [looped] = made(clips["loop"], {"jigsaw/4": 1}, checks=loops).questions
+    [looped] = made(clips["loop"], {"jigsaw/4": 1}).questions
     assert looped.detail.repeated > 0.9
-    assert looped.verdicts[-1].reason == "clips cannot be told apart"
+    assert judged(looped)["distinct_clips"].reason == "clips cannot be told apart"
 
 
 def test_swap_needs_another_video(travel, splashes):
-    [alone] = made(travel, {"grounding/swap": 1}).questions
-    assert alone.verdicts[-1].reason == "other video: no other video"
+    [(_, failure)] = made(travel, {"grounding/swap": 1}).failures
+    assert failure.reason == "other video: no other video"
     [both] = made(travel, {"grounding/swap": 1}, splashes).questions
-    assert both.verdicts[-1].status == "pass"
+    assert passes(both)
 
 
 def candidate(path) -> Candidate:
@@ -163,12 +179,3 @@ def test_near_duplicates_are_found_and_remembered(tmp_path):
     other = restored.judge(candidate(scene_clip(tmp_path / "other", seed=77)))
     assert other.status == "pass" and other.score < 0.8
     assert restored.judge(Candidate(kind="sft")).status == "skipped"
-
-
-def test_rejected_candidates_have_no_media_and_ids_of_their_own(travel):
-    from synthmill.schemas.identity import content_id
-    from tests.generators.videossr.footage import video_of
-
-    video: Video = video_of(travel)
-    ids = {content_id(_rejected(video, name, ())) for name in ("video", "jigsaw/6")}
-    assert len(ids) == 2

@@ -8,9 +8,14 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from synthmill.generators.base import Context, FeedbackGenerator, Resources, Task, TaskOutcome
-from synthmill.generators.videossr.generator import Clue, Videossr
-from synthmill.generators.videossr.mixes import VIUBENCH, SubType, parse_sub_type
-from synthmill.generators.videossr.settings import Sampling, VideossrSettings
+from synthmill.generators.videossr.generator import Videossr, VideoTask
+from synthmill.generators.videossr.settings import (
+    VIUBENCH,
+    SubType,
+    VideoSampling,
+    VideossrSettings,
+    parse_sub_type,
+)
 from synthmill.schemas.base import Record
 from synthmill.sources.base import Source
 
@@ -22,7 +27,7 @@ class ViubenchSettings(VideossrSettings):
         default={name: round(count) for name, count in VIUBENCH.items()},
         description="accepted questions of each sub-type",
     )
-    sampling: Sampling = Sampling(max_pixels=512 * 512)
+    sampling: VideoSampling = VideoSampling(max_pixels=512 * 512)
     strict: list[Any] = Field(
         default=["counting", "jigsaw"], description="VIUBench scores grounding by mean IoU"
     )
@@ -77,7 +82,7 @@ class Viubench(FeedbackGenerator[ViubenchSettings, BenchmarkState], Videossr):
         if position >= len(self._read):
             return None
         task = self._read[position]
-        if isinstance(task.item, Clue):
+        if isinstance(task.item, VideoTask):
             return replace(task, item=task.item.model_copy(update={"wanted": wanted}))
         return task
 

@@ -175,8 +175,8 @@ def _paste_row(
         for x0, y0, x1, y1 in tile.boxes:
             corners = (left + x0 * scale, top + y0 * scale, left + x1 * scale, top + y1 * scale)
             canvas.rectangle(corners, outline=MARK, width=1)
-        colour = MARK if tile.marked else INK
-        canvas.text((left, top + height + 2), tile.caption, fill=colour, font_size=12)
+        color = MARK if tile.marked else INK
+        canvas.text((left, top + height + 2), tile.caption, fill=color, font_size=12)
 
 
 def _png(image: "Image") -> bytes:

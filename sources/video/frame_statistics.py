@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from synthmill.sources.video.reading import Pixels
 
 SIDE = 32
-STILL = 0.004  # one grey level in 255, averaged over a thumbnail: what re-encoding leaves
+STILL = 0.004  # one gray level in 255, averaged over a thumbnail: what re-encoding leaves
 BLACK = 0.06  # mean brightness; video black is 16 in 255
 CUT = 0.15  # a new picture everywhere, which movement between two samples seldom makes
 HASH_SIDE = 8
@@ -80,11 +80,11 @@ def cuts(difference: Matrix) -> list[int]:
 def perceptual_hash(small: NDArray[np.uint8]) -> str:
     """The 64-bit DCT hash of a thumbnail, as 16 hex digits.
 
-    The lowest 8x8 cosine coefficients of the grey picture, each compared with their median: what
+    The lowest 8x8 cosine coefficients of the gray picture, each compared with their median: what
     re-encoding, scaling and brightness change little.
     """
-    grey = small.mean(axis=2)
-    low = (_COSINES @ grey @ _COSINES.T)[:HASH_SIDE, :HASH_SIDE].flatten()
+    gray = small.mean(axis=2)
+    low = (_COSINES @ gray @ _COSINES.T)[:HASH_SIDE, :HASH_SIDE].flatten()
     bits = low > np.median(low)
     return f"{int(''.join('1' if bit else '0' for bit in bits), 2):016x}"
 

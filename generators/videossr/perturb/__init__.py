@@ -1,1 +1,0 @@
-"""Perturbations of a span of frames: colour, space, order, speed, replacement."""
