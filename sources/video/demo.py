@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthmill.sources.video.reading import Pixels
+from synthmill.sources.video.writing import restore_scheduling
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -171,6 +172,8 @@ def encode(
         for index, pixels in enumerate(frames):
             if index == 0:
                 stream.height, stream.width = pixels.shape[:2]
+                stream.codec_context.open()
+                restore_scheduling()
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
             frame.pts = index if stamps is None else next(stamps)
             frame.time_base = Fraction(1, fps) if stamps is None else Fraction(1, 1000)

@@ -1,6 +1,9 @@
 """Writing frames and clips so that the same pixels always give the same bytes."""
 
+import contextlib
 import io
+import os
+import sys
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -54,6 +57,8 @@ def clip_bytes(frames: Pixels, step_ms: int, codec: Codec = "av1") -> bytes:
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
         stream.codec_context.thread_count = 1
+        stream.codec_context.open()
+        restore_scheduling()
         for index, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts, frame.time_base = index * step_ms, Fraction(1, 1000)
@@ -61,3 +66,18 @@ def clip_bytes(frames: Pixels, step_ms: int, codec: Codec = "av1") -> bytes:
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return out.getvalue()
+
+
+def restore_scheduling() -> None:
+    """Give all threads of this process the normal scheduling policy.
+
+    SVT-AV1 makes the threads of a program that runs as root real-time (SCHED_FIFO, priority 99),
+    and that of its caller too. Threads and processes started later inherit it, and nothing else on
+    the machine gets a processor while they work.
+    """
+    if sys.platform != "linux":
+        return
+    for task in os.listdir("/proc/self/task"):  # noqa: PTH208
+        with contextlib.suppress(OSError):  # it has ended, or is not ours to change
+            if os.sched_getscheduler(int(task)) != os.SCHED_OTHER:
+                os.sched_setscheduler(int(task), os.SCHED_OTHER, os.sched_param(0))

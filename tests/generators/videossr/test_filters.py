@@ -1,5 +1,7 @@
 """Videos in which a question would have no visible answer are rejected, with scores."""
 
+import os
+import sys
 from itertools import cycle, islice
 
 import numpy as np
@@ -179,3 +181,11 @@ def test_near_duplicates_are_found_and_remembered(tmp_path):
     other = restored.judge(candidate(scene_clip(tmp_path / "other", seed=77)))
     assert other.status == "pass" and other.score < 0.8
     assert restored.judge(Candidate(kind="sft")).status == "skipped"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="scheduling policies of Linux")
+def test_encoders_leave_no_thread_with_real_time_priority():
+    """SVT-AV1 takes it as root; workers and threads started later would inherit it."""
+    frames = np.zeros((8, 64, 64, 3), np.uint8)
+    clip_bytes(frames, 40, "av1")
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
