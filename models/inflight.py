@@ -3,14 +3,18 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from synthmill.models.backend import Backend
 from synthmill.models.completion import Completion
+from synthmill.models.errors import RequestRejected
+from synthmill.models.media import load_media
 from synthmill.models.prompt import Prompt
 from synthmill.models.request import Request
 from synthmill.models.response_cache import ResponseCache, sample_keys
 from synthmill.models.usage import call_usage
+from synthmill.schemas.messages import is_data_url
 from synthmill.schemas.recipe import Price
 from synthmill.schemas.usage import Usage
 
@@ -63,10 +67,14 @@ class CompletionRequest:
 
 
 class CompletionService:
-    """Gets completions, and never buys a sample twice."""
+    """Gets completions, and never buys a sample twice.
 
-    def __init__(self, cache: ResponseCache | None) -> None:
+    `media_dir` is the dataset's folder, where the files are that messages show.
+    """
+
+    def __init__(self, cache: ResponseCache | None, media_dir: Path | None = None) -> None:
         self._cache = cache
+        self._media_dir = media_dir
         self._in_flight: dict[bytes, InFlightRequest] = {}
         self._calls: set[asyncio.Task[None]] = set()
 
@@ -124,6 +132,7 @@ class CompletionService:
         missing = list(in_flight)
         end = request.first + request.n
         try:
+            request = await self._with_media(request)
             while missing:
                 part = _part(request, end - len(missing), len(missing))
                 bought = await asked.backend.complete(part, asked.prompt, priority=asked.priority)
@@ -142,6 +151,20 @@ class CompletionService:
         finally:
             for key in in_flight:
                 del self._in_flight[key]
+
+    async def _with_media(self, request: Request) -> Request:
+        """The request with the files it shows, which the cache knows by their paths alone."""
+        paths = (path for message in request.messages for path in message.media_paths)
+        stored = next((path for path in paths if not is_data_url(path)), None)
+        if stored is None:
+            return request
+        if self._media_dir is None:
+            raise RequestRejected(f"{stored} is a stored file, and no dataset's folder is given")
+        try:
+            messages = await asyncio.to_thread(load_media, request.messages, self._media_dir)
+        except (OSError, ValueError) as error:
+            raise RequestRejected(f"an image or video cannot be sent: {error}") from error
+        return request.model_copy(update={"messages": messages})
 
     async def _store(
         self, keys: Sequence[bytes], completions: Sequence[Completion]

@@ -27,6 +27,7 @@ class ModelRegistry:
     Args:
         specs: model roles by name; a role that is not among them falls back to `default`.
         cache: file of the response cache; None for a run that keeps no answers.
+        media_dir: the dataset's folder, where the images and videos are that messages show.
         give_up_after_seconds: seconds that a dead server is waited for before `ServerUnavailable`.
 
     Raises:
@@ -38,8 +39,10 @@ class ModelRegistry:
         specs: Mapping[str, ModelSpec],
         *,
         cache: Path | None,
+        media_dir: Path | None = None,
         give_up_after_seconds: float = 300.0,
     ) -> None:
+        self._media_dir = media_dir
         self._specs = dict(specs)
         self._cache_path = cache
         self._tracker = UsageTracker()
@@ -62,7 +65,7 @@ class ModelRegistry:
             for backend in self._backends.values():
                 stack.push_async_callback(backend.close)
                 await backend.open()
-            self._completions = CompletionService(cache)
+            self._completions = CompletionService(cache, self._media_dir)
             self._embeddings = EmbeddingService(cache)
             stack.push_async_callback(self._completions.close)
             stack.push_async_callback(self._embeddings.close)

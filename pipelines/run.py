@@ -126,7 +126,10 @@ async def _execute(
     give_up_after_seconds = 60 * recipe.engine.patience_minutes
     responses = cache / "responses.sqlite"
     registry = ModelRegistry(
-        recipe.models, cache=responses, give_up_after_seconds=give_up_after_seconds
+        recipe.models,
+        cache=responses,
+        media_dir=dataset.folder,
+        give_up_after_seconds=give_up_after_seconds,
     )
     # Workers know the code that the recipe brings along, so that they can unpickle its functions.
     places = [name for name in (recipe.generator.name, recipe.source.type) if ":" in name]

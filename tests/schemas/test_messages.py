@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from synthmill.models.openai_api.body import chat_body
+from synthmill.models.openai_api.dialect import Dialect
 from synthmill.models.request import Request
 from synthmill.schemas.arrow import ROW_SCHEMA, row_from_record, rows_to_table
 from synthmill.schemas.identity import content_id
@@ -37,7 +38,7 @@ contents = st.one_of(
 def sent(*messages: Message) -> list[dict[str, Any]]:
     """The messages of the body that goes to a server."""
     request = Request(model="m", messages=messages)
-    body = chat_body(request, "m", schema_style="prompt", prefix_style="assistant")
+    body = chat_body(request, "m", Dialect())
     return json.loads(json.dumps(body["messages"]))
 
 
