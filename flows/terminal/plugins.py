@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from synthmill.filters.base import Filter
-from synthmill.filters.load import PACKAGES as FILTERS
+from synthmill.filters.load import filter_packages
 from synthmill.generators.base import Generator
 from synthmill.models.backend import BACKENDS, Backend
 from synthmill.pipelines.plan import GENERATORS, SOURCES
@@ -27,7 +27,7 @@ class Family(NamedTuple):
 FAMILIES = {
     "generators": Family(Generator, GENERATORS, "generator"),
     "sources": Family(Source, SOURCES),
-    "filters": Family(Filter, FILTERS),
+    "filters": Family(Filter, filter_packages()),
     "backends": Family(Backend, BACKENDS),
     "exporters": Family(Exporter, EXPORTERS),
 }

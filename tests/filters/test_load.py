@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from synthmill.filters.load import filter_names, load_filter, load_filters
+from synthmill.pipelines.load import SHIPPED, read_recipe
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import FilterSpec
 from tests.filters.candidates import make, sft
@@ -69,3 +72,13 @@ def test_the_same_filter_twice_is_refused() -> None:
 def test_the_shipped_example_loads_by_path() -> None:
     judge = make("examples/filters/short_sentences.py:ShortSentences", max_words=3)
     assert judge.judge(sft("Too many words here.")).status == "fail"
+
+
+def test_filters_of_generators_are_found_by_bare_name() -> None:
+    assert "near_duplicate_video" in filter_names()
+    assert make("near_duplicate_video", max_bits=4).settings.max_bits == 4
+
+
+@pytest.mark.parametrize("recipe", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_filters_of_shipped_recipes_load(recipe: Path) -> None:
+    load_filters(read_recipe(recipe).filters)

@@ -1,7 +1,10 @@
 """The filters that ask models, against a real server whose readers answer by rule."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -216,3 +219,16 @@ async def test_the_recipe_names_the_model_that_is_asked(
             make("closed_book", role="student"), row(evidence()), context, NO_WORKERS
         )
     assert verdict.status == "fail"
+
+
+def test_rules_of_generators_answer_the_filters_prompts_offline() -> None:
+    code = """
+        from random import Random
+        from synthmill.filters.verifiers.prompts.reading import AnswerFromMemory
+        from synthmill.models.offline import offline_answer
+        print(offline_answer(AnswerFromMemory(question="Where is it?"), Random(0)))
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", dedent(code)], capture_output=True, text=True, check=True
+    )
+    assert json.loads(run.stdout) == {"answer": "unknown"}
