@@ -78,6 +78,8 @@ class FunctionFilter(Verifier):
         arguments = (candidate, self.settings) if self.takes_settings else (candidate,)
         returned = type(self).function(*arguments)
         passed, reason = returned if isinstance(returned, tuple) else (returned, None)
+        if str(getattr(passed, "dtype", None)) == "bool":  # numpy's
+            passed = bool(passed)
         if not isinstance(passed, bool) or not isinstance(reason, str | None):
             raise TypeError(f"returned {returned!r:.80}, not a bool or a (bool, reason)")
         if passed:

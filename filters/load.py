@@ -1,9 +1,9 @@
 """From a recipe's entries to filters, in the order in which they run."""
 
 import importlib
-import json
 import pkgutil
 from collections.abc import Iterable
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,15 +29,17 @@ def load_filter(spec: FilterSpec, folder: Path | None = None) -> Filter:
         InputError: there is no such filter, or a setting is unknown or out of its range.
     """
     found = filter_named(spec.name, folder)
-    loaded = found(validated(found.Settings, spec.settings, f"filter {spec.name!r}"))
-    loaded.reference = FilterReference(spec.name, json.dumps(spec.settings), folder)
+    settings = validated(found.Settings, spec.settings, f"filter {spec.name!r}")
+    loaded = found(settings)
+    at = (folder or Path.cwd()).resolve() if ":" in spec.name else None
+    loaded.reference = FilterReference(spec.name, settings.model_dump_json(), at)
     return loaded
 
 
 def load_reference(reference: FilterReference) -> Filter:
     """The filter again, in another process."""
-    spec = FilterSpec(name=reference.name, settings=json.loads(reference.settings))
-    return load_filter(spec, reference.folder)
+    found = filter_named(reference.name, reference.folder)
+    return found(found.Settings.model_validate_json(reference.settings))
 
 
 def load_filters(
@@ -85,6 +87,7 @@ def filter_names() -> list[str]:
     return available(Filter, filter_packages())
 
 
+@cache
 def filter_packages() -> tuple[str, ...]:
     """Where filters are found by bare name: here, and in `filters` of each generator's package."""
     generators = pkgutil.iter_modules(importlib.import_module(GENERATORS).__path__)

@@ -64,7 +64,8 @@ class ModelSpec(Record):
 class FilterSpec(PlugInSpec):
     """A filter, and what happens to a candidate when the filter cannot decide.
 
-    A bare name stands for a filter with its default settings.
+    A bare name stands for a filter with its default settings, and in Python also a function or a
+    class at the top of a module.
     """
 
     enabled: bool = Field(
@@ -79,6 +80,8 @@ class FilterSpec(PlugInSpec):
     @model_validator(mode="before")
     @classmethod
     def _named(cls, given: Any) -> Any:
+        if callable(given):
+            given = f"{given.__module__}:{given.__qualname__}"
         return {"name": given} if isinstance(given, str) else given
 
 

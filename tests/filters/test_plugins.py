@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 
+import numpy as np
 import pytest
 
 from synthmill.filters.functions import filter as mark
@@ -92,7 +93,7 @@ def test_what_a_function_may_return() -> None:
     def returns(value: object) -> tuple[str, str | None]:
         return told(filter_class(lambda candidate: value)(), sft("x"))
 
-    assert returns(True) == ("pass", None)
+    assert returns(True) == returns(np.bool_(True)) == ("pass", None)
     assert returns((True, "why not")) == ("pass", None)
     assert returns(False) == ("fail", "<lambda> returned False")
     assert returns((False, "because")) == ("fail", "because")
@@ -160,17 +161,25 @@ def test_a_missing_file_is_named() -> None:
         load_filter(FilterSpec(name="./nothing.py:f"), Path("/tmp"))
 
 
-def test_bare_names_in_a_recipe() -> None:
+def is_short(candidate: Candidate) -> bool:
+    return len(candidate.messages[-1].text) < 6
+
+
+def test_bare_names_and_functions_in_a_recipe() -> None:
     recipe = Recipe.model_validate(
         {
             "name": "r",
             "source": {"type": "jsonl"},
             "generator": {"name": "g"},
-            "filters": ["minhash", {"name": "length", "settings": {"min_words": 2}}],
+            "filters": ["minhash", {"name": "length", "settings": {"min_words": 2}}, is_short],
             "output": {"dataset": "d"},
         }
     )
-    assert [spec.name for spec in recipe.filters] == ["minhash", "length"]
+    assert [spec.name for spec in recipe.filters] == ["minhash", "length", f"{__name__}:is_short"]
+    assert told(load_filter(recipe.filters[2]), sft("longer")) == (
+        "fail",
+        "is_short returned False",
+    )
     assert recipe.filters[0] == FilterSpec(name="minhash")
 
 
