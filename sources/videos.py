@@ -44,7 +44,7 @@ class Video(Record):
 
 
 class VideosSettings(Settings):
-    """Which videos are read, and what bounds the reading. All bounds are ours."""
+    """Which videos are read, and limits of reading. All limits are ours."""
 
     path: str = Field(
         description="a folder (searched to any depth), one video, a glob, or a manifest: .txt "
@@ -77,7 +77,7 @@ class Entry(Record):
 
 
 class VideosSource(Source):
-    """Videos of a folder, glob or manifest, in order of path; what is unusable is told and why."""
+    """Videos of a folder, glob or manifest, in order of path."""
 
     name: ClassVar[str] = "videos"
     item: ClassVar[type] = Video
@@ -86,11 +86,11 @@ class VideosSource(Source):
 
     def __init__(self, settings: VideosSettings) -> None:
         super().__init__(settings)
-        # By path, so that a generator that works in rounds has no file read again in each.
+        # By path, so that a second iteration does not read the files again.
         self._looked: dict[str, Probed | UnusableVideo] = {}
 
     def items(self) -> Iterator[Video | InvalidItem]:
-        """The videos, probed a few ahead in a process that is killed when it hangs.
+        """The videos, probed a few ahead in a worker process that is killed when it hangs.
 
         Raises:
             InputError: the path leads nowhere, or a manifest is malformed.
@@ -147,7 +147,7 @@ class VideosSource(Source):
 
 
 def look(entry: Entry, settings: VideosSettings) -> Probed:
-    """Probe one file within the settings' bounds; runs in a process of its own.
+    """Probe one file within the settings' bounds; runs in a worker process.
 
     Raises:
         UnusableVideo: it is missing, too big, too short, too long, or `probe` cannot use it.
@@ -215,7 +215,7 @@ def _manifest(path: Path) -> list[Entry]:
         if not all(isinstance(text, str) for text in texts.values()):
             raise InputError(f"{path}:{number}: `title` and `license` are strings")
         found = str(path.parent / fields["path"])
-        if found in entries:  # keys of tasks follow from bytes and path: they would be the same
+        if found in entries:  # two tasks would have the same key
             raise InputError(f"{path}:{number}: {fields['path']!r} is named for the second time")
         entries[found] = Entry(path=found, **texts)
     if not entries:
@@ -248,7 +248,7 @@ def _records(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _bad(entry: Entry, reason: str, detail: str) -> InvalidItem:
-    # The file may be unreadable, so its name is all there is to make a key of.
+    # The file may be unreadable, so the key is made from its name.
     return InvalidItem(
         key=f"bad-{keyed_seed(entry.path):016x}",
         reason=reason,

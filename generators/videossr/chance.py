@@ -1,7 +1,7 @@
-"""Expected rewards of guessing, computed exactly for the settings at hand.
+"""Expected rewards of guessing, computed exactly for given settings.
 
 A guess is an answer drawn as the generator draws the truth (a jigsaw's from all permutations): it
-knows the form and the distribution, and nothing of the video.
+follows the format and the distribution of true answers and ignores the video.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ from synthmill.rewards import videossr as rewards
 
 
 def chance(sub_type: SubType, settings: VideossrSettings) -> float:
-    """The expected reward of a guess at a sub-type, smooth or strict as the settings say."""
+    """The expected reward of guessing at a sub-type, smooth or strict as in the settings."""
     strict = sub_type.task in settings.strict
     if sub_type.task == "grounding":
         return grounding(settings.sampling.frames, settings.grounding.length, strict)
@@ -84,7 +84,7 @@ def _count_law(frames: int, shapes: int) -> dict[int, float]:
 def jigsaw(clips: int, strict: bool = False) -> float:
     """Mean reward of a random permutation: clips are (n^2 - 1) / 3n places off on average.
 
-    0.352 for 6 clips and 0.344 for 8; the identity counts among the guesses.
+    0.352 for 6 clips and 0.344 for 8; the identity is one of the guesses.
     """
     if strict:
         return 1 / factorial(clips)

@@ -139,7 +139,7 @@ def _clip_strip(title: str, clip: list["Image"]) -> Strip:
 
 
 def _laid_out(title: str, strips: list[Strip]) -> "Image":
-    """Strips one below the other, tiles in rows of at most `COLUMNS`."""
+    """The strips from top to bottom, tiles in rows of at most `COLUMNS`."""
     from PIL import Image, ImageDraw
 
     tiles = [tile for strip in strips for tile in strip.tiles]
@@ -186,7 +186,7 @@ def _png(image: "Image") -> bytes:
 
 
 def describe(detail: Detail, answer: str | None) -> str:
-    """A question's particulars as text, one a line."""
+    """The properties of a question, one per line."""
     lines = [
         f"{detail.sub_type}: answer {answer}, guessing earns {detail.chance:.3f}",
         f"video: {detail.info.codec} {detail.info.width}x{detail.info.height}, "

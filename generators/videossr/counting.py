@@ -1,7 +1,7 @@
 """Object counting (section 3.3): shapes are drawn into a few frames; how many of each kind?
 
-Unlike in the released code, shapes never overlap, none leaves the frame and each stands out from
-what is behind it, so that the counts are exact.
+Unlike in the released code, shapes never overlap or leave the frame, and each contrasts with its
+background, so that the counts are exact.
 """
 
 import math
@@ -25,13 +25,13 @@ QUESTION = (
 )
 # Radius of the circle around a shape of size 1: a square's half diagonal; a triangle of side 1.
 REACH: dict[Kind, float] = {"circle": 0.5, "square": 0.5**0.5, "triangle": 3**-0.5}
-CLEAR_SHARE = 0.95  # ours: of the pixels around a shape, how many must contrast with it
+CLEAR_SHARE = 0.95  # ours: share of the pixels around a shape that must contrast with it
 TRIES = 40  # ours: arrangements tried for a frame, and colors tried for a shape
 PLACES = 20  # places tried for a shape (released code)
 
 
 def build(name: str, seen: Frames, step_ms: int, settings: Counting, rng: Random) -> Sample:
-    """The sample; shapes that find no room or no contrast are not drawn."""
+    """The sample; shapes without room or contrast are not drawn."""
     base = seen.pixels
     level: Level = getattr(settings, name)
     shapes: list[Shape] = []
@@ -54,7 +54,7 @@ def build(name: str, seen: Frames, step_ms: int, settings: Counting, rng: Random
 
 
 def counts(shapes: list[Shape]) -> str:
-    """The answer: numbers of circles, squares and triangles."""
+    """The answer: the numbers of circles, squares and triangles."""
     return ",".join(str(sum(shape.kind == kind for shape in shapes)) for kind in KINDS)
 
 
@@ -70,7 +70,7 @@ def _frames(count: int, level: Level, apart: int, rng: Random) -> dict[Kind, lis
 
 
 def _spread(free: set[int], wanted: int, apart: int, rng: Random) -> list[int]:
-    """`wanted` of the free frames, more than `apart` apart; fewer where there is no room."""
+    """`wanted` of the free frames, more than `apart` apart; fewer if there is no room."""
     best: list[int] = []
     for _ in range(TRIES):
         picked: list[int] = []
@@ -88,7 +88,7 @@ def _spread(free: set[int], wanted: int, apart: int, rng: Random) -> list[int]:
 def _arrange(
     kind: Kind, count: int, frame: int, pixels: Pixels, settings: Counting, rng: Random
 ) -> list[Shape]:
-    """`count` shapes that do not touch and can be seen; fewer where the frame allows no more."""
+    """`count` shapes that do not touch and can be seen; fewer if the frame has no room."""
     best: list[Shape] = []
     for _ in range(TRIES):
         placed: list[Shape] = []
@@ -108,7 +108,7 @@ def _arrange(
 
 
 def _draw(kind: Kind, frame: int, pixels: Pixels, settings: Counting, rng: Random) -> Shape:
-    """A shape somewhere in the middle of the frame, as yet without a color."""
+    """A shape at a random place in the middle of the frame; its color is chosen later."""
     height, width = pixels.shape[:2]
     size = rng.uniform(*settings.size) * min(width, height)
     edge = settings.margin * size
@@ -141,7 +141,7 @@ def reach(shape: Shape) -> float:
 def _color(
     shape: Shape, pixels: Pixels, settings: Counting, rng: Random
 ) -> tuple[int, int, int] | None:
-    """A color unlike nearly all that is behind and around the shape; None if none is found."""
+    """A color that contrasts with nearly all pixels behind and around the shape, or None."""
     radius = reach(shape) + 2
     left, top = max(0, int(shape.x - radius)), max(0, int(shape.y - radius))
     behind = pixels[top : int(shape.y + radius) + 1, left : int(shape.x + radius) + 1]

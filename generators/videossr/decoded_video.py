@@ -15,13 +15,13 @@ from synthmill.sources.video.probe import VideoInfo
 from synthmill.sources.video.reading import Frames, Pixels, fitted_size, frames_at
 from synthmill.sources.videos import Video
 
-APART = 6  # ours: a frame that comes again sooner is slow movement, not a repeat
-MOST_COVER = 16  # ours: times a frame's size to which a video may be enlarged to cover it
+APART = 6  # ours: a frame that is shown again sooner is slow movement, not a repeat
+MOST_COVER = 16  # ours: largest enlargement of a video (in area) that has to cover a frame
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """`count` moments, the first at `offset_ms`, one every `step_ms`, in time of the source."""
+    """`count` moments, the first at `offset_ms`, one every `step_ms`, in source time."""
 
     offset_ms: int
     step_ms: int
@@ -29,7 +29,7 @@ class Timeline:
 
     @property
     def fps(self) -> float:
-        """Sampled frames in a second: the rate handed to the model."""
+        """Sampled frames per second: the rate given to the model."""
         return 1000 / self.step_ms
 
     def moment(self, place: float) -> int:
@@ -41,15 +41,15 @@ class Timeline:
         return tuple(map(self.moment, range(self.count) if places is None else places))
 
     def second(self, place: int) -> float:
-        """Seconds on the model's axis, which begins at the first frame, at which a frame stands."""
+        """Seconds at which a frame is shown, counted from the first frame."""
         return place * self.step_ms / 1000
 
 
 def timeline(info: VideoInfo, sampling: VideoSampling, places: float | None = None) -> Timeline:
     """The timeline of a video: its sampled part cut into `places` steps (by default, frames).
 
-    The released code takes every (n // 48)-th frame; this takes even time, which is the same for
-    a constant frame rate, and right for a variable one.
+    The released code takes every (n // 48)-th frame. Even spacing in time is the same at a constant
+    frame rate, and also right at a variable one.
     """
     begin, end = (round(share * info.seconds * 1000) for share in sampling.span)
     step = int((end - begin) / (places or sampling.frames))
@@ -57,7 +57,7 @@ def timeline(info: VideoInfo, sampling: VideoSampling, places: float | None = No
 
 
 class DecodedVideo:
-    """What `video` shows at the moments of `line` and at those in `more` (milliseconds).
+    """The frames of `video` at the moments of `line` and at those in `more` (milliseconds).
 
     Frames are as large as `max_pixels` allows; `seconds` bounds the decoding.
 
@@ -81,7 +81,7 @@ class DecodedVideo:
         self.sampled = self._at(line.moments())
 
     def at(self, moments: tuple[int, ...]) -> Frames:
-        """The frames at moments that are among those decoded (of `sampled`, the object itself)."""
+        """The frames at moments that were decoded (`sampled` itself at the moments of `line`)."""
         return self.sampled if moments == self.line.moments() else self._at(moments)
 
     def _at(self, moments: Sequence[int]) -> Frames:
@@ -103,7 +103,7 @@ class DecodedVideo:
 
     @cached_property
     def repeated(self) -> float:
-        """Share of sampled frames that come again, `APART` or more frames away."""
+        """Share of sampled frames that are shown again at least `APART` frames away."""
         return repeated_share(self.difference, APART)
 
 
@@ -112,12 +112,11 @@ def frames_covering(
 ) -> Frames:
     """Frames of another video at `places` of its own timeline, filling frames of `size`.
 
-    It is enlarged or reduced until it covers the frame, and what juts out is cut off, so that no
-    border gives it away.
+    The video is scaled to cover the frame and cropped, so that no border reveals it.
 
     Raises:
-        UnusableVideo: see `frames_at`; or it is so narrow that it would have to be enlarged beyond
-            measure.
+        UnusableVideo: see `frames_at`; or the video is so narrow that it would be enlarged more
+            than `MOST_COVER` times.
     """
     scale = max(size[0] / video.info.width, size[1] / video.info.height)
     cover = (

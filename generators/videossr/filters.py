@@ -1,7 +1,7 @@
-"""What a video question must be like; the generator runs these by default.
+"""Filters of video questions; the generator runs them by default.
 
-The measures are in the row's detail, so a threshold can be tuned in the recipe. All thresholds are
-ours: the paper filters no videos and no questions.
+They judge measures in the row's detail, so their thresholds can be tuned in a recipe. All
+thresholds are ours: the paper filters no videos and no questions.
 """
 
 from collections.abc import Sequence
@@ -48,9 +48,9 @@ class VideoQualitySettings(Settings):
 
 
 class VideoQuality(Verifier):
-    """Rejects videos of low resolution, and those that are black, static, frozen or looped.
+    """Rejects videos that have low resolution or are black, static, frozen or looped.
 
-    It judges the sampled frames, and not whether the content is of interest.
+    It judges the sampled frames only, not whether their content is interesting.
     """
 
     name: ClassVar[str] = "video_quality"
@@ -58,7 +58,7 @@ class VideoQuality(Verifier):
     settings: VideoQualitySettings
 
     def judge(self, candidate: Candidate) -> Verdict:
-        """Fail with the first bound that is not kept; the score is the measured value."""
+        """Fail at the first bound that is broken; the score is the measured value."""
         detail = _detail(candidate)
         if detail is None:
             return self.verdict("skipped", "no video")
@@ -119,7 +119,7 @@ class VisibleChange(Verifier):
 
 
 class CountableShapes(Verifier):
-    """Rejects a counting question for which a shape found no room, or no color that contrasts."""
+    """Rejects a counting question in which a shape had no room or no contrasting color."""
 
     name: ClassVar[str] = "countable_shapes"
 
@@ -187,8 +187,8 @@ class NearDuplicateVideo(DiversityFilter):
 
     The distance of two videos is the mean, over the frames of the one, of the differing bits to
     the most similar frame of the other; the smaller of both directions, so a trimmed copy is found
-    too. Rows of one and the same file do not count as duplicates: their questions differ. Not
-    found: mirrored or cropped copies. Thresholds are ours. Memory: about 400 bytes a video.
+    too. Rows of the same file are not duplicates of each other: their questions differ. Mirrored
+    and cropped copies are not found. Thresholds are ours. Memory: about 400 bytes per video.
     """
 
     name: ClassVar[str] = "near_duplicate_video"
@@ -201,7 +201,7 @@ class NearDuplicateVideo(DiversityFilter):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The hash's version; the threshold is read by `judge` alone."""
+        """The version of the hash; only `judge` reads the threshold."""
         return {"perceptual_hash": 1}
 
     def judge(self, candidate: Candidate) -> Verdict:

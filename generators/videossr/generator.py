@@ -1,4 +1,4 @@
-"""The generator: draws sub-types for each video, has a worker make them, yields candidates."""
+"""The generator: draws sub-types for each video, makes them in a worker, yields candidates."""
 
 import asyncio
 from collections import deque
@@ -37,7 +37,7 @@ MIME = {"jpeg": "image/jpeg", "png": "image/png"}
 
 
 class VideoTask(Record):
-    """A task's item: the video, others to swap with, and the sub-types asked for (None: draw)."""
+    """The item of a task: a video, videos to swap with, and the sub-types (None: draw them)."""
 
     video: Video
     others: tuple[Video, ...] = ()
@@ -65,7 +65,7 @@ class Videossr(Generator[VideossrSettings]):
                 raise InputError("videossr needs PyAV and Pillow: pip install 'synthmill[video]'")
 
     def tasks(self, source: Source) -> Iterator[Task]:
-        """One task a video, with the videos before it to swap with."""
+        """One task per video, with the videos before it to swap with."""
         earlier: deque[Video] = deque(maxlen=EARLIER)
         for item in source.items():
             if isinstance(item, InvalidItem):
@@ -129,7 +129,7 @@ class Videossr(Generator[VideossrSettings]):
         )
 
     def describe(self, row: Row, verbose: bool = False) -> str | None:
-        """The question's particulars, one a line."""
+        """The properties of the question, one per line."""
         if row.detail == NOTHING:  # a video without questions
             return None
         return describe(Detail.model_validate_json(row.detail), row.answer)
@@ -140,7 +140,7 @@ class Videossr(Generator[VideossrSettings]):
 
 
 def sub_types(settings: VideossrSettings, rng: Random) -> list[SubType]:
-    """The sub-types to make of a video, drawn from the mix as `per_video` says."""
+    """The sub-types to make from a video, drawn from the mix; `per_video` sets how many."""
     weights = settings.weights
     if settings.per_video == "all":
         return [name for name, weight in weights.items() if weight]
@@ -169,9 +169,9 @@ def _unusable(video: Video, name: str, error: UnusableVideo) -> Candidate:
 def messages(
     text: str, files: tuple[work.MediaFile, ...], stored: Mapping[str, Media], fps: float
 ) -> list[Message]:
-    """The system's and the user's turn; several clips are numbered as the answer names them.
+    """System and user message; several clips have the numbers that the answer uses.
 
-    `stored` are the files by hash, `fps` the rate of the frames on the video's own axis.
+    `stored` are the files by hash, `fps` the frame rate on the video's own time axis.
     """
     clips: dict[int, list[Media]] = {}
     for file in files:

@@ -3,9 +3,9 @@
 A span of `length` frames from frame `first` covers the time from frame `first` to the frame after
 the span: ``first * step`` to ``(first + length) * step``.
 
-Slow and fast are built here, since nobody discloses how: the span shows fewer or more seconds of
-the source than it lasts, and what surrounds it goes on at normal speed without a jump. The sampled
-step is chosen so that the whole still spans the whole source.
+How slow and fast are built is not published, so the construction is ours: the span shows fewer or
+more seconds of the source than it lasts, and the frames around it continue at normal speed without
+a jump. The sampling step is chosen so that all frames together still cover the whole source.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class GroundingPlan:
     first: int
     length: int
     line: Timeline
-    moments: tuple[int, ...]  # of the source, for each frame; the timeline's own but for speed
+    moments: tuple[int, ...]  # in the source, of each frame; of `line` unless slow or fast
 
 
 def plan(
@@ -72,7 +72,7 @@ def plan(
 
 
 def _places(count: int, first: int, length: int, rate: float) -> list[float]:
-    """Where in source time each frame stands, in steps: `rate` steps a frame within the span."""
+    """The source time of each frame in steps: within the span, `rate` steps per frame."""
     return [k + (rate - 1) * min(max(k - first, 0), length) for k in range(count)]
 
 
@@ -81,7 +81,7 @@ def build(
 ) -> Sample:
     """The sample, with a measure of how visible the change is in this video.
 
-    `seen` is what the source shows at the planned moments; `other` what swap puts into the span.
+    `seen` are the source frames at the planned moments, `other` the frames that swap inserts.
     """
     base = seen.pixels
     span = slice(planned.first, planned.first + planned.length)
@@ -132,8 +132,8 @@ def _clip(planned: GroundingPlan, base: Pixels, other: Pixels) -> Clip:
 def visible_change(planned: GroundingPlan, base: Pixels, shown: Pixels, step: int) -> float:
     """How visible the edges of the span are: the smaller share of pixels that change there.
 
-    At both edges, since an edge that looks untouched would make the label wrong. A stutter begins
-    with a frame in its right place that then stays: there the frames around it are compared.
+    Both edges count, since an edge that looks unchanged would make the label wrong. A stutter
+    begins with an unchanged frame that is then held, so its neighbors are compared there.
     """
     first, last = planned.first, planned.first + planned.length - 1
     pairs = [(shown[last], base[last])]
@@ -152,9 +152,9 @@ def changed_share(a: Pixels, b: Pixels, step: int) -> float:
 
 
 def speed_change(shown: Pixels, span: slice, rate: float) -> float:
-    """How many times more (fast) or less (slow) moves from frame to frame within the span.
+    """Ratio of movement between frames inside and outside of the span (for slow, the inverse).
 
-    0 where nothing moves inside or outside of it.
+    0 if nothing moves inside or outside of it.
     """
     moves = steps(differences(thumbnails(shown)))
     inside = float(np.median(moves[span.start : span.stop - 1]))

@@ -1,7 +1,7 @@
-"""Temporal jigsaw (section 3.4): clips of the video in a wrong order; which is the right one?
+"""Temporal jigsaw (section 3.4): the clips of a video are shuffled; what is the right order?
 
-The answer is the inverse permutation: its k-th character is the label of the clip that was the
-k-th originally.
+The answer is the inverse permutation: its k-th character is the label of the clip that was
+k-th in the original.
 """
 
 from random import Random
@@ -13,7 +13,7 @@ from synthmill.generators.videossr.settings import Jigsaw
 from synthmill.sources.video.frame_statistics import Matrix
 from synthmill.sources.video.reading import Frames
 
-# One character a clip, so that the answer stays a plain string beyond nine clips (ours).
+# One character per clip, so that the answer is a plain string beyond nine clips too (ours).
 LABELS = "123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 SEPARATE = (
@@ -34,8 +34,8 @@ def build(
 ) -> Sample:
     """The sample, with a measure of how different its clips are.
 
-    `difference` is the difference of every frame of `seen` with every other. Frames that are left
-    over when `count` does not divide their number are dropped at the end.
+    `difference` holds the difference between every two frames of `seen`. Frames at the end that
+    do not fill a clip are dropped.
     """
     size = len(seen.pixels) // count
     order = shuffled(count, rng)
@@ -60,7 +60,7 @@ def build(
 
 
 def shuffled(count: int, rng: Random) -> list[int]:
-    """A uniformly random order of 0..count-1 that is not the right one."""
+    """A random permutation of 0..count-1, uniform over all but the identity."""
     order = list(range(count))
     while order == sorted(order):
         rng.shuffle(order)
@@ -73,11 +73,11 @@ def answer(order: list[int]) -> str:
 
 
 def closest(difference: Matrix, count: int) -> float:
-    """The smallest distance between two clips: 0 when one's frames are all found in the other.
+    """The smallest distance between two clips: 0 if all frames of one occur in the other.
 
     The distance of a clip from another is the mean, over its frames, of the difference from the
-    most similar frame there; the smaller of both directions counts. So loops are found whatever
-    their phase.
+    most similar frame there; the smaller of both directions counts. So a loop is found at any
+    phase.
     """
     size = len(difference) // count
     blocks = difference[: count * size, : count * size].reshape(count, size, count, size)
@@ -87,7 +87,7 @@ def closest(difference: Matrix, count: int) -> float:
 
 def _question(count: int, separate: bool, rng: Random) -> str:
     labels = LABELS[:count]
-    # The example is a random one, or a fixed one would be what an unsure model answers.
+    # Random, because an unsure model would learn to answer with a fixed example.
     example = "".join(rng.sample(labels, count))
     intro = (SEPARATE if separate else SINGLE).format(n=count, labels=", ".join(labels))
     return intro + FORM.format(n=count, example=example)

@@ -1,6 +1,6 @@
 """The 17 perturbations of a span of frames: color, space, order, speed, another video.
 
-A perturbation draws its parameters before anything is decoded; the change follows from them alone.
+A perturbation draws its parameters before anything is decoded; the change depends on them alone.
 """
 
 from abc import ABC, abstractmethod
@@ -48,11 +48,11 @@ class PerturbationSettings(Settings):
 
 
 class DrawnParameters(Record):
-    """What was drawn for one sample: with it, the change can be made again exactly.
+    """The parameters drawn for one sample; they reproduce the change exactly.
 
-    `amounts` holds one number a frame (sigma, scale) or one for all; `order` says which frame of
-    the span stands at each of its places; `rate` is source seconds per shown second; `seed` feeds
-    the noise.
+    `amounts` holds one number per frame (sigma, scale) or one for all; `order` is the frame of the
+    span that is shown at each of its places; `rate` is source seconds per shown second; `seed` is
+    that of the noise.
     """
 
     amounts: list[float] = []
@@ -73,7 +73,7 @@ class Perturbation(ABC):
 
 
 class Appearance(Perturbation):
-    """Changes how the frames of the span look, each in its place."""
+    """Changes the look of the frames of the span and not their order."""
 
     @abstractmethod
     def apply(self, span: Pixels, drawn: DrawnParameters) -> Pixels:
@@ -209,7 +209,7 @@ class Rotate90(Appearance):
     """A quarter turn to the left.
 
     The released code enlarges the canvas, so frames of one video differ in size; here the turned
-    picture is fitted into the frame, with black around it, as a video needs it.
+    picture is fitted into the frame, with black around it, so that all frames have one size.
     """
 
     name: ClassVar[str] = "rotate90"
@@ -299,7 +299,7 @@ class Shuffle(Reorder):
 
     def draw(self, rng: Random, length: int, parameters: PerturbationSettings) -> DrawnParameters:
         """The first and the last frame always leave their places (ours): a span whose edge looks
-        untouched would begin or end elsewhere than its label says.
+        unchanged would begin or end later or earlier than its label says.
         """
         order = list(range(length))
         for _ in range(TRIES):
@@ -325,7 +325,7 @@ class StutterHold(Reorder):
 
 
 class Slow(Speed):
-    """Slow motion. The released code has none; how it is built is ours (see `grounding`)."""
+    """Slow motion. The released code has none; its construction is ours (see `grounding`)."""
 
     name: ClassVar[str] = "slow"
     phrase: ClassVar[str] = (

@@ -1,4 +1,4 @@
-"""What travels inside a sample: its clips in terms of the sampled frames, and its typed record."""
+"""A sample: its clips in terms of the sampled frames, and its typed record."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -32,7 +32,7 @@ class GroundingRecord(Record):
     """A perturbed span: frames ``first .. first + length - 1``, seconds `start` to `end`.
 
     `moments` holds, for slow and fast, the milliseconds of the source that each frame shows;
-    `other` is the SHA-256 of the video swapped in, and `other_times` when its frames stand in it.
+    `other` is the SHA-256 of the video swapped in, `other_times` are the time stamps of its frames.
     `change` is the measured visibility, which the filter `visible_change` judges.
     """
 
@@ -85,13 +85,14 @@ TaskRecord = GroundingRecord | CountingRecord | JigsawRecord
 
 
 class Detail(Record):
-    """The `detail` of a row: with the source video and this record the answer can be found anew.
+    """The `detail` of a row: with the source video and this record the answer can be derived again.
 
-    Frame k of the sampled frames is what the source shows at ``offset_ms + k * step_ms`` (its own
-    time, from its first frame); `times` are the time stamps of those frames there. `fps`, which is
-    ``1000 / step_ms``, is the rate handed to the model, whose second 0 is the first frame.
-    `hashes` are perceptual hashes of frames spread over the video, `cuts` the sampled frames at
-    which a new scene begins.
+    Sampled frame k is what the source shows at ``offset_ms + k * step_ms`` (counted from its first
+    frame); `times` are the time stamps of those frames there. `fps`, which is
+    ``1000 / step_ms``, is the rate given to the model, whose time starts at the first frame.
+    `cuts` are the sampled frames at which a new scene begins; `black`, `moving`, `frozen` and
+    `repeated` are shares of frames (see `sources.video.frame_statistics`); `hashes` are perceptual
+    hashes of frames spread over the video.
     """
 
     sub_type: str
@@ -116,7 +117,7 @@ class Detail(Record):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A question as a task's builder makes it.
+    """A question before its files are encoded.
 
     `clips` refer to the frames of `seen`; `step_ms` is the time between their frames.
     """

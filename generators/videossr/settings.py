@@ -119,7 +119,7 @@ class VideoSampling(Settings):
 
 
 class MediaSettings(Settings):
-    """How the frames are handed over."""
+    """The form of the media files."""
 
     media: Literal["frames", "clip"] = Field(
         default="frames", description="single pictures, or re-encoded MP4 clips"
@@ -143,7 +143,7 @@ class Grounding(Settings):
 
 
 class Level(Settings):
-    """How much is drawn at most."""
+    """Upper bounds of what is drawn."""
 
     frames: int = Field(ge=1, description="frames with a shape, for each kind of shape")
     shapes: int = Field(ge=1, description="shapes in such a frame")

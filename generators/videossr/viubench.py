@@ -21,7 +21,7 @@ from synthmill.sources.base import Source
 
 
 class ViubenchSettings(VideossrSettings):
-    """Settings of the benchmark; what differs from training is the paper's evaluation."""
+    """Settings of the benchmark; defaults that differ from training are the paper's evaluation."""
 
     counts: dict[str, int] = Field(
         default={name: round(count) for name, count in VIUBENCH.items()},
@@ -39,12 +39,12 @@ class ViubenchSettings(VideossrSettings):
 
     @property
     def weights(self) -> dict[SubType, float]:
-        """The sub-types counted, by their counts; the mix has no say here."""
+        """The sub-types to count, weighted by their counts; the mix is not used."""
         return {parse_sub_type(name): float(count) for name, count in self.counts.items()}
 
 
 class BenchmarkState(Record):
-    """Accepted questions of each sub-type, and what is planned of tasks that are not settled.
+    """Accepted questions of each sub-type, and the plans of tasks without an outcome.
 
     `planned` begins with task `done`: the position of its item in the source and the sub-types
     that it is asked for, or None where no task is needed. No more questions of a sub-type are
@@ -58,7 +58,7 @@ class BenchmarkState(Record):
 
 
 class Viubench(FeedbackGenerator[ViubenchSettings, BenchmarkState], Videossr):
-    """Asks each video for every sub-type that is still short, until none is.
+    """Makes of each video every sub-type of which questions are missing, until none is missing.
 
     A video gives at most one question of a sub-type. Made from the held-out part of a source
     (`part: held_out`), it shares no video with a training set made from the rest.
@@ -72,7 +72,7 @@ class Viubench(FeedbackGenerator[ViubenchSettings, BenchmarkState], Videossr):
         self._read: list[Task] = []
 
     async def next_task(self, index: int, state: BenchmarkState, context: Context) -> Task | None:
-        """The planned video, with the sub-types that would otherwise stay short."""
+        """The planned video, with the sub-types of which questions are missing."""
         plan = self._planned(state, index + 1).planned[index - state.done]
         if plan is None:
             return None

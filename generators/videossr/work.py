@@ -31,7 +31,7 @@ HASHES = 24  # ours: perceptual hashes spread over a video
 class MediaFile:
     """A file of a question, named by the hash of its bytes: a frame of a clip, or a whole clip.
 
-    `second` is where it stands on the clip's axis; `frames` how many frames it holds.
+    `second` is its position on the clip's time axis, `frames` the number of frames in it.
     """
 
     sha256: str
@@ -97,7 +97,7 @@ class Encoder:
 
 @dataclass(frozen=True, slots=True)
 class VideoJob:
-    """A video, the video to swap with, and a seed for each sub-type that is wanted of it."""
+    """A video, the video to swap with, and a seed for each sub-type to make."""
 
     video: Video
     other: Video | None
@@ -202,7 +202,7 @@ def _sample(
 
 
 def _borrowed(job: VideoJob, plan: GroundingPlan, decoded: DecodedVideo) -> OtherVideo:
-    """The same places of the other video."""
+    """The frames at the same places of the other video."""
     if job.other is None:
         raise UnusableVideo("no other video", "swap needs a second video in the source")
     line = timeline(job.other.info, job.settings.sampling)

@@ -1,4 +1,4 @@
-"""Opening a video that may be hostile, and saying why it cannot be used."""
+"""Opening untrusted videos, with a reason for those that cannot be used."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # addresses: only plain containers are opened, and only the file itself.
 CONTAINERS = "mov,mp4,matroska,webm,avi,mpegts,flv,ogg"
 PROTOCOLS = "file"
-MAX_PIXELS = 7680 * 4320  # ours: 8K; a header that claims more is a trap or a mistake
+MAX_PIXELS = 7680 * 4320  # ours: 8K; a larger size in a header is an attack or a mistake
 
 
 class UnusableVideo(Exception):
@@ -60,7 +60,7 @@ def _video_stream(container: "InputContainer") -> "VideoStream":
     from av.stream import Disposition
 
     for stream in container.streams.video:
-        # Cover art counts as a video stream; it is none.
+        # FFmpeg lists cover art as a video stream.
         if not stream.disposition & Disposition.attached_pic:
             if stream.codec_context is None:
                 raise UnusableVideo("unknown codec", "no decoder for the video stream")

@@ -1,7 +1,7 @@
-"""Renders videos to try things with: ``python -m synthmill.sources.video.demo FOLDER --count 50``.
+"""Renders sample videos: ``python -m synthmill.sources.video.demo FOLDER --count 50``.
 
 Nothing is downloaded. Scenes differ by seed; codecs and containers alternate. Files made with
-H.264 come from the GPL encoder in PyAV's wheel: use them, do not publish them.
+H.264 come from the GPL encoder in PyAV's wheel: do not publish them.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""What sampled frames tell of a video: movement, black and frozen stretches, cuts, repeats, hashes.
+"""Statistics of sampled frames: movement, black and frozen stretches, cuts, repeats, hashes.
 
 Everything is measured on thumbnails of 32x32 pixels. All thresholds are ours (the paper filters
 no videos); they are differences on the scale 0..1 of full brightness.
@@ -12,7 +12,7 @@ from synthmill.sources.video.reading import Pixels
 SIDE = 32
 STILL = 0.004  # one gray level in 255, averaged over a thumbnail: what re-encoding leaves
 BLACK = 0.06  # mean brightness; video black is 16 in 255
-CUT = 0.15  # a new picture everywhere, which movement between two samples seldom makes
+CUT = 0.15  # nearly all pixels change, which movement between two samples seldom does
 HASH_SIDE = 8
 
 Matrix = NDArray[np.float64]
@@ -36,12 +36,12 @@ def differences(small: NDArray[np.uint8]) -> Matrix:
 
 
 def moving_share(difference: Matrix) -> float:
-    """Share of neighbouring frames between which something moves."""
+    """Share of neighboring frames between which something moves."""
     return float((steps(difference) >= STILL).mean())
 
 
 def steps(difference: Matrix) -> NDArray[np.float64]:
-    """Difference of each frame from the one before it; one fewer than frames."""
+    """Difference of each frame from the one before it; one value fewer than frames."""
     return np.diagonal(difference, offset=1)
 
 
@@ -60,7 +60,7 @@ def black_share(small: NDArray[np.uint8]) -> float:
 
 
 def repeated_share(difference: Matrix, apart: int) -> float:
-    """Share of frames that come again at least `apart` frames away, after something else."""
+    """Share of frames that are shown again at least `apart` frames away, with others between."""
     count = len(difference)
     repeated = 0
     for index in range(count):
@@ -80,8 +80,8 @@ def cuts(difference: Matrix) -> list[int]:
 def perceptual_hash(small: NDArray[np.uint8]) -> str:
     """The 64-bit DCT hash of a thumbnail, as 16 hex digits.
 
-    The lowest 8x8 cosine coefficients of the gray picture, each compared with their median: what
-    re-encoding, scaling and brightness change little.
+    The lowest 8x8 cosine coefficients of the gray picture, each compared with their median.
+    Re-encoding, scaling and brightness change it little.
     """
     gray = small.mean(axis=2)
     low = (_COSINES @ gray @ _COSINES.T)[:HASH_SIDE, :HASH_SIDE].flatten()
@@ -90,7 +90,7 @@ def perceptual_hash(small: NDArray[np.uint8]) -> str:
 
 
 def _cosines() -> Matrix:
-    """The DCT-II basis, one row a frequency (unscaled: only signs against a median count)."""
+    """The DCT-II basis, one row per frequency (unscaled: only signs against a median count)."""
     place = np.arange(SIDE)
     return np.cos(np.pi * np.outer(place, 2 * place + 1) / (2 * SIDE))
 

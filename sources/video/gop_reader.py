@@ -1,7 +1,7 @@
-"""Decoding only what is asked for: whole groups of pictures are left out between the moments.
+"""Decoding only the groups of pictures (GOPs) that contain a requested moment.
 
-A group begins with a key frame. In a long video of which few frames are wanted most groups are
-read and thrown away, which costs next to nothing.
+A group begins with a key frame. In a long video of which few frames are needed, most groups are
+read and discarded without decoding, which costs almost nothing.
 """
 
 from bisect import bisect_left
@@ -25,9 +25,9 @@ MARGIN = 0.25
 class PictureGroup:
     """Packets from a key frame to before the next; `key` and `low` in units of the time base.
 
-    `key` is the time of the key frame and `low` the earliest time: frames that are shown before
-    the key frame they follow make it smaller. `certain` is false where times are missing, or the
-    group is a part of a longer one.
+    `key` is the time of the key frame and `low` the earliest time: frames that follow the key frame
+    in the file and are shown before it make it smaller. `certain` is false if times are missing or
+    the group is a part of a longer one.
     """
 
     packets: list["Packet"]
@@ -39,10 +39,10 @@ class PictureGroup:
 def frames_around(
     container: "InputContainer", stream: "VideoStream", moments: Sequence[int]
 ) -> "Iterator[VideoFrame]":
-    """The frames of every group that a moment falls into, and of the first, in order of showing.
+    """The frames of the first group and of every group that contains a moment, in display order.
 
-    `moments` are milliseconds since the first frame, ascending. Between two frames that come out,
-    others may be missing, but never one that is on the screen at a moment.
+    `moments` are milliseconds since the first frame, ascending. Frames between two
+    yielded ones may be missing, but never one that is shown at a moment.
     """
     codec = stream.codec_context
     base = float(stream.time_base or 1)
@@ -61,7 +61,7 @@ def frames_around(
             codec.flush_buffers()
         for packet in group.packets:
             for frame in codec.decode(packet):
-                # After a gap, frames shown before the key frame lack what they are made from.
+                # After a gap, frames shown before the key frame lack their reference frames.
                 if not skipping or frame.pts is None or frame.pts >= group.key:
                     yield frame
         skipping = False

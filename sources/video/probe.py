@@ -1,4 +1,4 @@
-"""What a video is: found by reading its packets, and its first frame, not by trusting its header.
+"""Properties of a video, read from its packets and its first frame; its header is not trusted.
 
 It runs in a worker process (`runtime.workers`).
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Ours: how much of the stated length may be missing before a file counts as truncated.
 TRUNCATED_BELOW = 0.95
-# Ours: a gap between frames that is longer than this many usual ones makes a variable frame rate.
+# Ours: a gap between frames longer than this many usual ones means a variable frame rate.
 UNEVEN = 1.5
 
 
@@ -140,7 +140,7 @@ def _info(
 
 
 def _stated_seconds(container: "InputContainer", stream: "VideoStream") -> float | None:
-    """The length that the header gives the video stream; None where it gives none."""
+    """The length of the video stream in the header, or None."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     # The container's length may be that of a longer sound track.

@@ -1,4 +1,4 @@
-"""Frames of a video at given moments, as a viewer would see them then."""
+"""Frames of a video at given moments, as a player would show them."""
 
 import time
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Frames in the order asked for.
+    """Frames in the requested order.
 
     `pixels` is (count, height, width, 3) RGB; `times` are the moments, in milliseconds since the
-    first frame, at which each frame begins to be shown (not later than the moment asked for).
+    first frame, at which each frame begins to be shown (not later than the requested moment).
     """
 
     pixels: Pixels
@@ -44,7 +44,7 @@ def fitted_size(width: int, height: int, max_pixels: int) -> tuple[int, int]:
 def frames_at(
     path: Path, moments: Sequence[int], size: tuple[int, int], *, seconds: float = 120.0
 ) -> Frames:
-    """What `path` shows at each of `moments` (milliseconds since its first frame, ascending).
+    """The frame shown at each of `moments` (milliseconds since the first frame, ascending).
 
     A frame is shown from its own time stamp to that of the next one, so this holds for variable
     frame rates too. `size` is the (width, height) of the frames given back, upright; `seconds`
@@ -78,7 +78,7 @@ def frames_at(
                 _take(held, shown, scaler, pixels, times)
             if len(times) == len(moments):
                 break
-            # The last frame stays on until its duration is over; the usual gap where none is given.
+            # The last frame is shown for its duration, or for the last gap if it has none.
             end = now + max(round((frame.duration or 0) * milliseconds), now - shown)
             held, shown = frame, now
         while held is not None and len(times) < len(moments) and moments[len(times)] <= end:
@@ -91,7 +91,7 @@ def frames_at(
 def _take(
     held: "VideoFrame", shown: int, scaler: "VideoReformatter", pixels: Pixels, times: list[int]
 ) -> None:
-    """Put the frame on the screen into the next place; twice the same frame is converted once."""
+    """Store the shown frame at the next place; a repeated frame is converted once."""
     place = len(times)
     same = bool(times) and times[-1] == shown
     pixels[place] = pixels[place - 1] if same else _upright(held, scaler, pixels.shape[1:3])
@@ -104,7 +104,7 @@ def _upright(frame: "VideoFrame", scaler: "VideoReformatter", shape: tuple[int, 
 
     turns = round(frame.rotation / 90) % 4  # quarter turns, counter-clockwise
     height, width = shape if turns % 2 == 0 else shape[::-1]
-    # Exact, so that pixels do not depend on what the processor can do.
+    # Exact, so that pixels do not depend on the processor's instruction set.
     kernel = Interpolation.AREA | Interpolation.BITEXACT | Interpolation.ACCURATE_RND
     rgb = scaler.reformat(
         frame, width=width, height=height, format="rgb24", interpolation=kernel, threads=1
