@@ -60,7 +60,7 @@ def arrow_fields(model: type[BaseModel]) -> list[pa.Field]:
     return fields
 
 
-# What a reader looks at first stands first.
+# Columns that are looked at most come first.
 LEADING = ("id", "kind", "status", "split", "generator", "task_key")
 _FIELDS = {field.name: field for field in arrow_fields(Row)}
 ROW_SCHEMA: pa.Schema = pa.schema(

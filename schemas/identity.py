@@ -1,4 +1,4 @@
-"""Hashes that name things by their content, and seeds that follow from names."""
+"""Content hashes, and random seeds derived from keys."""
 
 import hashlib
 import json
@@ -7,11 +7,11 @@ from typing import Any
 from synthmill.schemas.messages import Message
 from synthmill.schemas.row import Candidate
 
-CONTENT_ID_LENGTH = 24  # hex digits: 96 bits, so a billion rows collide with odds below 1e-11
+CONTENT_ID_LENGTH = 24  # hex digits: 96 bits, a billion rows collide with probability below 1e-11
 
 
 def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces: equal values, equal text."""
+    """JSON with sorted keys and no spaces: equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -23,8 +23,8 @@ def sha256_text(text: str) -> str:
 def content_id(candidate: Candidate) -> str:
     """The id of a candidate: a hash of its kind, messages, pair, answer and media hashes alone.
 
-    Verdicts, costs and lineage do not count: the same training example has one id, however it
-    was found.
+    Verdicts, costs and lineage are left out: the same training example has the same id, however it
+    was made.
     """
     content = {
         "kind": candidate.kind,
@@ -49,8 +49,8 @@ def _turn(message: Message) -> dict[str, Any]:
 def keyed_seed(*parts: object) -> int:
     """A 63-bit seed that depends on the parts alone (run seed, task key, purpose ...).
 
-    Every random choice of Synthmill starts here, so that it never depends on position or on the
-    order of arrival.
+    Every random choice starts from such a seed, so that it never depends on positions or on the
+    order in which answers arrive.
     """
     digest = hashlib.sha256(
         canonical_json([str(part) for part in parts]).encode("utf-8", "surrogatepass")

@@ -7,8 +7,7 @@ from synthmill.schemas.lineage import SourceRef
 
 
 def storable(text: str) -> str:
-    r"""The text as rows can hold it: what is no Unicode in a file's name or a record's is spelled
-    out (`\udcff`)."""
+    r"""The text with lone surrogates, as file names may hold, spelled out (`\udcff`)."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

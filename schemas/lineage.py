@@ -1,4 +1,4 @@
-"""Where facts and media came from."""
+"""Sources of facts, and media files of rows."""
 
 from datetime import datetime
 from typing import Literal
@@ -7,7 +7,7 @@ from synthmill.schemas.base import Record
 
 
 class SourceRef(Record):
-    """The place a fact was taken from: `start` and `end` are character offsets into its text."""
+    """The source of a fact; `start` and `end` are character offsets into its text."""
 
     uri: str
     sha256: str | None = None

@@ -1,4 +1,4 @@
-"""Chat messages, in the one form that every back end, filter and exporter reads."""
+"""Chat messages, as every back end, filter and exporter reads them."""
 
 import re
 from pathlib import PurePosixPath
@@ -26,7 +26,7 @@ def _stored_or_inline(path: str) -> str:
     return path
 
 
-# No other URL: a model server would fetch whatever address a document puts there.
+# Other URLs are refused: a model server would fetch any address that a document names.
 MediaPath = Annotated[str, AfterValidator(_stored_or_inline)]
 
 
@@ -74,8 +74,8 @@ ContentPart: TypeAlias = Annotated[TextPart | ImagePart | VideoPart, Field(discr
 class Message(Record):
     """One turn of a conversation.
 
-    `content` is text, or typed parts where images or videos are among it. Text is text, whatever
-    it looks like: nothing parses it for parts. `reasoning` is the thinking kept apart from the
+    `content` is text, or typed parts where it includes images or videos. Text is
+    never parsed for parts, whatever it looks like. `reasoning` is the thinking kept apart from the
     content. `tool_calls` is the JSON text of an OpenAI tool-call list. `train=False` masks the
     turn from the training loss (observations, injected text).
     """
@@ -97,7 +97,7 @@ class Message(Record):
 
     @property
     def text(self) -> str:
-        """The text of the content, its text parts on lines of their own; empty where none is."""
+        """The text of the content, with line breaks between text parts; empty if there is none."""
         if isinstance(self.content, tuple):
             return "\n".join(part.text for part in self.content if isinstance(part, TextPart))
         return self.content or ""

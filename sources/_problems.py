@@ -1,4 +1,4 @@
-"""What every source of problems shares: field mapping, choice of rows, and honest bad rows."""
+"""What every source of problems shares: field mapping, row selection, and invalid rows."""
 
 import math
 from abc import abstractmethod
@@ -22,10 +22,10 @@ EXCERPT = 80
 class Fields(Record):
     """Which field of a row holds what; a dot reaches into a nested object (`meta.level`)."""
 
-    problem: str = Field(default="problem", description="the question's field")
+    problem: str = Field(default="problem", description="field of the question")
     answer: str | None = Field(
         default="answer",
-        description="the answer's field; null where the problems have none",
+        description="field of the answer; null where the problems have none",
     )
     id: str | None = Field(
         default=None,
@@ -34,22 +34,22 @@ class Fields(Record):
 
 
 class ProblemSettings(Settings):
-    """What every source of problems can be told."""
+    """Settings that every source of problems has."""
 
     fields: Fields = Fields()
     license: str | None = Field(default=None, description="SPDX name, carried into every row")
     where: dict[str, Any] = Field(
         default={}, description="keep rows whose field equals the value, or one of a list of values"
     )
-    skip: int = Field(default=0, ge=0, description="problems to leave out at the start")
+    skip: int = Field(default=0, ge=0, description="problems to skip at the start")
     limit: int | None = Field(default=None, gt=0, description="problems to yield at most")
     answer_after: str | None = Field(
         default=None,
         min_length=1,
-        description="mark in the answer's field after which the answer stands (#### in GSM8K)",
+        description="marker in the answer's field after which the answer begins (#### in GSM8K)",
     )
     answer_required: bool = Field(
-        default=False, description="treat a problem without an answer as a bad row"
+        default=False, description="treat a problem without an answer as an invalid row"
     )
     max_chars: int = Field(
         default=100_000, gt=0, description="longest question or answer, in characters"
@@ -57,7 +57,7 @@ class ProblemSettings(Settings):
 
 
 class RawRow(NamedTuple):
-    """A row as read: the file it is from, its number (1 is the first), its fields or its fault."""
+    """A row as read: its file, its number from 1, its fields or what is wrong with it."""
 
     uri: str
     number: int
@@ -67,8 +67,8 @@ class RawRow(NamedTuple):
     unit: str = "row"
 
 
-class Unfit(Exception):
-    """A row that is no problem: `reason` is a short stable phrase, the message the particulars."""
+class InvalidRow(Exception):
+    """A row without a usable problem: `reason` is a short stable phrase, the message details it."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -78,8 +78,8 @@ class Unfit(Exception):
 class ProblemSource(Source):
     """Rows with fields, turned into problems; a subclass only reads the rows.
 
-    Order is the file's order. A question that occurs twice under one key is yielded once and is a
-    bad row afterwards, for keys name tasks; the keys seen cost about 100 bytes a problem.
+    The order is that of the file. A key that comes again makes an invalid row, because keys name
+    tasks; the keys seen take about 100 bytes per problem.
     """
 
     item = Problem
@@ -94,7 +94,7 @@ class ProblemSource(Source):
         """
 
     def items(self) -> Iterator[Problem | InvalidItem]:
-        """Problems that fit, and bad rows where they stand."""
+        """The problems, and invalid items in place of rows that hold none."""
         settings, seen, good = self.settings, set[str](), 0
         for row in self.rows():
             if settings.limit is not None and good >= settings.skip + settings.limit:
@@ -104,9 +104,9 @@ class ProblemSource(Source):
                 if problem is None:
                     continue
                 if problem.key in seen:
-                    raise Unfit("duplicate key", f"key {problem.key} has come before")
-            except Unfit as unfit:
-                yield bad_row(row, unfit, settings.license)
+                    raise InvalidRow("duplicate key", f"key {problem.key} was seen before")
+            except InvalidRow as invalid:
+                yield invalid_row(row, invalid, settings.license)
                 continue
             seen.add(problem.key)
             good += 1
@@ -117,19 +117,19 @@ class ProblemSource(Source):
         """The problem in a row, or None where `where` leaves the row out.
 
         Raises:
-            Unfit: there is none.
+            InvalidRow: there is none.
         """
         settings = self.settings
         if row.record is None:
-            raise Unfit("unreadable row", row.fault or "unreadable")
+            raise InvalidRow("unreadable row", row.fault or "unreadable")
         if not all(_matches(_field(row.record, k), v) for k, v in settings.where.items()):
             return None
         text = read_text(row.record, settings.fields.problem, settings.max_chars)
         if text is None:
-            raise Unfit("no problem", _missing(row.record, settings.fields.problem))
+            raise InvalidRow("no problem", _missing(row.record, settings.fields.problem))
         answer = self.read_answer(row.record)
         if answer is None and settings.answer_required:
-            raise Unfit("no answer", _missing(row.record, settings.fields.answer or "answer"))
+            raise InvalidRow("no answer", _missing(row.record, settings.fields.answer or "answer"))
         return Problem(
             key=self.read_key(row.record, text, answer),
             text=text,
@@ -148,7 +148,7 @@ class ProblemSource(Source):
         if answer is not None and settings.answer_after is not None:
             _, mark, tail = answer.rpartition(settings.answer_after)
             if not mark or not tail.strip():
-                raise Unfit("no answer", f"no {settings.answer_after!r} in the answer's field")
+                raise InvalidRow("no answer", f"no {settings.answer_after!r} in the answer's field")
             answer = tail.strip()
         return answer
 
@@ -159,11 +159,11 @@ class ProblemSource(Source):
             return content_key(text, answer)
         key = read_text(record, field, self.settings.max_chars)
         if key is None:
-            raise Unfit("no id", _missing(record, field))
+            raise InvalidRow("no id", _missing(record, field))
         return key
 
     def check(self) -> str:
-        """One line about the source; wrong field names are found out here."""
+        """One line about the source; finds wrong field names."""
         bad: list[InvalidItem] = []
         for item, _ in zip(self.items(), range(ROWS_CHECKED), strict=False):
             if isinstance(item, Problem):
@@ -171,7 +171,7 @@ class ProblemSource(Source):
             bad.append(item)
         if bad:
             raise InputError(
-                f"{self.name}: none of the first {len(bad)} rows is a problem; the first: "
+                f"{self.name}: none of the first {len(bad)} rows holds a problem; the first: "
                 f"{bad[0].detail}"
             )
         return f"{self.name}: empty"
@@ -182,13 +182,13 @@ def content_key(text: str, answer: str | None) -> str:
     return sha256_text(f"{text}\x00{answer if answer is not None else ''}")[:KEY_LENGTH]
 
 
-def bad_row(row: RawRow, unfit: Unfit, license: str | None = None) -> InvalidItem:
-    """The record of a row that is no problem, naming the file and the line or row."""
+def invalid_row(row: RawRow, invalid: InvalidRow, license: str | None = None) -> InvalidItem:
+    """The invalid item for a row, naming the file and the line or row."""
     place = f"{row.uri}, {row.unit} {row.number}"
     return InvalidItem(
         key=f"{row.uri}#{row.number}",
-        reason=unfit.reason,
-        detail=f"{place}: {unfit}",
+        reason=invalid.reason,
+        detail=f"{place}: {invalid}",
         excerpt=row.excerpt or _short(str(row.record)),
         origin=SourceRef(uri=row.uri, title=f"{row.unit} {row.number}", license=license),
     )
@@ -198,20 +198,21 @@ def read_text(record: dict[str, Any], name: str, most: int) -> str | None:
     """A field as stripped text; None where it is missing, null, empty or not a number.
 
     Raises:
-        Unfit: the value is neither text nor a number, is too long, or is no valid Unicode.
+        InvalidRow: the value is neither text nor a number, is too long, or is no valid Unicode.
     """
     value = _field(record, name)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise Unfit("wrong type", f"field {name!r} is {type(value).__name__}, not text")
+        raise InvalidRow("wrong type", f"field {name!r} is {type(value).__name__}, not text")
     text = _number_text(value) if isinstance(value, int | float) else value.strip()
     if len(text) > most:
-        raise Unfit("too large", f"field {name!r} has {len(text)} characters, more than {most}")
+        detail = f"field {name!r} has {len(text)} characters, more than {most}"
+        raise InvalidRow("too large", detail)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise Unfit("not UTF-8", f"field {name!r} holds half a surrogate pair") from error
+        raise InvalidRow("not UTF-8", f"field {name!r} holds half a surrogate pair") from error
     return text or None
 
 
@@ -220,7 +221,7 @@ def _number_text(value: int | float) -> str:
         # Readers of columns make floats of whole numbers where one value is missing.
         return str(int(value)) if value == int(value) else repr(value)
     except (ValueError, OverflowError) as error:
-        raise Unfit("wrong type", f"a number that cannot be written: {error}") from error
+        raise InvalidRow("wrong type", f"a number that cannot be written: {error}") from error
 
 
 def _field(record: dict[str, Any], name: str) -> Any:

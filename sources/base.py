@@ -11,7 +11,7 @@ from synthmill.sources.documents.document import Document
 
 
 class Problem(Record):
-    """A question, its answer where one is known, and where both came from.
+    """A question, its answer where one is known, and the origin of both.
 
     `key` is stable: the source's own id, or the hash of the question and the answer. `reward` is
     the name@version of the function that scores answers, `reward_args` its arguments as JSON text.
@@ -28,7 +28,7 @@ class Problem(Record):
 class Source(ABC):
     """Yields items (`Problem`, a document, a video ...) or `InvalidItem`, always in the same order.
 
-    `item` is the type of its good items: a generator takes the sources whose items it works on.
+    `item` is the type of its good items: a generator accepts the sources whose items it works on.
     """
 
     name: ClassVar[str]

@@ -21,10 +21,10 @@ class CsvSettings(ProblemSettings):
 
 
 class CsvSource(ProblemSource):
-    """One problem a record; the first record names the fields.
+    """One problem per record; the first record names the fields.
 
-    A record may span lines within quotes; its number is that of its last line. A quote that never
-    closes ends, as a bad row, at Python's bound on the size of a field (128 KiB).
+    A record may span lines within quotes; its number is that of its last line. A quote that is
+    never closed ends at Python's limit on the size of a field (128 KiB), as an invalid row.
     """
 
     name: ClassVar[str] = "csv"
@@ -53,7 +53,7 @@ class CsvSource(ProblemSource):
 
 
 class _Numbered:
-    """Hands out the text of lines and remembers the number of the last one."""
+    """Iterates over the text of lines and remembers the number of the last one."""
 
     def __init__(self, lines: Iterator[Line]) -> None:
         self._lines = lines

@@ -1,4 +1,4 @@
-"""Problems from a `datasets` dataset: one saved on disk, or one of the hub, streamed."""
+"""Problems from a `datasets` dataset, saved on disk or streamed from the hub."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ class DatasetsSourceSettings(ProblemSettings):
 
 
 class DatasetsSource(ProblemSource):
-    """The rows of one split. Datasets that need code of their own are not run."""
+    """The rows of one split. Datasets that come with loading code are refused, never run."""
 
     name: ClassVar[str] = "datasets"
     Settings = DatasetsSourceSettings
@@ -36,8 +36,8 @@ class DatasetsSource(ProblemSource):
                 record = next(rows)
             except StopIteration:
                 return
-            except Exception as error:  # whatever a reader of foreign files comes upon
-                # A broken stream cannot be taken up again behind the fault.
+            except Exception as error:  # readers of many formats raise many types
+                # A broken stream cannot be continued after the error.
                 fault = f"the rest cannot be read: {type(error).__name__}: {error}"
                 yield RawRow(self.settings.path, number, fault=fault)
                 return

@@ -1,4 +1,4 @@
-"""Problems from a JSON Lines file: one object a line."""
+"""Problems from a JSON Lines file: one object per line."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ class JsonlSettings(ProblemSettings):
 
 
 class JsonlSource(ProblemSource):
-    """One problem a line; blank lines are passed over."""
+    """One problem per line; blank lines are skipped."""
 
     name: ClassVar[str] = "jsonl"
     Settings = JsonlSettings
@@ -37,7 +37,7 @@ def _row(uri: str, line: Line) -> RawRow:
         return RawRow(uri, line.number, fault=line.fault, excerpt=line.excerpt, unit="line")
     try:
         record, fault = json.loads(line.text), "a JSON value, but not an object"
-    # Thousands of open brackets, or a number of thousands of digits, are refused by the parser.
+    # The parser rejects thousands of open brackets, and numbers of thousands of digits.
     except (ValueError, RecursionError) as error:
         record, fault = None, f"broken JSON: {error}"
     if not isinstance(record, dict):

@@ -22,14 +22,14 @@ class ParquetSettings(ProblemSettings):
 
 
 class ParquetSource(ProblemSource):
-    """One problem a row; only the columns that are needed are read."""
+    """One problem per row; only the columns that are needed are read."""
 
     name: ClassVar[str] = "parquet"
     Settings = ParquetSettings
     settings: ParquetSettings
 
     def rows(self) -> Iterator[RawRow]:
-        """The rows, in file order. A row group that cannot be decoded is one bad row."""
+        """The rows, in file order. A row group that cannot be decoded is one invalid row."""
         uri, number = self.settings.path.as_posix(), 0
         with _opened(self.settings.path) as file:
             columns = self._columns(file)
@@ -42,7 +42,7 @@ class ParquetSource(ProblemSource):
                         for record in batch.to_pylist():
                             number += 1
                             yield RawRow(uri, number, record)
-                # pyarrow's errors derive from these; text that is not UTF-8 shows up here too.
+                # The bases of pyarrow's errors, also for text that is not UTF-8.
                 except (OSError, ValueError, NotImplementedError) as error:
                     reason = f"rows {number + 1} to {end} cannot be decoded: {_line(error)}"
                     yield RawRow(uri, number + 1, fault=reason)

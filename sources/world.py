@@ -1,4 +1,4 @@
-"""Documents of a generated world, to try a generator out: nothing to download, truth known."""
+"""Documents about a generated world whose facts are known: for trying a generator, no download."""
 
 from collections.abc import Iterator
 from typing import ClassVar

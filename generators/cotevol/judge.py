@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from synthmill.generators.base import Context
 from synthmill.rewards.math_answers import equal_by_math_verify, equal_by_rule
-from synthmill.sources._gym import REWARD as GYM
-from synthmill.sources._gym import full_marks, score_gym_answer
 from synthmill.sources.base import Problem
+from synthmill.sources.reasoning_gym import REWARD as GYM
+from synthmill.sources.reasoning_gym import is_full_score, score_gym_answer
 
 LONGEST_ANSWER = 2000  # characters; longer ones are no answers, and parsers take ages over them
 
@@ -53,7 +53,9 @@ class Judge:
     async def _decide(self, answer: str) -> bool:
         if self._by_gym:
             arguments = self.problem.reward_args or ""
-            return full_marks(await self.context.run_in_worker(score_gym_answer, arguments, answer))
+            return is_full_score(
+                await self.context.run_in_worker(score_gym_answer, arguments, answer)
+            )
         truth = self.problem.answer or ""
         by_rule = equal_by_rule(truth, answer)
         if by_rule is not None:

@@ -1,4 +1,4 @@
-"""Cutting a document into passages at the best boundary in reach."""
+"""Splitting a document into passages at paragraph, sentence or word boundaries."""
 
 import re
 from collections.abc import Iterator
@@ -8,19 +8,21 @@ from pydantic import Field, model_validator
 from synthmill.schemas.base import Settings
 from synthmill.sources.documents.document import Document, Passage, passage_of
 
-# From the best place to cut to the worst; each pattern ends where a new passage may begin.
+# From the best boundary to the worst; each pattern ends where a new passage may begin.
 BOUNDARIES = (re.compile(r"\n\s*\n"), re.compile(r"[.!?][\"')\]]*\s+|\n"), re.compile(r"\s+"))
 
 
 class Chunking(Settings):
-    """How documents are cut. The paper does not say how its knowledge base was: sizes are ours,
-    near the 100 words of the Wikipedia passages that open-domain QA usually retrieves."""
+    """Sizes of passages. RAGShaper's paper does not disclose its own; these are ours, near the 100
+    words of the Wikipedia passages that open-domain QA usually retrieves."""
 
     max_chars: int = Field(default=900, ge=100, description="longest passage, in characters")
     min_chars: int = Field(
-        default=300, ge=0, description="a cut is looked for from here on; also the shortest tail"
+        default=300, ge=0, description="shortest passage before a boundary; also the shortest tail"
     )
-    overlap_chars: int = Field(default=0, ge=0, description="characters that neighbours share")
+    overlap_chars: int = Field(
+        default=0, ge=0, description="characters that adjacent passages share"
+    )
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> "Chunking":
@@ -30,9 +32,9 @@ class Chunking(Settings):
 
 
 def cut(document: Document, settings: Chunking) -> Iterator[Passage]:
-    """The passages of a document in order; each is ``document.text[start:end]`` without blank ends.
+    """The passages of a document in order; each is ``document.text[start:end]``, stripped.
 
-    Together they hold every character that is not white space.
+    Together they contain every character that is not white space.
     """
     sha256 = document.sha256
     for start, end in _spans(document.text, settings):
@@ -47,11 +49,11 @@ def _spans(text: str, settings: Chunking) -> Iterator[tuple[int, int]]:
     start = 0
     while len(text) - start > settings.max_chars:
         end = _cut_after(text, start + settings.min_chars, start + settings.max_chars)
-        if len(text) - end < settings.min_chars:  # no crumbs: the tail is shared out evenly
+        if len(text) - end < settings.min_chars:  # rather two halves than a short tail
             middle = start + (len(text) - start) // 2
             end = _cut_after(text, middle, start + settings.max_chars)
         yield start, end
-        start = max(end - settings.overlap_chars, start + 1)  # onward, whatever the settings
+        start = max(end - settings.overlap_chars, start + 1)  # progress for any settings
     yield start, len(text)
 
 

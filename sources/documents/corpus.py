@@ -5,7 +5,7 @@
 <cache>/<version>/<index>/         indexes of retrievers over these passages
 
 The version is a hash of the source's own version and of how it is cut, so a folder is never
-changed once it is there: it is built beside and moved into place.
+changed once it exists: it is built under another name and then renamed.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ from synthmill.sources.documents.document import Document, Passage
 
 STORE_VERSION = 1
 ROWS_AT_ONCE = 4096
-MAX_FAULTS = 10_000  # beyond it a corpus is not worth reading; the count goes on
+MAX_FAULTS = 10_000  # ours: invalid items listed in corpus.json; all are counted
 
 SCHEMA = pa.schema(arrow_fields(Passage))
 
@@ -43,7 +43,7 @@ class DocumentCollection(Protocol):
 
 
 class CorpusFacts(Record):
-    """What is known of a corpus without reading its passages."""
+    """Facts about a corpus that need no reading of its passages."""
 
     version: str
     documents: int
@@ -72,7 +72,7 @@ class Corpus:
 
     @property
     def version(self) -> str:
-        """Names the passages: same version, same passages."""
+        """Identifies the passages: same version, same passages."""
         return self.facts.version
 
     def texts(self) -> Iterator[str]:
@@ -113,13 +113,13 @@ def open_corpus(
 
 
 def corpus_version(source: DocumentCollection, chunking: Chunking) -> str:
-    """Hash of what decides the passages: the documents and how they are cut."""
+    """Hash of the documents' version and of the chunking."""
     parts = {"store": STORE_VERSION, "source": source.name, "of": source.version()}
     return sha256_text(canonical_json({**parts, **chunking.model_dump()}))[:20]
 
 
 def built_once(folder: Path, build: Callable[[Path], None]) -> None:
-    """Make `folder` by `build` in a folder beside it, unless it is there; atomic.
+    """Create `folder` with `build`, atomically, unless it exists.
 
     Raises:
         InputError: it cannot be written.

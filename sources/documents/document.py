@@ -1,7 +1,7 @@
 """A document as a tree of elements over its text, and a passage of it.
 
-The text of a document is stored once; pages, elements, table cells and passages are spans of it,
-so an offset means the same place in all of them.
+The text of a document is stored once; pages, elements, list items, sections and passages are spans
+of it, so an offset means the same place in all of them.
 """
 
 import re
@@ -40,7 +40,7 @@ class Page(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Element:
-    """Characters `start` to `end` of a document's text; page and box where the form has them."""
+    """Characters `start` to `end` of a document's text; page and box where the format has them."""
 
     start: int
     end: int
@@ -95,7 +95,7 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table(Element):
-    """A table; its span holds the caption where that stands beside the cells."""
+    """A table; its span includes the caption where the caption is next to the cells."""
 
     cells: tuple[Cell, ...]
     caption: str = ""
@@ -123,8 +123,8 @@ class Footnote(Element):
     label: str = ""
 
 
-# Elements in the order of the text, without overlap. A form that says it all in its text is
-# parsed when its elements are first asked for: a corpus of passages needs none of them.
+# Elements in the order of the text, without overlap, or a function that computes them from the text
+# when they are first needed: a corpus of passages needs none of them.
 Structure: TypeAlias = tuple[Element, ...] | Callable[[str], tuple[Element, ...]]
 
 
@@ -147,10 +147,10 @@ class TreeBuilder:
 
     def __init__(self) -> None:
         self._elements: list[Element] = []
-        self._open: list[tuple[float, int]] = []  # level and number of the sections around here
+        self._open: list[tuple[float, int]] = []  # level and number of the enclosing sections
 
     def add(self, element: Element) -> None:
-        """Append an element that is no heading."""
+        """Append an element other than a heading."""
         if not self._elements:
             self._open = [(float("inf"), 1)]
         self._elements.append(element)
@@ -163,7 +163,7 @@ class TreeBuilder:
         page: int | None = None,
         box: BoundingBox | None = None,
     ) -> None:
-        """Append a heading; levels that are skipped leave no gap in the numbers."""
+        """Append a heading; a skipped level leaves no gap in the numbers."""
         number = 1
         while self._open and self._open[-1][0] >= level:
             number = self._open.pop()[1] + 1
@@ -174,7 +174,7 @@ class TreeBuilder:
         )
 
     def add_paragraphs(self, text: str, start: int, end: int) -> None:
-        """Append what stands between two offsets, a paragraph for each block of lines."""
+        """Append a paragraph for each block of lines between two offsets."""
         for first, last in paragraph_spans(text, start, end):
             self.add(Paragraph(start=first, end=last))
 
@@ -184,7 +184,7 @@ class TreeBuilder:
 
 
 def paragraph_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The spans between blank lines and page ends, without white space around them."""
+    """The spans between blank lines and page ends, stripped of white space."""
     for found in (*_BREAK.finditer(text, start, end), None):
         block = text[start : found.start() if found else end]
         if block.strip():
@@ -230,10 +230,10 @@ class Document:
         return self.text[part.start : part.end]
 
     def outline(self) -> tuple[Section, ...]:
-        """The sections in order, each before those within it; they hold the whole text."""
+        """The sections in order, each before its subsections; no element is outside of all."""
         headings = [element for element in self.elements if isinstance(element, Heading)]
         found: list[Section] = []
-        # From the back: a section ends where the next one at its depth or a higher one begins.
+        # Backwards: a section ends where the next one at its depth or a higher one begins.
         ends: list[tuple[int, int]] = []
         for heading in reversed(headings):
             depth, start = heading.section.count("."), self._line_start(heading)
@@ -249,7 +249,7 @@ class Document:
         return tuple(reversed(found))
 
     def _line_start(self, heading: Heading) -> int:
-        """Where the line of a heading begins, before the marks that Markdown puts there."""
+        """Where the line of a heading begins, before the `#` of Markdown."""
         start = self.text.rfind("\n", 0, heading.start) + 1
         return heading.start if self.text[start : heading.start].strip("# \t") else start
 
@@ -285,7 +285,7 @@ class Passage(Record):
 
 
 def passage_of(document: Document, sha256: str, start: int, end: int) -> Passage:
-    """The passage between two offsets; its id follows from document, place and content."""
+    """The passage between two offsets; its id is a hash of document, place and content."""
     name = sha256_text(f"{document.key}\n{sha256}\n{start}\n{end}")[:ID_LENGTH]
     return Passage(
         id=name,

@@ -1,8 +1,8 @@
-"""Text of documents as data in prompts: marked as such, and unable to end its own marks.
+"""Text of documents as data in prompts, between delimiters that the text cannot close.
 
-A document may hold anything: orders to the model, a fake tool result, a chat template's special
-tokens. Signs that a template, a tool-call parser or our own fences would read as structure are
-replaced, one character for one, so that offsets into the text stay true.
+A document may contain anything: instructions to the model, a fake tool result, special tokens of a
+chat template. Characters that a template, a tool-call parser or our delimiters would read as
+structure are replaced one for one, so that offsets into the text stay valid.
 """
 
 import hashlib
@@ -20,11 +20,11 @@ _SPECIAL = re.compile(
     r"|\[(?=/?(?:INST|SYS|SYSTEM_PROMPT|TOOL_CALLS|TOOL_CONTENT|TOOL_RESULTS|AVAILABLE_TOOLS)\])",
     re.IGNORECASE,
 )
-_HARMLESS = {"<": "‹", "[": "⁅"}
+_REPLACEMENTS = {"<": "‹", "[": "⁅"}
 
 
 class PromptDocument(NamedTuple):
-    """A text with its title, to be shown to a model as data."""
+    """A text with its title, shown to a model as data."""
 
     title: str
     text: str
@@ -37,19 +37,19 @@ class PromptDocuments(Record):
 
     @property
     def delimited(self) -> str:
-        """See `delimited`."""
+        """All documents between delimiters."""
         return delimited(self.documents)
 
 
 def neutralize_markup(text: str) -> str:
-    """The text with structural signs replaced; same length, so that offsets stay."""
-    return _SPECIAL.sub(lambda found: _HARMLESS[found.group()], text)
+    """The text with structural characters replaced by others; the length stays the same."""
+    return _SPECIAL.sub(lambda found: _REPLACEMENTS[found.group()], text)
 
 
 def delimited(documents: Sequence[PromptDocument]) -> str:
-    """Documents between fences whose mark follows from their content.
+    """Documents between delimiters that contain a hash of the content.
 
-    A document would have to hold its own hash to close its fence.
+    To close its delimiter, a document would have to contain its own hash.
     """
     return "\n\n".join(_fenced(number, d) for number, d in enumerate(documents, 1))
 

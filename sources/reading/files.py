@@ -1,4 +1,4 @@
-"""Files whose content may be anything, read with a bound on their size."""
+"""Files with untrusted content, read up to a maximum size."""
 
 import gzip
 import zlib
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
 
-# What opening and reading a file raises, packed or not.
+# Raised by opening and reading a file, compressed or not.
 READ_ERRORS = (OSError, EOFError, zlib.error)
-PACKED = ".gz"  # as most text of Debian's documentation is
+PACKED = ".gz"  # Debian's documentation is mostly compressed
 
 
 class Unreadable(Exception):
-    """A file or record that is no document: `reason` is a short stable phrase."""
+    """A file or record that cannot be read as a document: `reason` is a short stable phrase."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -21,10 +21,10 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """A file to read, unpacked where its name ends in .gz.
+    """A file to read, decompressed if its name ends in .gz.
 
-    `name` is its name from the folder of its source on, `max_bytes` the most that is read of it at
-    once, and `license` holds for all in it that states none.
+    `name` is its path relative to the source's folder, `max_bytes` the largest size that is read as
+    a whole, and `license` the license of content that states none.
     """
 
     path: Path
@@ -34,12 +34,12 @@ class InputFile:
 
     @property
     def suffix(self) -> str:
-        """The ending that tells its form, in lower case, without that of packing."""
+        """The suffix of its format, in lower case, without `.gz`."""
         return Path(self.name.lower().removesuffix(PACKED)).suffix
 
     @property
     def stem(self) -> str:
-        """Its name without folders and endings."""
+        """Its name without folders and suffixes."""
         return Path(self.name).name.split(".")[0]
 
     def open(self) -> BufferedIOBase:
@@ -64,7 +64,7 @@ class InputFile:
         return data
 
     def read_text(self) -> str:
-        """The file as UTF-8 text with one kind of line end.
+        """The file as UTF-8 text with `\n` line ends.
 
         Raises:
             Unreadable: it cannot be read, is too large, or is not UTF-8.
@@ -79,7 +79,7 @@ class InputFile:
 
 
 def clean(text: str) -> str:
-    """The text without what no column holds (NUL, lone surrogates), one character for one."""
+    """The text with NUL and lone surrogates replaced one for one, as Arrow strings hold neither."""
     return (
         text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     )

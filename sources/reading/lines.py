@@ -1,4 +1,4 @@
-"""Lines of a text file, bounded in length, with their numbers; whatever is in the file."""
+"""Lines of a text file with their numbers, bounded in length, whatever the file contains."""
 
 from collections.abc import Iterator
 from io import BufferedIOBase
@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from synthmill.schemas.errors import InputError
 
-SKIPPED_AT_ONCE = 1 << 16  # bytes read at a time while passing over the rest of a long line
+SKIPPED_AT_ONCE = 1 << 16  # bytes read at a time while skipping the rest of a long line
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Line(NamedTuple):
-    """A line: its number from 1, and its text or the fault for which it has none."""
+    """A line: its number from 1, and its text or the reason why it has none."""
 
     number: int
     text: str = ""
@@ -37,7 +37,7 @@ def lines_of(path: Path, most_bytes: int) -> Iterator[Line]:
 def bounded_lines(file: BufferedIOBase, most_bytes: int) -> Iterator[Line]:
     """The lines of a UTF-8 file with their line ends, at most `most_bytes` bytes each in memory.
 
-    A longer line, or one that is not UTF-8, comes as a fault.
+    A longer line, or one that is not UTF-8, is yielded with `fault` instead of text.
     """
     number = 0
     while raw := file.readline(most_bytes + 1):
@@ -46,7 +46,7 @@ def bounded_lines(file: BufferedIOBase, most_bytes: int) -> Iterator[Line]:
             raw = raw.removeprefix(BYTE_ORDER_MARK)
         if len(raw) > most_bytes:
             if not raw.endswith(b"\n"):
-                _pass_over_rest(file)
+                _skip_rest(file)
             yield Line(
                 number, fault=f"line is longer than {most_bytes} bytes", excerpt=_excerpt(raw)
             )
@@ -61,7 +61,7 @@ def bounded_lines(file: BufferedIOBase, most_bytes: int) -> Iterator[Line]:
             )
 
 
-def _pass_over_rest(file: BufferedIOBase) -> None:
+def _skip_rest(file: BufferedIOBase) -> None:
     while (piece := file.readline(SKIPPED_AT_ONCE)) and not piece.endswith(b"\n"):
         pass
 

@@ -1,1 +1,1 @@
-"""Exporters: how each trainer wants the rows, one file a trainer, named as the trainer."""
+"""Exporters, one file for each trainer and named after it."""

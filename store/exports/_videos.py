@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from synthmill.schemas.messages import ImagePart, Message, TextPart, VideoPart
 
-# Trainers replace these in the text of a message by the row's files, one for one.
+# Trainers replace these marks in the text of a message by the row's files, in order.
 _MARK = re.compile(r"<(image|video|audio)>")
 
 
@@ -21,12 +21,12 @@ class ExportedVideo:
 
     @property
     def value(self) -> list[str] | str:
-        """What trainers read: a list of frames, or a path."""
+        """The form that trainers read: a list of frames, or a path."""
         return self.paths if self.frames else self.paths[0]
 
 
 def marked_text(message: Message) -> str:
-    """The text of a message with ``<video>`` where a video stands, each on a line of its own."""
+    """The text of a message with ``<video>`` in place of each video, on a line of its own."""
     return "".join(
         part.text if isinstance(part, TextPart) else f"<{part.type}>\n" for part in message.parts
     )

@@ -1,4 +1,4 @@
-"""What an exporter is: a pure function from a row to one record of a trainer's data."""
+"""The interface of exporters: pure functions from a row to a record of a trainer's data."""
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
@@ -32,8 +32,8 @@ class Exporter(ABC, Generic[S]):
 
     @property
     def format(self) -> FileFormat:
-        """The format of the files."""
-        return "parquet"
+        """The format of the files: the setting `format` where there is one, else Parquet."""
+        return getattr(self.settings, "format", "parquet")
 
     @abstractmethod
     def part(self, row: Row) -> str:

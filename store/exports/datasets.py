@@ -1,4 +1,4 @@
-"""Export for `datasets`: the canonical rows as they are, one Parquet file a split."""
+"""Export for `datasets`: the canonical rows as they are, one Parquet file per split."""
 
 from typing import TYPE_CHECKING, Any, get_args
 

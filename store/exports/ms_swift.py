@@ -32,26 +32,21 @@ class MsSwiftExporter(Exporter[MsSwiftSettings]):
     A video is a list of frames, or a path; the parts of video rows end in `_frames` or `_clips`.
     Extra columns (`data_source`, `extra_info`) reach reward functions such as VideoSSR's
     `trl_reward`. Not expressed, and so left out: rows with tools, preferences whose answers are
-    more than one turn, rows with media that are no videos.
+    more than one turn, rows with media other than videos.
     """
 
     name = "ms_swift"
     kinds = frozenset(PARTS)
     Settings = MsSwiftSettings
 
-    @property
-    def format(self) -> FileFormat:
-        """As the settings say."""
-        return self.settings.format
-
     def part(self, row: Row) -> str:
-        """`sft`, `dpo` or `grpo`, with what its videos are."""
+        """`sft`, `dpo` or `grpo`, with `_frames` or `_clips` where there are videos."""
         if not row.media:
             return PARTS[row.kind]
         return PARTS[row.kind] + ("_frames" if row.media[0].kind == "image" else "_clips")
 
     def features(self, part: str) -> "Features":
-        """Messages, and what the kind adds."""
+        """Messages, and the columns of the kind of row."""
         from datasets import Features, List, Value
 
         text = Value("string")
@@ -69,7 +64,7 @@ class MsSwiftExporter(Exporter[MsSwiftSettings]):
         return Features(columns)
 
     def convert(self, row: Row) -> dict[str, Any] | None:
-        """The record of a row, or None where ms-swift's simple form has no way to say it."""
+        """The record of a row, or None if ms-swift's standard form cannot express it."""
         turns = [*row.messages, *row.chosen]
         videos = videos_of(turns, self.settings.media_root)
         said = (*turns, *row.rejected)

@@ -1,4 +1,4 @@
-"""Export for TRL: SFT, DPO and GRPO in the shapes its page "Dataset formats" gives.
+"""Export for TRL: SFT, DPO and GRPO as TRL's page "Dataset formats" describes them.
 
 Rows with tools go to parts of their own, whose messages and tools are JSON objects (`Json`), so
 that Arrow does not pad the schema of one tool with the keys of another.
@@ -57,17 +57,12 @@ class TrlExporter(Exporter[TrlSettings]):
     kinds = frozenset(PARTS)
     Settings = TrlSettings
 
-    @property
-    def format(self) -> FileFormat:
-        """As the settings say."""
-        return self.settings.format
-
     def part(self, row: Row) -> str:
-        """`sft`, `dpo` or `grpo`, with `_tools` behind where tools are among it."""
+        """`sft`, `dpo` or `grpo`, followed by `_tools` for rows with tools."""
         return PARTS[row.kind] + ("_tools" if _has_tools(row) else "")
 
     def features(self, part: str) -> "Features":
-        """Conversations, tools, and for GRPO what its reward functions are handed."""
+        """Conversations, tools, and for GRPO the arguments of reward functions."""
         from datasets import Features, Json, List, Value
 
         shape, _, tools = part.partition("_")
@@ -84,7 +79,7 @@ class TrlExporter(Exporter[TrlSettings]):
         return Features(columns)
 
     def convert(self, row: Row) -> dict[str, Any] | None:
-        """The record of a row, or None where TRL has no way to say it."""
+        """The record of a row, or None if TRL cannot express it."""
         turns = self._turns(row)
         if turns is None or row.media:
             return None

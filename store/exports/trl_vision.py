@@ -1,6 +1,6 @@
-"""Export of video rows for TRL's GRPOTrainer: frames as `images`, one part of the prompt each.
+"""Export of video rows for TRL's GRPOTrainer: each frame is an image part of the prompt.
 
-TRL reads pictures, not videos; clips must be made with frames as their form.
+TRL reads images, not videos, so rows must be generated with frames instead of clips.
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -42,7 +42,7 @@ class TrlVisionExporter(Exporter[TrlVisionSettings]):
         return "grpo"
 
     def features(self, part: str) -> "Features":
-        """The prompt, its pictures, and what reward functions are handed."""
+        """The prompt, its images, and the arguments of reward functions."""
         from datasets import Features, Image, List, Value
 
         text = Value("string")

@@ -22,7 +22,7 @@ from synthmill.store.exports.base import Exporter
 if TYPE_CHECKING:
     from datasets import Features
 
-# How many digits of the row's id make the index; verl wants a number.
+# verl needs a number as index: this many hex digits of the row's id.
 INDEX_DIGITS = 13
 
 
@@ -38,9 +38,9 @@ class VerlSettings(base.Settings):
 
 
 class VerlExporter(Exporter[VerlSettings]):
-    """`rlvr` rows: parts `text`, `frames` (videos as lists of pictures) and `clips` (as files).
+    """`rlvr` rows: parts `text`, `frames` (videos as lists of images) and `clips` (as files).
 
-    Not expressed, and so left out: rows with tools, and rows with media that are no videos.
+    Not expressed, and so left out: rows with tools, and rows with media other than videos.
     """
 
     name = "verl"
@@ -87,7 +87,7 @@ class VerlExporter(Exporter[VerlSettings]):
         return Features(columns)
 
     def convert(self, row: Row) -> dict[str, Any] | None:
-        """The record of a row, or None where verl has no way to say it."""
+        """The record of a row, or None if verl cannot express it."""
         videos = videos_of(row.messages, self.settings.media_root)
         if row.tools or row.answer is None or not shows_only_videos(row.messages):
             return None
@@ -116,12 +116,12 @@ class VerlExporter(Exporter[VerlSettings]):
 
 
 def data_source(row: Row) -> str:
-    """The name that picks the scorer of a row."""
+    """The name by which the trainer's reward function selects the scorer."""
     return (row.reward or row.generator).partition("@")[0].removeprefix("videossr.")
 
 
 def reward_args(row: Row) -> dict[str, Any]:
-    """`strict` and `shift` for the scorer, None where the row does not say."""
+    """`strict` and `shift` for the scorer, None where the row has none."""
     args = json.loads(row.reward_args or "{}")
     return {"strict": args.get("strict"), "shift": args.get("shift")}
 

@@ -5,8 +5,12 @@ from typing import Any
 import pytest
 
 from synthmill.schemas.errors import InputError
-from synthmill.sources._gym import full_marks, prove_scorer, score_gym_answer
-from synthmill.sources.reasoning_gym import ReasoningGymSource
+from synthmill.sources.reasoning_gym import (
+    ReasoningGymSource,
+    check_scorer,
+    is_full_score,
+    score_gym_answer,
+)
 
 pytest.importorskip("reasoning_gym")
 
@@ -28,8 +32,8 @@ def test_items_in_turns_with_their_scorer() -> None:
     ]
     for item in items:
         assert item.reward.startswith("reasoning_gym@")
-        assert full_marks(score_gym_answer(item.reward_args, item.answer))
-        assert not full_marks(score_gym_answer(item.reward_args, "qwzx"))
+        assert is_full_score(score_gym_answer(item.reward_args, item.answer))
+        assert not is_full_score(score_gym_answer(item.reward_args, "qwzx"))
 
 
 def test_seed_and_config_decide_the_items() -> None:
@@ -77,13 +81,13 @@ class Untrustworthy:
         (Untrustworthy(None, 1, 0), "no answers"),
         (Untrustworthy("5", 0.5, 0), "fails its own answer"),
         (Untrustworthy("5", ValueError("x"), 0), "fails its own answer"),
-        (Untrustworthy("5", 1.0, 1.0), "full marks to"),
+        (Untrustworthy("5", 1.0, 1.0), "full score to"),
     ],
 )
 def test_a_scorer_that_cannot_be_trusted_is_refused(dataset: Untrustworthy, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        prove_scorer("task", dataset)
+        check_scorer("task", dataset)
 
 
 def test_a_scorer_that_raises_on_garbage_gives_no_marks() -> None:
-    prove_scorer("task", Untrustworthy("5", 1.0, ValueError("cannot parse")))
+    check_scorer("task", Untrustworthy("5", 1.0, ValueError("cannot parse")))

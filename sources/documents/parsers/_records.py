@@ -11,7 +11,7 @@ from synthmill.sources.documents.document import Document
 from synthmill.sources.documents.parsers.base import document_of, invalid_item
 from synthmill.sources.reading.files import InputFile, Unreadable, clean
 
-TEXT_FIELDS = ("contents", "text", "content")  # the name in RAGShaper's released corpus comes first
+TEXT_FIELDS = ("contents", "text", "content")  # first the name in RAGShaper's corpus
 
 
 class RecordSettings(Settings):

@@ -1,4 +1,4 @@
-"""What a document parser is, how one is found for a file, and what parsers share."""
+"""The interface of document parsers, their selection by suffix, and their shared functions."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +23,7 @@ PACKAGES = ("synthmill.sources.documents.parsers",)
 # Ours: characters kept of a title or license. Every passage carries both, so a title of a megabyte
 # would make a terabyte of passages.
 MAX_TITLE = 500
-MAX_TITLE_LINE = 120  # ours: a first line that is longer is no title
+MAX_TITLE_LINE = 120  # ours: a longer first line is not a title
 
 S = TypeVar("S", bound=Settings)
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class DocumentParser(ABC, Generic[S]):
 
 
 class ParserSpec(Record):
-    """A parser as a recipe names it; without a name the default one of the suffix."""
+    """A parser named in a recipe; without a name it is the default parser of the suffix."""
 
     name: str | None = None
     settings: dict[str, Any] = {}
@@ -76,7 +76,7 @@ class ParserSpec(Record):
 
 
 def parsers_by_suffix(specs: Mapping[str, ParserSpec]) -> dict[str, DocumentParser[Any]]:
-    """The parser of each suffix, as `specs` (by suffix) say and by default for the others.
+    """The parser of each suffix, chosen by `specs` (by suffix) or by default.
 
     Raises:
         InputError: a suffix that nothing reads, an unknown parser or one for other suffixes, or
@@ -127,7 +127,7 @@ def document_of(
 ) -> Document | InvalidItem:
     """The document in a file, or in one of its records; invalid where it holds no text.
 
-    Without a title, a short first line is it, else the file's name.
+    Without a title, a short first line serves as title, else the file's name.
     """
     if not text or text.isspace():
         return invalid_item(file, Unreadable("empty document", "no text"), record)
@@ -144,7 +144,7 @@ def document_of(
 
 
 def invalid_item(file: InputFile, fault: Unreadable, record: int | None = None) -> InvalidItem:
-    """What takes the place of a document that cannot be read."""
+    """The item that replaces a document that cannot be read."""
     uri = _name(file.path.as_posix(), record)
     return InvalidItem(
         key=sha256_text(uri)[:20],
@@ -155,7 +155,7 @@ def invalid_item(file: InputFile, fault: Unreadable, record: int | None = None) 
 
 
 def run_in_worker(form: str, parse: Callable[..., T], *args: object, settings: WorkerSettings) -> T:
-    """What ``parse(*args)`` returns; `parse` is a module-level function, `form` what it reads.
+    """The result of ``parse(*args)``; `parse` is a module-level function, `form` names the format.
 
     Raises:
         Unreadable: it raised, exceeded a limit, or crashed.
@@ -173,7 +173,7 @@ def run_in_worker(form: str, parse: Callable[..., T], *args: object, settings: W
 
 @dataclass(frozen=True)
 class ParsedLater:
-    """The structure of a file that takes a second, slower parse, made when it is asked for.
+    """A structure that takes a second, slower parse of the file, done when it is first needed.
 
     ``parse(read(file), *args)`` returns text and elements; it runs in a worker.
     """
@@ -189,7 +189,7 @@ class ParsedLater:
         """The elements of the text.
 
         Raises:
-            Unreadable: parsing exceeded a limit, or the file is not what it was.
+            Unreadable: parsing exceeded a limit, or the file has changed.
         """
         data = self.read(self.file)
         found, elements = run_in_worker(

@@ -1,7 +1,7 @@
 """HTML: the main part of a page as text, headings, lists, code, tables and figures.
 
-The text is that of resiliparse's main-content extraction. Parsing runs in a worker: a page whose
-tags nest by the ten thousand takes minutes, and nothing stops it.
+The text is that of resiliparse's main-content extraction. Parsing runs in a worker, because a
+page with ten thousands of nested tags takes minutes and cannot be interrupted.
 """
 
 import re
@@ -38,7 +38,7 @@ from synthmill.sources.documents.parsers.base import (
 )
 from synthmill.sources.reading.files import InputFile, clean
 
-TITLE_WITHIN = 100_000  # ours: characters in which a page must have told its title
+TITLE_WITHIN = 100_000  # ours: the title is looked for in this many characters
 MAX_COLUMN_SPAN = 1000  # the HTML standard's bound
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
@@ -53,7 +53,7 @@ class HtmlParserSettings(WorkerSettings):
 
 
 class HtmlParser(DocumentParser[HtmlParserSettings]):
-    """One document a page: its main part, without navigation, titled by `<title>`."""
+    """One document per page: its main part, without navigation, titled by `<title>`."""
 
     name = "html"
     suffixes = (".html", ".htm", ".xhtml")
@@ -93,14 +93,14 @@ def html_structure(source: str) -> tuple[str, tuple[Element, ...]]:
     markup = extract_plain_text(tree, main_content=True, preserve_formatting="minimal_html")
     tagged, blocks = _text_and_blocks(clean(markup))
     plain, other = _Squeezed(text), _Squeezed(tagged)
-    if plain.text != other.text:  # not met on 800 pages of 20 sites; said for the hostile ones
+    if plain.text != other.text:  # never seen on 810 pages; hostile ones may
         return text, paragraphs(text)
     moved = [block.moved(other, plain) for block in blocks]
     return text, _in_order(text, [*filter(None, moved), *_placed(tree, plain)])
 
 
 class _Squeezed:
-    """A text without its white space, and where its characters are in the text."""
+    """A text without white space, and the offsets of its characters in the original."""
 
     def __init__(self, text: str) -> None:
         words = list(re.finditer(r"\S+", text))
@@ -109,7 +109,7 @@ class _Squeezed:
         self._places = list(accumulate((word.end() - word.start() for word in words), initial=0))
 
     def places(self, start: int, end: int) -> tuple[int, int]:
-        """The first and the last place, white space not counted, of a span of the text."""
+        """A span of the text as its first and last place, white space not counted."""
         return self._place(start), self._place(end) - 1
 
     def span(self, first: int, last: int) -> tuple[int, int]:
@@ -117,7 +117,7 @@ class _Squeezed:
         return self._offset(first), self._offset(last) + 1
 
     def _place(self, offset: int) -> int:
-        """How many characters stand before an offset of the text."""
+        """The number of characters before an offset of the text."""
         word = bisect_right(self._starts, offset) - 1
         if word < 0:
             return 0
@@ -129,7 +129,7 @@ class _Squeezed:
 
 
 class _Block(NamedTuple):
-    """A span that is a heading of a level, or an element."""
+    """A span that is a heading (with its level) or another element."""
 
     start: int
     end: int
@@ -137,7 +137,7 @@ class _Block(NamedTuple):
     element: Element | None = None
 
     def moved(self, old: _Squeezed, new: _Squeezed) -> "_Block | None":
-        """The block in another text that differs in white space; None where nothing is in it."""
+        """The block in a text that differs in white space alone; None where it is empty."""
         first, last = old.places(self.start, self.end)
         if first > last:
             return None
@@ -162,7 +162,7 @@ def _text_and_blocks(markup: str) -> tuple[str, list[_Block]]:
         piece = html.unescape(markup[place : tag.start()])
         place = tag.end()
         closes, name = bool(tag.group(1)), tag.group(2)
-        if name in ("ul", "ol"):  # the tag stands on a line of its own, which is left out
+        if name in ("ul", "ol"):  # the tag has a line of its own, which is left out
             piece = piece.rstrip(" \n" if closes else " ")
             place += not closes and markup.startswith("\n", place)
         pieces.append(piece)
@@ -187,17 +187,17 @@ def _text_and_blocks(markup: str) -> tuple[str, list[_Block]]:
 
 
 class _Lists:
-    """The lists that are open at a point of the text."""
+    """The open lists while the text is scanned."""
 
     def __init__(self) -> None:
-        self._counts: list[int | None] = []  # items so far, None where bullets are not numbers
+        self._counts: list[int | None] = []  # items so far; None for lists without numbers
         self._start = 0
         self._ordered = False
         self._items: list[ListItem] = []
-        self._open: tuple[int, int] | None = None  # start and level of the item around here
+        self._open: tuple[int, int] | None = None  # start and level of the open item
 
     def change(self, name: str, closes: bool, place: int) -> ListElement | None:
-        """Open or close a list; the whole when it was the outermost."""
+        """Open or close a list; returns the outermost list when it closes."""
         self._close_item(place)
         if not closes:
             if not self._counts:
@@ -212,7 +212,7 @@ class _Lists:
         return ListElement(start=self._start, end=place, items=items, ordered=self._ordered)
 
     def item(self, closes: bool, place: int) -> str:
-        """Open or close an item; its bullet where it opens."""
+        """Open or close an item; returns the bullet of an item that opens."""
         self._close_item(place)
         if closes or not self._counts:
             return ""
@@ -231,10 +231,10 @@ class _Lists:
 
 
 def _placed(tree: Any, squeezed: _Squeezed) -> list[_Block]:
-    """Tables, figures and display formulas of the page, found again in its text.
+    """Tables, figures and display formulas of the page, located in its text.
 
-    The extractor drops their structure, and leaves some of them out; what is not found in order
-    stays running text.
+    The extractor drops their structure and leaves some of them out. Those that are not found in
+    order stay running text.
     """
     nodes = tree.body.query_selector_all("table, figure, math") if tree.body else []
     if not nodes:
@@ -298,7 +298,7 @@ def _line(node: Any) -> str:
 
 
 def _in_order(text: str, blocks: list[_Block]) -> tuple[Element, ...]:
-    """The elements in the order of the text; what none covers becomes paragraphs."""
+    """The elements in the order of the text; uncovered text becomes paragraphs."""
     tree, done = TreeBuilder(), 0
     for block in sorted(blocks, key=lambda block: (block.start, -block.end)):
         start, end = block.start, block.end

@@ -20,7 +20,7 @@ class JsonlParserSettings(RecordSettings):
 
 
 class JsonlParser(DocumentParser[JsonlParserSettings]):
-    """One document a line; blank lines are passed over."""
+    """One document per line; blank lines are skipped."""
 
     name = "jsonl"
     suffixes = (".jsonl",)

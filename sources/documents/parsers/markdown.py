@@ -64,18 +64,18 @@ def _block_parser() -> "MarkdownIt":
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark").enable("table")
-    parser.core.ruler.enableOnly(["normalize", "block"])  # inline marks are not looked at
+    parser.core.ruler.enableOnly(["normalize", "block"])  # inline markup is not parsed
     return parser
 
 
 class _Blocks:
-    """Turns markdown-it's tokens, which know lines, into elements, which know characters."""
+    """Converts markdown-it's tokens, which have line numbers, to elements with character spans."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._starts = [0, *(found.end() for found in re.finditer("\n", text)), len(text)]
         self._tree = TreeBuilder()
-        self._done = 0  # all before this offset is in an element
+        self._done = 0  # everything before this offset is handled
 
     def elements(self) -> tuple[Element, ...]:
         tokens = _block_parser().parse(self._text)
@@ -86,7 +86,7 @@ class _Blocks:
             if token.nesting == 1:
                 last = _closing(tokens, place) + 1
             if token.type == "blockquote_open":
-                last = place + 1  # what is quoted comes as its own blocks
+                last = place + 1  # the quoted blocks follow as tokens
             elif token.map is not None:
                 self._add(token, tokens[place:last])
             place = last
@@ -123,7 +123,7 @@ class _Blocks:
         return start, start + len(self._text[start:end].rstrip())
 
     def _fill(self, end: int) -> None:
-        """Add as paragraphs what no token covers, such as definitions of links and footnotes."""
+        """Add text that no token covers, such as definitions of links and footnotes."""
         left = self._text[self._done : end]
         if left.strip(" \t\n>-*_"):
             for found in re.finditer(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*", left):
@@ -170,7 +170,7 @@ class _Blocks:
 
 
 def _closing(tokens: Sequence["Token"], place: int) -> int:
-    """The place of the token that closes the one that opens here."""
+    """The index of the token that closes the one at `place`."""
     level = tokens[place].level
     while tokens[place].nesting != -1 or tokens[place].level != level:
         place += 1

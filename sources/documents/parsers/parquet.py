@@ -16,7 +16,7 @@ ROWS_AT_ONCE = 256
 
 
 class ParquetParser(DocumentParser[RecordSettings]):
-    """One document a row; columns that hold neither text, title nor license are not read."""
+    """One document per row; columns that hold neither text, title nor license are not read."""
 
     name = "parquet"
     suffixes = (".parquet",)
@@ -40,7 +40,7 @@ class ParquetParser(DocumentParser[RecordSettings]):
             raise Unreadable("unreadable file", detail) from error
 
     def _columns(self, names: Sequence[str]) -> list[str] | None:
-        """The columns to read, or None for all, where a fault shall name those that there are."""
+        """The columns to read; None for all if none holds text, so that the error lists them."""
         settings = self.settings
         texts = {settings.text_field} if settings.text_field else set(TEXT_FIELDS)
         wanted = texts | {settings.title_field, settings.license_field}

@@ -26,11 +26,12 @@ from synthmill.sources.documents.parsers.base import (
 )
 from synthmill.sources.reading.files import InputFile, Unreadable, clean
 
-# Type larger than this times the running text's is a heading, and than this times the next
-# smaller heading's a level of its own: the ratio of DocDancer's released preprocessing.
+# Lines in type larger than the running text's by this factor are headings; a size larger than the
+# next smaller one by it is a heading level of its own. The factor of DocDancer's preprocessing.
+# It compares title heights alone; using it against the running text is ours.
 SIZE_RATIO = 1.15
-MAX_HEADING = 200  # ours: characters; what is longer is a paragraph in large type
-PARAGRAPH_GAP = 0.6  # ours: a gap between lines of this many type sizes begins a paragraph
+MAX_HEADING = 200  # ours: characters; longer text is a paragraph in large type
+PARAGRAPH_GAP = 0.6  # ours: a larger gap between lines, in type sizes, begins a paragraph
 MAX_LEVEL = 10
 
 
@@ -43,8 +44,8 @@ class PdfParserSettings(WorkerSettings):
 class Pypdfium2Parser(DocumentParser[PdfParserSettings]):
     """One document: the text of its pages, a form feed between them, titled by its metadata.
 
-    Headings are those of the file's outline, else lines in larger type. Tables and figures are not
-    told from text, and a page without a text layer is empty.
+    Headings are those of the file's outline, else lines in larger type. Tables and figures are
+    not recognized, and a page without a text layer is empty.
     """
 
     name = "pypdfium2"
@@ -108,7 +109,7 @@ def pdf_structure(data: bytes, max_pages: int, max_chars: int) -> tuple[str, tup
 
 
 def _read(opened: Any, max_pages: int, max_chars: int) -> Iterator[tuple[Any, Any, str, int]]:
-    """Each page, its text layer, its text and the offset of that in the whole."""
+    """Each page with its text layer, its text, and the offset of its text in the whole."""
     place = 0
     for number in range(min(len(opened), max_pages)):
         page = opened[number]
@@ -125,8 +126,8 @@ def _lines(page: Any, textpage: Any, text: str, number: int, offset: int) -> Ite
     """The lines of a page that hold text."""
     import pypdfium2.raw as pdfium
 
-    # Lines are looked for again in the text whose offsets the other calls count in: it may hold
-    # signs beyond the page's edges, and spells a hyphen at the end of a line otherwise.
+    # Lines are located in the text whose offsets the other calls use: it may include characters
+    # beyond the page's edges, and encodes a hyphen at the end of a line differently.
     counted = textpage.get_text_range().replace("\ufffe", "\x02")
     place = start = 0
     crop, turn = page.get_cropbox(), page.get_rotation()
@@ -162,7 +163,7 @@ def _box(textpage: Any, start: int, count: int, crop: Any, turn: int) -> Boundin
 
 
 def _outline_levels(opened: Any, text: str, lines: list[_Line]) -> dict[int, int]:
-    """Levels by line for the lines that the file's outline names on their page."""
+    """Heading levels by line index, for lines that the file's outline names on their page."""
     by_page: dict[int, list[int]] = {}
     for at, line in enumerate(lines):
         by_page.setdefault(line.page, []).append(at)
@@ -175,7 +176,7 @@ def _outline_levels(opened: Any, text: str, lines: list[_Line]) -> dict[int, int
             continue
         for at in by_page.get(number + 1, ()):
             shown = "".join(text[lines[at].start : lines[at].end].split())
-            # The outline often leaves out the number that stands before the title.
+            # The outline often omits the number before the title.
             if at not in levels and shown.endswith(title) and len(shown) < len(title) + 12:
                 levels[at] = entry.level + 1
                 break
@@ -183,7 +184,7 @@ def _outline_levels(opened: Any, text: str, lines: list[_Line]) -> dict[int, int
 
 
 def _size_levels(text: str, lines: list[_Line]) -> dict[int, int]:
-    """Levels by line for lines in larger type than most of the text; the largest is level 1."""
+    """Heading levels by line index, for lines in larger type than most of the text."""
     counts: Counter[float] = Counter()
     for line in lines:
         counts[round(line.size, 1)] += line.end - line.start
@@ -205,7 +206,7 @@ def _size_levels(text: str, lines: list[_Line]) -> dict[int, int]:
 
 
 def _elements(text: str, lines: list[_Line], levels: dict[int, int]) -> tuple[Element, ...]:
-    """Lines as headings and paragraphs: lines of one level, or close to each other, are one."""
+    """Headings and paragraphs made of adjacent lines."""
     tree, at = TreeBuilder(), 0
     while at < len(lines):
         end, level = at + 1, levels.get(at)
@@ -232,7 +233,7 @@ def _union(boxes: list[BoundingBox]) -> BoundingBox | None:
 
 
 def _goes_on(line: _Line, following: _Line) -> bool:
-    """Whether a line belongs to the block of the line before it."""
+    """Whether a line continues the block of the previous line."""
     if line.page != following.page:
         return False
     if line.box is None or following.box is None:

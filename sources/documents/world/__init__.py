@@ -1,4 +1,4 @@
-"""A small generated world: entities, relations and dated facts, told by documents.
+"""A small generated world: entities, relations and dated facts, rendered as documents.
 
 The truth is known, so answers and distractors made from the documents can be checked against it.
 """

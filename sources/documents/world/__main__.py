@@ -2,8 +2,8 @@
 
     python -m synthmill.sources.documents.world FOLDER --seed 7
 
-FOLDER/documents/   one Markdown file a document, to be read by the source `corpus`
-FOLDER/truth.jsonl  every fact, kept away from the documents
+FOLDER/documents/   one Markdown file per document, for the source `corpus`
+FOLDER/truth.jsonl  every fact, apart from the documents
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Names that no model has met: made of syllables, never the same twice in a world."""
+"""Invented names, made of syllables and unique within a world."""
 
 from collections.abc import Callable
 from random import Random
@@ -41,7 +41,7 @@ _HOUSES = _words("Gallery|Museum|Collection|Athenaeum|Hall", "|")
 
 
 class Names:
-    """Draws names; each is given out once."""
+    """Samples names, each of them once."""
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
@@ -68,7 +68,7 @@ class Names:
         return self._fresh(lambda: f"{self._syllables('family')} {self._rng.choice(_HOUSES)}")
 
     def artwork(self) -> str:
-        """An adjective and a noun, numbered once the plain ones are rare."""
+        """An adjective and a noun, with a number once the pair is taken."""
         pair = f"{self._rng.choice(_ADJECTIVES)} {self._rng.choice(_NOUNS)}"
         if pair not in self._given:
             return self._fresh(lambda: pair)

@@ -1,4 +1,4 @@
-"""Telling a world: articles, yearly reports, lists and letters that hold its facts in prose."""
+"""Renders a world as documents: articles, yearly reports, lists and letters in prose."""
 
 from collections.abc import Iterator
 from random import Random
@@ -10,8 +10,8 @@ from synthmill.sources.documents.world.sample_world import World, WorldFact
 
 LICENSE = "CC0-1.0"
 
-# How a fact is said; {s}ubject, {o}bject, {q}ualifier. Articles draw one way for each fact. The
-# last way of some is beyond the embedded reader, as real prose is now and then.
+# Sentences for a fact ({s}ubject, {o}bject, {q}ualifier); articles sample one for each fact. The
+# embedded back end does not understand the last one of some relations, as with real prose.
 WAYS: dict[str, tuple[str, ...]] = {
     "length": ("The {s} is {o} long.", "The {s} runs for {o} before it reaches the sea."),
     "river": ("{s} lies on the {o}.", "{s} stands on the banks of the {o}."),
@@ -86,7 +86,7 @@ def render_documents(world: World, seed: int) -> Iterator[Document]:
 
 
 def _based(world: World) -> dict[str, list[WorldFact]]:
-    """What says which companies are based in a town, by town."""
+    """The facts about headquarters by town."""
     found: dict[str, list[WorldFact]] = {}
     for fact in world.facts:
         if fact.relation == "headquarters":

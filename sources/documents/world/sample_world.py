@@ -1,4 +1,4 @@
-"""Drawing a world: who and what there is, and what is true of it."""
+"""Samples a world: entities, and facts about them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class WorldFact(NamedTuple):
 
 @dataclass
 class World:
-    """Entities by kind, and every fact in the order drawn."""
+    """Entities by kind, and all facts in the order of sampling."""
 
     entities: dict[str, list[str]] = field(default_factory=dict)
     facts: list[WorldFact] = field(default_factory=list)
