@@ -4,7 +4,7 @@ It is thin: the engine does the work, with or without Prefect. A retry of a flow
 of the same engine run, so nothing is lost, made twice or paid for twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
@@ -17,11 +17,10 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
 from synthmill.flows.artifacts import ProgressArtifact, artifact_key, log_funnel
-from synthmill.flows.exit import hush_at_exit
 from synthmill.flows.hints import hint
+from synthmill.flows.prefect_runs import require_api, silence_stderr_at_exit
 from synthmill.flows.recipes import changed_recipe
 from synthmill.flows.summary import markdown
-from synthmill.flows.terminal.watching import Watcher
 from synthmill.pipelines.progress import Progress
 from synthmill.pipelines.run import resume, start
 from synthmill.pipelines.run_store import RECIPE_FILE
@@ -30,17 +29,19 @@ from synthmill.schemas.recipe import Recipe
 from synthmill.schemas.report import RunReport
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
+from synthmill.store.reports import read_report
 
 RETRIES = 3
 RETRY_SECONDS = 60
 SEED_BITS = 31  # so that a seed reads well and every language can hold it
 
-# A display of the caller's own; parameters of a flow must be JSON.
-watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+OnProgress = Callable[[Progress], None]
+# The display of `tracked_run`; parameters of a flow must be JSON.
+displayed: ContextVar[OnProgress | None] = ContextVar("displayed", default=None)
 
 
 class RunStopped(Exception):
-    """The run came to no end of its own; a retry resumes it."""
+    """The run failed; a retry resumes it."""
 
 
 @flow(name="generate", retries=RETRIES, retry_delay_seconds=RETRY_SECONDS, persist_result=False)
@@ -61,7 +62,7 @@ async def generate(
             run of a schedule makes new rows.
         run_id: name of the engine's run; by default the recipe's name and the flow run's id.
     """
-    hush_at_exit()
+    silence_stderr_at_exit()
     made = changed_recipe(recipe, changes)
     if fresh_seed:
         made = with_scheduled_seed(made, flow_run.scheduled_start_time)
@@ -85,7 +86,7 @@ def with_scheduled_seed(recipe: Recipe, scheduled: datetime) -> Recipe:
 
 async def _start_or_resume(recipe: Recipe, home: Home, run_id: str) -> RunReport:
     artifact = ProgressArtifact(recipe.name)
-    shown = watcher.get()
+    shown = displayed.get()
 
     async def watch(progress: Progress) -> None:
         if shown is not None:
@@ -111,3 +112,25 @@ async def _publish_artifacts(report: RunReport, home: Home) -> None:
         key=f"{key}-dataset",
         description=f"The Delta table of dataset {report.dataset}",
     )
+
+
+async def tracked_run(
+    recipe: str, changes: Sequence[str], home: Home, run_id: str, on_progress: OnProgress
+) -> RunReport:
+    """Run the flow `generate` in this process, and return the report.
+
+    Without retries: the user at the terminal resumes the run.
+
+    Raises:
+        InputError: the API does not answer, or what the engine raises.
+    """
+    require_api()
+    displayed.set(on_progress)
+    state = await generate.with_options(retries=0)(
+        recipe=recipe, home=str(home.path), changes=changes, run_id=run_id, return_state=True
+    )
+    if state.is_failed() or state.is_crashed():
+        failure = await state.aresult(raise_on_failure=False)
+        if not isinstance(failure, RunStopped):
+            raise failure  # type: ignore[misc]
+    return read_report(home, run_id)

@@ -1,4 +1,4 @@
-"""The flow `maintain`: compacts datasets, deletes what nobody can read, rebuilds the catalog."""
+"""The flow `maintain`: compacts datasets, deletes files without a version, rebuilds the catalog."""
 
 from pathlib import Path
 
@@ -7,27 +7,29 @@ from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from synthmill.flows.exit import hush_at_exit
-from synthmill.flows.upkeep import tend_all
+from synthmill.flows.prefect_runs import silence_stderr_at_exit
 from synthmill.store.home import Home
+from synthmill.store.maintenance import maintain_all
 
 
 @flow(name="maintain", persist_result=False)
 def maintain(home: str = "factory", keep_days: int | None = None) -> State[None]:
-    """Tend every dataset of a home; one that cannot be tended does not keep the others from it.
+    """Compact and vacuum every dataset of a home; a dataset that fails does not stop the others.
 
     Args:
         home: the data folder.
         keep_days: versions that were superseded longer ago become unreadable, unless they have a
             tag; by default all versions stay.
     """
-    hush_at_exit()
-    done, problems = tend_all(Home(Path(home)), keep_days)
+    silence_stderr_at_exit()
+    done, problems = maintain_all(Home(Path(home)), keep_days)
     create_table_artifact(
-        [upkeep._asdict() for upkeep in done], key="maintenance", description=f"Upkeep of {home}"
+        [result._asdict() for result in done],
+        key="maintenance",
+        description=f"Home {home}",
     )
     for problem in problems:
         get_run_logger().error(problem)
     if problems:
         return Failed(message="; ".join(problems))
-    return Completed(message=f"{len(done)} datasets tended")
+    return Completed(message=f"{len(done)} datasets maintained")

@@ -9,7 +9,7 @@ from prefect.states import Completed
 
 from synthmill.data_cards.card import card
 from synthmill.flows.artifacts import artifact_key
-from synthmill.flows.exit import hush_at_exit
+from synthmill.flows.prefect_runs import silence_stderr_at_exit
 from synthmill.flows.terminal.writing import write_text
 from synthmill.store.dataset import Dataset
 from synthmill.store.export import export
@@ -35,7 +35,7 @@ def publish(
         exporter: name of the exporter.
         version: number or tag; the newest by default.
     """
-    hush_at_exit()
+    silence_stderr_at_exit()
     opened = Dataset.open(Home(Path(home)), dataset)
     number = resolve(opened, version)
     text = card(opened, number)

@@ -1,15 +1,41 @@
-"""A recipe with changes made on the command line or in a deployment."""
+"""Recipes by path, name or mapping, with changes from the command line, a deployment or Python."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from synthmill.flows.terminal.options import SOURCE_PATH
 from synthmill.pipelines.load import SHIPPED, read_recipe
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import Recipe
 from synthmill.schemas.validation import validated
+
+RecipeLike = Recipe | Mapping[str, Any] | str | Path
+
+
+def load_recipe(recipe: RecipeLike, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """A recipe given as a file, the name of a shipped recipe, a mapping or a `Recipe`.
+
+    Args:
+        recipe: what is loaded.
+        changes: values by `key.path`, such as `{"engine.concurrency": 8}`.
+
+    Raises:
+        InputError: the recipe or a change cannot be used.
+    """
+    if isinstance(recipe, str | Path):
+        where, loaded = str(recipe), read_recipe(recipe)
+    elif isinstance(recipe, Recipe):
+        where, loaded = f"recipe {recipe.name!r}", recipe
+    else:
+        where, loaded = "recipe", validated(Recipe, dict(recipe), "recipe")
+    if not changes:
+        return loaded
+    data: Any = loaded.model_dump(exclude_unset=True)
+    for path, value in changes.items():
+        data = _with(data, path.split("."), value, path)
+    return validated(Recipe, data, f"{where} with {', '.join(changes)}")
 
 
 def changed_recipe(where: str, changes: Sequence[str]) -> Recipe:
@@ -38,8 +64,8 @@ def _changed(data: dict[str, Any], change: str) -> Any:
 
 
 def _value(change: str, path: str, text: str) -> Any:
-    # A path is a path, also when it looks like a number or holds a colon.
-    if path == SOURCE_PATH:
+    # A path stays text, also when it looks like a number or contains a colon.
+    if path == "source.path":
         return text
     try:
         return yaml.safe_load(text)

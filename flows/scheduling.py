@@ -8,9 +8,8 @@ from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 from pydantic import ValidationError
 
-from synthmill.flows.api import require_api
-from synthmill.flows.exit import hush_at_exit
 from synthmill.flows.generate import generate
+from synthmill.flows.prefect_runs import require_api, silence_stderr_at_exit
 from synthmill.flows.recipes import changed_recipe
 from synthmill.flows.terminal.options import Chosen
 from synthmill.schemas.errors import InputError
@@ -25,7 +24,7 @@ def serve(chosen: Chosen, home: Home, cron: str, timezone: str, same_seed: bool)
     Raises:
         InputError: recipe, cron text or time zone cannot be used, or the API does not answer.
     """
-    hush_at_exit()
+    silence_stderr_at_exit()
     recipe = changed_recipe(chosen.where, chosen.changes)
     try:
         CronSchedule(cron=cron, timezone=timezone)

@@ -50,6 +50,6 @@ class DedupIndexSync:
 
 def _root(dataset: Dataset) -> Path:
     """The folder of the indexes: one only grows, so each deletion of a source starts new ones."""
-    denied = dataset.denied()
+    denied = dataset.blocked_sources()
     generation = sha256_text(canonical_json(denied))[:12] if denied else "all"
     return dataset.home.index(dataset.name) / generation

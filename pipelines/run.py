@@ -121,7 +121,7 @@ async def _execute(
 ) -> RunReport:
     recipe = plan.recipe
     dataset = Dataset.create(home, recipe.output.dataset)
-    plan = with_blocklist(plan, dataset.denied())
+    plan = with_blocklist(plan, dataset.blocked_sources())
     index = DedupIndexSync(dataset, [stage.filter for stage in plan.diversity])
     give_up_after_seconds = 60 * recipe.engine.patience_minutes
     responses = cache / "responses.sqlite"

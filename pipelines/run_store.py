@@ -21,7 +21,7 @@ from synthmill.schemas.recipe import Recipe
 from synthmill.schemas.report import RunReport
 from synthmill.schemas.usage import Usage
 from synthmill.store.dataset import Dataset
-from synthmill.store.faults import mended
+from synthmill.store.errors import translate_errors
 from synthmill.store.home import Home
 from synthmill.store.metadata import CommitMetadata
 
@@ -185,5 +185,5 @@ def saved_recipe(home: Home, run_id: str) -> Recipe:
 
 
 def _write(path: Path, text: str) -> None:
-    with mended(str(path.parent)):
+    with translate_errors(str(path.parent)):
         atomic_write(path, text)

@@ -9,7 +9,7 @@ from synthmill.pipelines.plan import Plan, Stage
 from synthmill.schemas.recipe import FilterSpec
 from synthmill.schemas.row import Candidate
 from synthmill.schemas.verdict import Verdict
-from synthmill.store.denials import denies
+from synthmill.store.blocklist import is_blocked
 
 
 class DeletedSource(Verifier):
@@ -28,7 +28,7 @@ class DeletedSource(Verifier):
     def judge(self, candidate: Candidate) -> Verdict:
         """The verdict."""
         for source in candidate.sources:
-            if denies(self._patterns, source):
+            if is_blocked(self._patterns, source):
                 return self.verdict("fail", "source was deleted", detail=source.uri)
         return self.verdict("pass")
 

@@ -21,7 +21,7 @@ from synthmill.schemas.arrow import ROW_SCHEMA
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json
 from synthmill.store.catalog_schema import FORMAT, TABLES, CatalogFile, Scans, overall_views
-from synthmill.store.faults import mended
+from synthmill.store.errors import translate_errors
 from synthmill.store.home import Home
 from synthmill.store.log import LogFile, columns_hash, newest_version, read_log, table_id
 from synthmill.store.metadata import Version
@@ -44,7 +44,7 @@ def rebuild(home: Home) -> list[str]:
         InputError: full disk, no permission; the catalog is then as it was.
     """
     home.prepare()
-    with mended(f"catalog {home.catalog}"), _turn(home):
+    with translate_errors(f"catalog {home.catalog}"), _turn(home):
         _clear(home)
         fresh = home.path / ".catalog-new.duckdb"
         try:
@@ -56,6 +56,15 @@ def rebuild(home: Home) -> list[str]:
         finally:
             _clear(home)
     return problems
+
+
+def refresh(home: Home) -> None:
+    """Bring the catalog up to date if the home may be written; a read-only home is used as it is.
+
+    Needed before reading: a run that was killed has committed rows that the catalog does not list.
+    """
+    with suppress(InputError):
+        rebuild(home)
 
 
 def _clear(home: Home) -> None:

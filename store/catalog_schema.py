@@ -8,7 +8,7 @@ import pyarrow as pa
 from synthmill.schemas.arrow import ROW_SCHEMA
 from synthmill.store.sql import literal, quoted, scan, scan_files
 
-FORMAT = 2  # a catalog of another format is built anew, not carried on
+FORMAT = 3  # a catalog of another format is built anew, not carried on
 
 TABLES = f"""
 CREATE TABLE catalog_format AS SELECT {FORMAT} AS format;
@@ -19,7 +19,7 @@ CREATE TABLE datasets (
 CREATE TABLE versions (
     dataset VARCHAR, version BIGINT, committed_at TIMESTAMPTZ, operation VARCHAR,
     run_id VARCHAR, batch BIGINT, recipe_hash VARCHAR, generator VARCHAR, models VARCHAR,
-    counts VARCHAR, denied BIGINT, code_version VARCHAR, pattern VARCHAR, columns VARCHAR,
+    counts VARCHAR, blocked BIGINT, code_version VARCHAR, pattern VARCHAR, columns VARCHAR,
     accepted_added BIGINT, rejected_added BIGINT,
     accepted_removed BIGINT, rejected_removed BIGINT);
 CREATE TABLE files (

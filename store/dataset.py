@@ -12,8 +12,8 @@ from synthmill.schemas.arrow import ROW_SCHEMA, row_from_record, rows_to_table
 from synthmill.schemas.errors import InputError, nearest
 from synthmill.schemas.row import Row, Status
 from synthmill.store import media, table
-from synthmill.store.denials import denied_patterns, matches
-from synthmill.store.faults import mended, require_room
+from synthmill.store.blocklist import blocked_patterns, matches
+from synthmill.store.errors import check_free_space, translate_errors
 from synthmill.store.home import Home, dataset_name
 from synthmill.store.log import find_commit, read_log
 from synthmill.store.metadata import CommitMetadata, Version
@@ -49,7 +49,7 @@ class Dataset:
                 f"known: {', '.join(known) or 'none yet'}"
             )
         try:
-            with mended(f"dataset {name!r} at {dataset.location}"):
+            with translate_errors(f"dataset {name!r} at {dataset.location}"):
                 dataset._table = DeltaTable(dataset.location)
         except DeltaError as error:
             damage = str(error).splitlines()[0]
@@ -65,7 +65,7 @@ class Dataset:
         """
         dataset = cls(home, name)
         if not DeltaTable.is_deltatable(dataset.location):
-            with mended(f"dataset {name!r} at {dataset.location}"):
+            with translate_errors(f"dataset {name!r} at {dataset.location}"):
                 dataset.folder.mkdir(parents=True, exist_ok=True)
                 table.create_table(dataset.location, name)
         return cls.open(home, name)
@@ -78,7 +78,7 @@ class Dataset:
     @property
     def version(self) -> int:
         """The newest version, other processes' commits included."""
-        with mended(f"dataset {self.name!r}"):
+        with translate_errors(f"dataset {self.name!r}"):
             self._table.update_incremental()
         return int(self._table.version())
 
@@ -94,7 +94,7 @@ class Dataset:
     ) -> int | None:
         """Commit a batch of a run as one version, exactly once; no rows are a batch too.
 
-        Rows of deleted sources are dropped and counted in the metadata's `denied`.
+        Rows of deleted sources are dropped and counted in the metadata's `blocked`.
 
         Returns:
             The new version, or None if this batch (or a later one) of the run is already in.
@@ -105,9 +105,9 @@ class Dataset:
         arrow = rows if isinstance(rows, pa.Table) else rows_to_table(rows)
         arrow = arrow.select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
         named = metadata.model_copy(update={"run_id": run_id, "batch": batch})
-        with mended(f"dataset {self.name!r} at {self.location}"):
-            require_room(self.folder, arrow.nbytes + SPARE_BYTES)
-            return table.retried(lambda: self._commit_once(arrow, named))
+        with translate_errors(f"dataset {self.name!r} at {self.location}"):
+            check_free_space(self.folder, arrow.nbytes + SPARE_BYTES)
+            return table.retry_on_conflict(lambda: self._commit_once(arrow, named))
 
     def _commit_once(self, rows: pa.Table, metadata: CommitMetadata) -> int | None:
         if self._committed(metadata.run_id) >= metadata.batch:
@@ -121,10 +121,10 @@ class Dataset:
         return -1 if batch is None else int(batch)
 
     def _append(self, rows: pa.Table, metadata: CommitMetadata) -> int:
-        patterns = denied_patterns(self._table)
+        patterns = blocked_patterns(self._table)
         if patterns:
             kept = rows.filter(pc.invert(matches(rows, patterns)))
-            metadata = metadata.model_copy(update={"denied": len(rows) - len(kept)})
+            metadata = metadata.model_copy(update={"blocked": len(rows) - len(kept)})
             rows = kept
         commit = table.properties(
             "commit",
@@ -161,10 +161,10 @@ class Dataset:
         """All versions, oldest first."""
         return [entry.version for entry in read_log(Path(self.location), self.version)]
 
-    def denied(self) -> list[str]:
+    def blocked_sources(self) -> list[str]:
         """The sources whose rows may not come back, see `store.deletion.delete_source`."""
         self._table.update_incremental()
-        return denied_patterns(self._table)
+        return blocked_patterns(self._table)
 
     # ---- reading
 
@@ -181,7 +181,7 @@ class Dataset:
             raise InputError(
                 f"dataset {self.name!r} has no version {version}: it has 0 to {newest}"
             )
-        with mended(f"dataset {self.name!r} version {version}"):
+        with translate_errors(f"dataset {self.name!r} version {version}"):
             return DeltaTable(self.location, version=version)
 
     def files(self, version: int | None = None, status: Status | None = None) -> list[str]:

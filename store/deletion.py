@@ -7,9 +7,9 @@ import pyarrow as pa
 from synthmill.schemas.base import Record
 from synthmill.schemas.errors import InputError
 from synthmill.store import table
+from synthmill.store.blocklist import checked_pattern, matches
 from synthmill.store.dataset import Dataset
-from synthmill.store.denials import checked_pattern, matches
-from synthmill.store.faults import mended
+from synthmill.store.errors import translate_errors
 
 KEY = ["id", "run_id", "task_key"]
 
@@ -35,7 +35,7 @@ def rows_of_source(dataset: Dataset, pattern: str) -> dict[str, int]:
 def delete_source(dataset: Dataset, pattern: str) -> Deletion:
     """Delete every row, accepted or rejected, that has a source of this URI or SHA-256.
 
-    In `pattern`, `*` stands for any text. First the source is put on the deny-list (a version of
+    In `pattern`, `*` stands for any text. First the source is put on the blocklist (a version of
     its own, without a change of rows), which every later commit obeys, also of runs that are
     under way; then one version takes the rows out. Both are recorded in the log. Older versions
     still hold the rows. Called again, it finishes what a crash left undone.
@@ -44,42 +44,42 @@ def delete_source(dataset: Dataset, pattern: str) -> Deletion:
         InputError: the pattern would match everything; full disk, no permission.
     """
     checked_pattern(pattern)
-    with mended(f"dataset {dataset.name!r}"):
-        table.retried(lambda: _deny(dataset, pattern))
-        rows = table.retried(lambda: _delete(dataset, pattern))
+    with translate_errors(f"dataset {dataset.name!r}"):
+        table.retry_on_conflict(lambda: _block(dataset, pattern))
+        rows = table.retry_on_conflict(lambda: _delete(dataset, pattern))
     return Deletion(version=dataset.version, pattern=pattern, rows=rows)
 
 
-def allow_source(dataset: Dataset, pattern: str) -> None:
-    """Take a source off the deny-list; its deleted rows stay deleted.
+def unblock_source(dataset: Dataset, pattern: str) -> None:
+    """Take a source off the blocklist; its deleted rows stay deleted.
 
     Raises:
         InputError: it is not on the list; full disk, no permission.
     """
-    with mended(f"dataset {dataset.name!r}"):
-        table.retried(lambda: _allow(dataset, pattern))
+    with translate_errors(f"dataset {dataset.name!r}"):
+        table.retry_on_conflict(lambda: _unblock(dataset, pattern))
 
 
-def _deny(dataset: Dataset, pattern: str) -> None:
-    patterns = dataset.denied()
+def _block(dataset: Dataset, pattern: str) -> None:
+    patterns = dataset.blocked_sources()
     if pattern not in patterns:
-        _write_list(dataset, [*patterns, pattern], "deny", pattern)
+        _write_list(dataset, [*patterns, pattern], "block", pattern)
 
 
-def _allow(dataset: Dataset, pattern: str) -> None:
-    patterns = dataset.denied()
+def _unblock(dataset: Dataset, pattern: str) -> None:
+    patterns = dataset.blocked_sources()
     if pattern not in patterns:
         known = ", ".join(patterns) or "empty"
         raise InputError(
-            f"source {pattern!r} is not on the deny-list of dataset {dataset.name!r}, "
+            f"source {pattern!r} is not on the blocklist of dataset {dataset.name!r}, "
             f"which is: {known}"
         )
-    _write_list(dataset, [p for p in patterns if p != pattern], "allow", pattern)
+    _write_list(dataset, [p for p in patterns if p != pattern], "unblock", pattern)
 
 
 def _write_list(dataset: Dataset, patterns: list[str], operation: str, pattern: str) -> None:
     dataset.at().alter.set_table_properties(
-        {table.DENIED_PROPERTY: json.dumps(patterns)},
+        {table.BLOCKED_PROPERTY: json.dumps(patterns)},
         raise_if_not_exists=False,
         commit_properties=table.properties(operation, {"pattern": pattern}),
     )

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from synthmill.runtime.files import atomic_directory
 from synthmill.schemas.errors import InputError
-from synthmill.store.faults import mended
+from synthmill.store.errors import translate_errors
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -94,5 +94,5 @@ def new_folder(out: Path, force: bool) -> Iterator[Path]:
         raise InputError(f"{out} exists; give another place, or --force to replace an export")
     if out.exists() and not (out / SUMMARY).is_file():
         raise InputError(f"{out} is not an earlier export, so it is not replaced; move it away")
-    with mended(f"export to {out}"), atomic_directory(out, replace=force) as fresh:
+    with translate_errors(f"export to {out}"), atomic_directory(out, replace=force) as fresh:
         yield fresh

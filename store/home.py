@@ -17,7 +17,7 @@ from pathlib import Path
 
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import NAME_PATTERN
-from synthmill.store.faults import mended
+from synthmill.store.errors import translate_errors
 
 HOME_VARIABLE = "SYNTHMILL_HOME"
 DEFAULT_HOME = "factory"
@@ -40,8 +40,20 @@ class Home:
         Raises:
             InputError: it cannot be made (a file is in the way, no permission, full disk).
         """
-        with mended(f"home {self.path}"):
+        with translate_errors(f"home {self.path}"):
             self.path.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def require(self) -> "Home":
+        """The home, if its folder exists.
+
+        Raises:
+            InputError: it does not.
+        """
+        if not self.path.is_dir():
+            raise InputError(
+                f"there is no data folder {self.path}: `synthmill run` makes it, or give --home"
+            )
         return self
 
     @property

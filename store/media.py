@@ -6,7 +6,7 @@ from pathlib import Path
 
 from synthmill.runtime.files import atomic_write
 from synthmill.schemas.errors import InputError
-from synthmill.store.faults import mended
+from synthmill.store.errors import translate_errors
 
 FOLDER = "media"
 
@@ -26,6 +26,6 @@ def put_media(dataset: Path, content: bytes, suffix: str) -> tuple[str, str]:
     relative = f"{FOLDER}/{digest[:2]}/{digest}{suffix}"
     target = dataset / relative
     if not target.exists():
-        with mended(f"media of {dataset}"):
+        with translate_errors(f"media of {dataset}"):
             atomic_write(target, content)
     return relative, digest

@@ -31,23 +31,24 @@ class CommitMetadata(Record):
     generator: str = ""
     models: dict[str, str] = Field(default={}, description="model of each role")
     counts: dict[str, int] = Field(default={}, description="accepted, rejected, failed ...")
-    denied: int = Field(default=0, description="rows dropped because their source was deleted")
+    blocked: int = Field(default=0, description="rows dropped because their source was deleted")
     code_version: str = ""
 
 
 class Version(Record):
     """One entry of a dataset's log.
 
-    `operation` is `create`, `commit`, `deny` (a source was barred), `delete` (its rows went),
-    `compact`, or the name another writer gave. Rows added and removed count both statuses;
-    a compaction writes rows anew without changing them, so it counts none.
+    `operation` is `create`, `commit`, `block` (a source was put on the blocklist), `delete` (its
+    rows were deleted), `compact`, or the name another writer gave. Rows added and
+    removed count both statuses; a compaction rewrites rows without changing them, so it counts
+    none.
     """
 
     version: int
     committed_at: datetime
     operation: str
     commit: CommitMetadata | None = None
-    pattern: str | None = Field(default=None, description="source of a `deny` or `delete`")
+    pattern: str | None = Field(default=None, description="source of a `block` or `delete`")
     columns: str | None = Field(default=None, description="hash of the columns, where it set them")
     rows_added: dict[str, int] = Field(default={}, description="by status")
     rows_removed: dict[str, int] = Field(default={}, description="by status")

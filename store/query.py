@@ -1,6 +1,7 @@
 """SQL on the catalog: one reading statement, offline, no file but those of the datasets."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -12,32 +13,54 @@ from synthmill.store.sql import complaint, connect, literal
 BATCH_ROWS = 1024
 
 
-def query(home: Home, sql: str) -> pa.RecordBatchReader:
-    """Stream the result of one SELECT (or DESCRIBE, SHOW, SUMMARIZE, FROM ...) on the catalog.
+def open_catalog(home: Home) -> duckdb.DuckDBPyConnection:
+    """An in-memory database with the catalog attached read-only as its default.
 
-    The catalog is attached read-only to a database of this query's own, so that a rebuild
-    meanwhile does no harm and the next query sees it. Nothing can be written or fetched, and of
-    the disk only the datasets can be read; who wants more opens the catalog with `duckdb`.
+    The catalog file may be replaced meanwhile: this connection keeps reading the file it opened.
 
     Raises:
-        InputError: no catalog yet, several statements, one that does not only read, or an error
-            in it.
+        InputError: there is no catalog yet.
     """
     if not home.catalog.is_file():
         raise InputError(
             f"there is no catalog in {home.path}: `synthmill run` or `synthmill catalog rebuild` "
             "makes it"
         )
-    _check_kind(sql)
     connection = connect()
     try:
-        _open(connection, home)
+        connection.execute(f"ATTACH {literal(str(home.catalog))} AS catalog (READ_ONLY)")
+        connection.execute("USE catalog")
+    except duckdb.Error as error:
+        connection.close()
+        raise InputError(f"catalog {home.catalog}: {complaint(error)}") from error
+    return connection
+
+
+def query(home: Home, sql: str) -> pa.RecordBatchReader:
+    """Stream the result of one SELECT (or DESCRIBE, SHOW, SUMMARIZE, FROM ...) on the catalog.
+
+    Every query opens the catalog itself, so it sees the newest one. It cannot write, has no network
+    access, and reads no files but the datasets; for anything else use `open_catalog`.
+
+    Raises:
+        InputError: no catalog yet, several statements, one that does not only read, or an error
+            in it.
+    """
+    _check_kind(sql)
+    connection = open_catalog(home)
+    try:
+        _restrict(connection, home)
         _check_reads_only(connection, sql)
         reader = connection.sql(sql).to_arrow_reader(BATCH_ROWS)
     except duckdb.Error as error:
         connection.close()
         raise InputError(f"SQL: {complaint(error)}") from error
     return pa.RecordBatchReader.from_batches(reader.schema, _batches(connection, reader))
+
+
+def query_records(home: Home, sql: str) -> list[dict[str, Any]]:
+    """The whole result of `query` as one mapping per row; for small results."""
+    return [record for batch in query(home, sql) for record in batch.to_pylist()]
 
 
 def _check_kind(sql: str) -> None:
@@ -60,9 +83,7 @@ def _check_reads_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     connection.execute(f"EXPLAIN FROM query({literal(sql)})").fetchall()
 
 
-def _open(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
-    connection.execute(f"ATTACH {literal(str(home.catalog))} AS catalog (READ_ONLY)")
-    connection.execute("USE catalog")
+def _restrict(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
     connection.execute(f"SET allowed_directories = [{literal(str(home.datasets))}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

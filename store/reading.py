@@ -8,7 +8,7 @@ from deltalake import DeltaTable
 
 from synthmill.schemas.arrow import ROW_SCHEMA
 from synthmill.schemas.errors import InputError
-from synthmill.store.faults import mended
+from synthmill.store.errors import translate_errors
 from synthmill.store.sql import connect, literal, quoted, scan_files
 
 BATCH_ROWS = 1024
@@ -33,7 +33,7 @@ def read_files(files: dict[str, str], schema: pa.Schema) -> pa.RecordBatchReader
 
     def batches() -> Iterator[pa.RecordBatch]:
         for path, status in files.items():
-            with mended(path), pq.ParquetFile(path, pre_buffer=False) as file:
+            with translate_errors(path), pq.ParquetFile(path, pre_buffer=False) as file:
                 stored = [name for name in file.schema_arrow.names if name in schema.names]
                 for batch in file.iter_batches(BATCH_ROWS, columns=stored):
                     yield _conformed(batch, status, schema)
@@ -77,7 +77,7 @@ def run_query(query: str, schema: pa.Schema) -> pa.RecordBatchReader:
     """Stream a query's result, in the types of `schema`."""
 
     def batches() -> Iterator[pa.RecordBatch]:
-        with mended("dataset"), connect() as connection:
+        with translate_errors("dataset"), connect() as connection:
             for batch in connection.sql(query).to_arrow_reader(BATCH_ROWS):
                 yield batch.cast(schema)
 

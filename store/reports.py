@@ -1,6 +1,7 @@
-"""Run reports as records of the catalog's tables."""
+"""Run reports: where they are, and their records in the catalog's tables."""
 
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,14 +13,24 @@ from synthmill.store.home import Home
 Records = dict[str, list[dict[str, Any]]]
 
 
+def report_path(home: Home, run_id: str) -> Path:
+    """The report of a run; the file appears when the run has started its work."""
+    return home.run(run_id) / "report.json"
+
+
+def read_report(home: Home, run_id: str) -> RunReport:
+    """The report of a run that has one."""
+    return RunReport.model_validate_json(report_path(home, run_id).read_bytes())
+
+
 def report_records(home: Home) -> tuple[Records, list[str]]:
-    """Records for `runs`, `funnel`, `usage` and `failures`, and the reports that are none."""
+    """Records for `runs`, `funnel`, `usage` and `failures`, and one line per unreadable report."""
     records: Records = defaultdict(list)
     problems = []
     for run_id in home.run_ids():
-        path = home.run(run_id) / "report.json"
+        path = report_path(home, run_id)
         if not path.is_file():
-            continue  # the run has not come that far
+            continue
         try:
             report = RunReport.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:

@@ -20,13 +20,13 @@ from deltalake import (
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from synthmill.schemas.arrow import ROW_SCHEMA
-from synthmill.store.faults import remedy_of
+from synthmill.store.errors import hint_for
 from synthmill.store.metadata import encode
 
 T = TypeVar("T")
 TRIES = 30
 
-DENIED_PROPERTY = "synthmill.denied"
+BLOCKED_PROPERTY = "synthmill.blocked"
 PROPERTIES = {
     # Old versions stay readable: neither the log nor removed files expire by themselves.
     "delta.logRetentionDuration": "interval 36500 days",
@@ -81,7 +81,7 @@ def append(table: DeltaTable, rows: pa.Table, commit: CommitProperties) -> None:
     )
 
 
-def retried(step: Callable[[], T]) -> T:
+def retry_on_conflict(step: Callable[[], T]) -> T:
     """Do `step`, which begins by looking at the newest version, again while others are faster.
 
     delta-rs itself retries appends that do not contradict; what comes here is a source denied,
@@ -91,7 +91,7 @@ def retried(step: Callable[[], T]) -> T:
         try:
             return step()
         except CommitFailedError as error:
-            if remedy_of(error):
+            if hint_for(error):
                 raise
             time.sleep(random.uniform(0, 0.05 * (attempt + 1)))
     return step()

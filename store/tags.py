@@ -6,7 +6,7 @@ from pathlib import Path
 from synthmill.runtime.files import atomic_write
 from synthmill.schemas.errors import InputError, nearest
 from synthmill.store.dataset import Dataset
-from synthmill.store.faults import mended
+from synthmill.store.errors import translate_errors
 
 FOLDER = "tags"
 LATEST = "latest"  # always the newest version, so it cannot be a tag
@@ -29,7 +29,7 @@ def set_tag(dataset: Dataset, tag: str, version: int | None = None) -> int:
         )
     target = int(dataset.at(version).version())
     folder = dataset.folder / FOLDER
-    with mended(f"tag {tag!r} of dataset {dataset.name!r}"):
+    with translate_errors(f"tag {tag!r} of dataset {dataset.name!r}"):
         atomic_write(folder / tag, f"{target}\n")
     return target
 

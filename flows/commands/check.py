@@ -18,7 +18,7 @@ def check(recipe: Chosen, home: "Home") -> None:
 
     Source, models, keys, filters and disk; one line each.
 
-    Exit code 0 if all is well, 2 if anything is to be mended.
+    Exit code 0 if all is well, 2 if anything is to be corrected.
 
     \b
     Examples:

@@ -44,7 +44,7 @@ def log(dataset: str, most: int, home: "Home") -> None:
 def _headline(version: "Version", tags: list[str]) -> str:
     gone = {status: -count for status, count in version.rows_removed.items()}
     changes = [*version.rows_added.items(), *gone.items()]
-    denied = version.commit.denied if version.commit else 0
+    denied = version.commit.blocked if version.commit else 0
     parts = [
         f"version {version.version}, {version.committed_at:%Y-%m-%d %H:%M:%S} UTC: "
         f"{version.operation} {version.pattern or ''}".rstrip(),

@@ -34,11 +34,11 @@ def maintain(keep_days: int | None, home: "Home") -> None:
     from synthmill.flows.terminal.faults import MENDABLE
     from synthmill.flows.terminal.looking import require_folder
     from synthmill.flows.terminal.tables import print_table
-    from synthmill.flows.upkeep import Upkeep, tend_all
+    from synthmill.store.maintenance import MaintenanceResult, maintain_all
 
-    done, problems = tend_all(require_folder(home), keep_days)
+    done, problems = maintain_all(require_folder(home), keep_days)
     if done:
-        print_table(output(), [name.replace("_", " ") for name in Upkeep._fields], done)
+        print_table(output(), [name.replace("_", " ") for name in MaintenanceResult._fields], done)
     else:
         click.echo(f"no datasets in {home.path} yet")
     for problem in problems:

@@ -30,10 +30,10 @@ def schedule(recipe: Chosen, cron: str, timezone: str, same_seed: bool, home: "H
       synthmill schedule cotevol-demo --cron '0 3 * * *'
       synthmill schedule my.yaml --target 1000 --cron '*/30 * * * *' --timezone Europe/Berlin
     """
-    from synthmill.flows.terminal.running import prefect_api
+    from synthmill.flows.prefect_runs import configured_api
     from synthmill.schemas.errors import InputError
 
-    if prefect_api() is None:
+    if configured_api() is None:
         raise InputError(
             "no Prefect API is configured: `prefect server start`, then "
             "`prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api`"

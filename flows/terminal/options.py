@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from synthmill.store.home import Home
 
 Command = Callable[..., Any]
-SOURCE_PATH = "source.path"
 
 
 class Chosen(NamedTuple):
@@ -43,7 +42,7 @@ version_option = click.option(
 SHORT = {
     "target": "target",
     "seed": "seed",
-    "source": SOURCE_PATH,
+    "source": "source.path",
     "concurrency": "engine.concurrency",
 }
 

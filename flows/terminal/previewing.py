@@ -26,7 +26,7 @@ def check_recipe(chosen: Chosen, home: Home) -> None:
     """Print a line for each thing that a run needs.
 
     Raises:
-        click.exceptions.Exit: something is to be mended.
+        click.exceptions.Exit: something must be corrected.
     """
     recipe = changed_recipe(chosen.where, chosen.changes)
     console = output()
@@ -34,7 +34,7 @@ def check_recipe(chosen: Chosen, home: Home) -> None:
     async def look() -> bool:
         well = True
         async for finding in check(recipe, home):
-            mark = text("ok   " if finding.ok else "MEND ", "green" if finding.ok else "bold red")
+            mark = text("ok   " if finding.ok else "FAIL ", "green" if finding.ok else "bold red")
             line = text(f"{finding.what}: {finding.detail}")
             console.print(mark + line, soft_wrap=True)
             well = well and finding.ok

@@ -2,17 +2,14 @@
 
 import asyncio
 import os
-import tomllib
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from synthmill.flows.exit import hush_at_exit
 from synthmill.flows.hints import hint, next_commands
+from synthmill.flows.prefect_runs import configured_api, silence_stderr_at_exit
 from synthmill.flows.recipes import changed_recipe
-from synthmill.flows.reports import report_path
 from synthmill.flows.summary import print_summary
 from synthmill.flows.terminal.console import output
 from synthmill.flows.terminal.faults import RESUMABLE
@@ -25,6 +22,7 @@ from synthmill.schemas.recipe import Budget
 from synthmill.schemas.report import RunReport
 from synthmill.schemas.validation import validated
 from synthmill.store.home import Home
+from synthmill.store.reports import report_path
 
 
 def run_recipe(chosen: Chosen, home: Home) -> None:
@@ -34,14 +32,14 @@ def run_recipe(chosen: Chosen, home: Home) -> None:
     title = f"{recipe.name} -> {recipe.output.dataset}"
 
     def work(watch: Watcher) -> Awaitable[RunReport]:
-        if prefect_api() is None:
+        if configured_api() is None:
             return start(recipe, home, run_id=run_id, watch=watch)
-        hush_at_exit()
+        silence_stderr_at_exit()
         # The terminal shows the display; Prefect's own lines go to its API.
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-        from synthmill.flows.tracking import tracked_run
+        from synthmill.flows.generate import tracked_run
 
-        return tracked_run(chosen, home, run_id, watch)
+        return tracked_run(chosen.where, chosen.changes, home, run_id, watch)
 
     show(run_id, title, home, work)
 
@@ -94,21 +92,3 @@ def stopped(run_id: str, home: Home) -> NoReturn:
     """Say how to go on with a run that did not come to its end."""
     click.echo(f"resume with: {hint(home, 'resume', run_id)}", err=True)
     raise click.exceptions.Exit(RESUMABLE)
-
-
-def prefect_api() -> str | None:
-    """The Prefect API that is configured: by the environment, else by the active profile.
-
-    Prefect takes two seconds to import, so its profile file is read without it.
-    """
-    if url := os.environ.get("PREFECT_API_URL"):
-        return url
-    folder = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
-    path = Path(os.environ.get("PREFECT_PROFILES_PATH") or folder / "profiles.toml")
-    try:
-        profiles = tomllib.loads(path.expanduser().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    active = os.environ.get("PREFECT_PROFILE") or profiles.get("active")
-    url = profiles.get("profiles", {}).get(active, {}).get("PREFECT_API_URL")
-    return url if isinstance(url, str) else None

@@ -9,7 +9,6 @@ from synthmill.schemas.arrow import ROW_SCHEMA, record_from_row
 from synthmill.schemas.errors import nearest
 from synthmill.schemas.row import Kind, Row
 from synthmill.store.exports.base import Exporter
-from synthmill.store.reading import selection
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -45,9 +44,11 @@ class DatasetsExporter(Exporter[DatasetsExportSettings]):
 
     def features(self, part: str) -> "Features":
         """The columns that the settings keep."""
+        import pyarrow as pa
         from datasets import Features
 
-        return Features.from_arrow_schema(selection(self.settings.columns))
+        kept = [ROW_SCHEMA.field(name) for name in self.settings.columns]
+        return Features.from_arrow_schema(pa.schema(kept))
 
     def convert(self, row: Row) -> dict[str, Any]:
         """The row as it is stored."""

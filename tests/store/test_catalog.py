@@ -13,10 +13,10 @@ from synthmill.schemas.report import FunnelStage, RunReport
 from synthmill.schemas.row import Row
 from synthmill.schemas.usage import PromptUsage, Usage
 from synthmill.store.catalog import rebuild
-from synthmill.store.compaction import compact
 from synthmill.store.dataset import Dataset
 from synthmill.store.deletion import delete_source
 from synthmill.store.home import Home
+from synthmill.store.maintenance import compact
 from synthmill.store.query import query
 from synthmill.store.tags import set_tag
 from tests.store.building import commit, ids, make_row, make_rows, read_ids
@@ -90,7 +90,7 @@ def test_tables_say_what_logs_and_rows_say(home: Home, dataset: Dataset) -> None
         (0, "create", None, None, None, 0, 0, 0),
         (1, "commit", "run-1", 0, None, 4, 0, 0),
         (2, "commit", "run-1", 1, None, 4, 0, 0),
-        (3, "deny", None, None, pattern, 0, 0, 0),
+        (3, "block", None, None, pattern, 0, 0, 0),
         (4, "delete", None, None, pattern, 0, 2, 1),
     ]
     assert rows_of(home, "SELECT tag, version FROM tags") == [("first", 1)]

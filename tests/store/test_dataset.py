@@ -13,9 +13,9 @@ from synthmill.schemas.errors import InputError
 from synthmill.schemas.lineage import SourceRef
 from synthmill.schemas.row import Row, Score
 from synthmill.schemas.verdict import Verdict
-from synthmill.store.compaction import compact
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
+from synthmill.store.maintenance import compact
 from synthmill.store.metadata import CommitMetadata
 from tests.store.building import commit, ids, make_row, make_rows, read_ids
 

@@ -4,10 +4,10 @@ from synthmill.schemas.errors import InputError
 from synthmill.schemas.lineage import SourceRef
 from synthmill.schemas.row import Row
 from synthmill.store import deletion
-from synthmill.store.compaction import compact
 from synthmill.store.dataset import Dataset
-from synthmill.store.deletion import allow_source, delete_source
+from synthmill.store.deletion import delete_source, unblock_source
 from synthmill.store.home import Home
+from synthmill.store.maintenance import compact
 from tests.store.building import commit, ids, make_row, make_rows, read_ids
 from tests.store.committing import PROCESSES, run_batches
 
@@ -28,7 +28,7 @@ def test_a_source_s_rows_go_and_stay_in_old_versions(dataset: Dataset) -> None:
     assert read_ids(dataset, status="rejected") == ids(_clean(rows), "rejected")
     assert read_ids(dataset, 2) == ids(rows)
     denied, deleted = dataset.history()[-2:]
-    assert (denied.operation, denied.pattern, denied.rows_removed) == ("deny", BAD, {})
+    assert (denied.operation, denied.pattern, denied.rows_removed) == ("block", BAD, {})
     assert (deleted.operation, deleted.pattern) == ("delete", BAD)
     assert deleted.rows_removed == {"accepted": 4, "rejected": 2}
     assert done.version == deleted.version == 4
@@ -42,7 +42,7 @@ def test_denied_rows_are_dropped_and_counted_at_every_commit(dataset: Dataset) -
     commit(dataset, rows, 0)
     commit(dataset, [row for row in rows if row not in _clean(rows)], 1)
     assert read_ids(dataset) == ids(_clean(rows))
-    assert [v.commit.denied for v in dataset.history() if v.commit] == [2, 2]
+    assert [v.commit.blocked for v in dataset.history() if v.commit] == [2, 2]
 
 
 def test_a_writer_that_began_before_the_deletion_obeys_it(home: Home, dataset: Dataset) -> None:
@@ -52,7 +52,7 @@ def test_a_writer_that_began_before_the_deletion_obeys_it(home: Home, dataset: D
 
     def denied_meanwhile(run_id: str) -> int:
         batch = committed(run_id)
-        if not dataset.denied():
+        if not dataset.blocked_sources():
             delete_source(dataset, BAD)
         return batch
 
@@ -85,7 +85,7 @@ def test_a_deletion_cut_short_is_finished_by_the_next(
         with pytest.raises(KeyboardInterrupt):
             delete_source(dataset, BAD)
     assert delete_source(dataset, BAD).rows == {"accepted": 2}
-    assert dataset.denied() == [BAD]
+    assert dataset.blocked_sources() == [BAD]
     assert read_ids(dataset) == ids(_clean(make_rows(0, 10)))
 
 
@@ -116,12 +116,12 @@ def test_rows_since_a_version_leaves_out_rewritten_and_deleted_rows(dataset: Dat
 
 def test_a_source_can_be_allowed_again(dataset: Dataset) -> None:
     delete_source(dataset, BAD)
-    allow_source(dataset, BAD)
+    unblock_source(dataset, BAD)
     commit(dataset, make_rows(0, 10), 0)
     assert read_ids(dataset) == ids(make_rows(0, 10))
-    assert dataset.history()[2].operation == "allow"
-    with pytest.raises(InputError, match="is not on the deny-list"):
-        allow_source(dataset, BAD)
+    assert dataset.history()[2].operation == "unblock"
+    with pytest.raises(InputError, match="is not on the blocklist"):
+        unblock_source(dataset, BAD)
 
 
 @pytest.mark.parametrize("pattern", ["", "*", " ** "])

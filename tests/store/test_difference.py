@@ -1,8 +1,8 @@
 from synthmill.schemas.messages import user
-from synthmill.store.compaction import compact
 from synthmill.store.dataset import Dataset
 from synthmill.store.deletion import delete_source
 from synthmill.store.difference import Difference
+from synthmill.store.maintenance import compact
 from tests.store.building import commit, ids, make_row, make_rows
 
 

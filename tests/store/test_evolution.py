@@ -6,13 +6,13 @@ from deltalake import Transaction, write_deltalake
 from synthmill.schemas.arrow import ROW_SCHEMA, rows_to_table
 from synthmill.store import table
 from synthmill.store.catalog import rebuild
-from synthmill.store.compaction import compact
 from synthmill.store.dataset import Dataset
 from synthmill.store.deletion import delete_source
 from synthmill.store.difference import Difference
 from synthmill.store.home import Home
-from synthmill.store.loading import load_version
+from synthmill.store.maintenance import compact
 from synthmill.store.query import query
+from synthmill.store.snapshot import DatasetSnapshot
 from tests.store.building import commit, ids, make_rows, read_ids
 
 OLD_SCHEMA = ROW_SCHEMA.remove(ROW_SCHEMA.get_field_index("difficulty"))
@@ -43,7 +43,9 @@ def test_columns_are_added_by_the_next_commit(home: Home, dataset: Dataset) -> N
     counted = query(home, 'SELECT count(*), sum(difficulty) FROM "my-set"').read_all()
     assert list(counted.to_pylist()[0].values()) == [8, 2.0]
     assert len(Difference(dataset, 0, 2).rows().read_all()) == 12
-    assert sorted(row["id"] for row in load_version(dataset)) == ids(make_rows(0, 12))
+    assert sorted(row["id"] for row in DatasetSnapshot(dataset).to_datasets()) == ids(
+        make_rows(0, 12)
+    )
 
 
 def test_rewritten_files_keep_their_rows(home: Home, dataset: Dataset) -> None:

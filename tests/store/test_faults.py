@@ -17,11 +17,11 @@ import pytest
 from synthmill.schemas.errors import InputError
 from synthmill.store import dataset as dataset_module
 from synthmill.store.catalog import rebuild
-from synthmill.store.compaction import compact
 from synthmill.store.dataset import Dataset
 from synthmill.store.deletion import delete_source
 from synthmill.store.difference import Difference
 from synthmill.store.home import Home
+from synthmill.store.maintenance import compact
 from synthmill.store.query import query
 from synthmill.store.tags import read_tags, set_tag
 from tests.store.building import commit, ids, make_rows, read_ids
@@ -58,7 +58,7 @@ def _one_line(step: Callable[[], object], said: str) -> None:
 def test_a_full_disk(small_disk: Path, monkeypatch: pytest.MonkeyPatch, foreseen: bool) -> None:
     """Also where the disk fills up only while the commit writes."""
     if not foreseen:
-        monkeypatch.setattr(dataset_module, "require_room", lambda *_: None)
+        monkeypatch.setattr(dataset_module, "check_free_space", lambda *_: None)
     home = Home(small_disk / "factory")
     dataset = Dataset.create(home, "my-set")
     commit(dataset, make_rows(0, 10), 0)

@@ -7,11 +7,11 @@ import pytest
 
 from synthmill.schemas.row import Row
 from synthmill.store.catalog import rebuild
-from synthmill.store.compaction import compact
 from synthmill.store.dataset import Dataset
 from synthmill.store.deletion import delete_source
 from synthmill.store.difference import Difference
 from synthmill.store.home import Home
+from synthmill.store.maintenance import compact
 from synthmill.store.query import query
 from tests.store.building import commit, ids, make_rows, read_ids
 

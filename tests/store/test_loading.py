@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from synthmill.schemas.arrow import row_from_record
-from synthmill.store.compaction import compact
 from synthmill.store.dataset import Dataset
 from synthmill.store.deletion import delete_source
-from synthmill.store.loading import load_version
+from synthmill.store.maintenance import compact
+from synthmill.store.snapshot import DatasetSnapshot
 from tests.store.building import commit, make_rows, read_ids
 
 
@@ -26,11 +26,11 @@ def test_every_version_loads(dataset: Dataset, streaming: bool) -> None:
     delete_source(dataset, "https://site1.example/*")
     for version in (0, 1, 2, 3, 5, None):
         for status in ("accepted", "rejected"):
-            loaded = load_version(dataset, version, status, streaming)  # type: ignore[arg-type]
+            loaded = DatasetSnapshot(dataset, version).to_datasets(status, streaming)  # type: ignore[arg-type]
             assert sorted(row["id"] for row in loaded) == read_ids(dataset, version, status)
 
 
 def test_rows_come_back_whole(dataset: Dataset) -> None:
     commit(dataset, make_rows(1, 2), 0)
-    (record,) = load_version(dataset)
+    (record,) = DatasetSnapshot(dataset).to_datasets()
     assert row_from_record({**record, "status": "accepted"}) == make_rows(1, 2)[0]

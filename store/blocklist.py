@@ -1,8 +1,8 @@
-"""Sources whose rows were deleted and may not come back: the deny-list.
+"""The blocklist of a dataset: sources whose rows were deleted and are dropped from later commits.
 
 The list is a property of the table. Changing it is a metadata commit, which conflicts with every
-append that began before: such a writer reads the list and writes again. So no row of a denied
-source can slip in beside the deletion.
+append that began earlier: that writer reads the list and tries again. So no row of a blocked source
+can be committed at the same time as the deletion.
 """
 
 import json
@@ -15,12 +15,12 @@ from deltalake import DeltaTable
 
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.lineage import SourceRef
-from synthmill.store.table import DENIED_PROPERTY
+from synthmill.store.table import BLOCKED_PROPERTY
 
 
-def denied_patterns(table: DeltaTable) -> list[str]:
-    """The deny-list of a table's loaded version."""
-    return list(json.loads(table.metadata().configuration.get(DENIED_PROPERTY) or "[]"))
+def blocked_patterns(table: DeltaTable) -> list[str]:
+    """The blocklist of a table's loaded version."""
+    return list(json.loads(table.metadata().configuration.get(BLOCKED_PROPERTY) or "[]"))
 
 
 def checked_pattern(pattern: str) -> str:
@@ -52,8 +52,8 @@ def matches(rows: pa.Table | pa.RecordBatch, patterns: Sequence[str]) -> pa.Bool
     return pc.is_in(pa.array(range(len(table)), parents.type), value_set=rows_hit)
 
 
-def denies(patterns: Sequence[str], source: SourceRef) -> bool:
-    """Whether a source is on the deny-list."""
+def is_blocked(patterns: Sequence[str], source: SourceRef) -> bool:
+    """Whether a source is on the blocklist."""
     listed = re.compile(_any(patterns), re.DOTALL)
     return any(listed.fullmatch(text) for text in (source.uri, source.sha256) if text)
 

@@ -22,7 +22,7 @@ REMEDIES = {
 }
 
 
-def require_room(folder: Path, needed: int) -> None:
+def check_free_space(folder: Path, needed: int) -> None:
     """Refuse to begin what the disk will not hold; delta-rs panics noisily half-way.
 
     Raises:
@@ -34,19 +34,19 @@ def require_room(folder: Path, needed: int) -> None:
 
 
 @contextmanager
-def mended(what: str) -> Iterator[None]:
+def translate_errors(what: str) -> Iterator[None]:
     """Turn failures that the user can mend into `InputError`; others pass as they are."""
     try:
         yield
     except InputError:
         raise
     except Exception as error:  # OSError, or what delta-rs and DuckDB make of one
-        remedy = remedy_of(error)
+        remedy = hint_for(error)
         if remedy is None:
             raise
         raise InputError(f"{what}: {remedy}") from error
 
 
-def remedy_of(error: Exception) -> str | None:
+def hint_for(error: Exception) -> str | None:
     """What the user can do about a failure of disk or table, if we know."""
     return next((remedy for sign, remedy in REMEDIES.items() if sign in str(error)), None)

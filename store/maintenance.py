@@ -1,0 +1,101 @@
+"""Maintenance of datasets: compaction, and deletion of files that no version needs."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from synthmill.schemas.errors import InputError
+from synthmill.store import catalog, table
+from synthmill.store.dataset import Dataset
+from synthmill.store.errors import check_free_space, translate_errors
+from synthmill.store.home import Home
+from synthmill.store.reading import live_files
+from synthmill.store.tags import read_tags
+
+TARGET_BYTES = 256 * 1024 * 1024
+# Younger files may belong to a commit in progress; ours: no batch takes a day.
+SAFE_HOURS = 24
+
+
+class MaintenanceResult(NamedTuple):
+    """What was done to a dataset; its newest version and numbers of files."""
+
+    dataset: str
+    version: int
+    files_before: int
+    files: int
+    files_deleted: int
+
+
+def maintain_all(home: Home, keep_days: int | None) -> tuple[list[MaintenanceResult], list[str]]:
+    """Compact and vacuum every dataset of a home, and bring its catalog up to date.
+
+    Returns:
+        The results, and one line per problem: a dataset that fails does not stop the others.
+    """
+    done, problems = [], []
+    for name in home.dataset_names():
+        try:
+            done.append(compact_and_vacuum(Dataset.open(home, name), keep_days))
+        except InputError as error:
+            problems.append(str(error))
+    return done, problems + (catalog.rebuild(home) if home.path.is_dir() else [])
+
+
+def compact_and_vacuum(dataset: Dataset, keep_days: int | None) -> MaintenanceResult:
+    """Compact the newest version and delete files that no kept version needs.
+
+    Kept are the newest version, tagged versions, and versions that were the newest within the last
+    `keep_days` days. With None every version is kept, and only files left behind by crashes are
+    deleted.
+
+    Raises:
+        InputError: full disk, no permission.
+    """
+    before = len(dataset.files())
+    version = compact(dataset)
+    deleted = dataset.at().vacuum(
+        retention_hours=SAFE_HOURS,
+        dry_run=False,
+        enforce_retention_duration=False,  # the table's own bound is for other programs' vacuums
+        full=True,
+        keep_versions=versions_to_keep(dataset, keep_days),
+    )
+    return MaintenanceResult(dataset.name, version, before, len(dataset.files()), len(deleted))
+
+
+def compact(dataset: Dataset) -> int:
+    """Rewrite small files of the newest version as few large ones: same rows, faster reads.
+
+    Older versions keep their files and stay readable.
+
+    Returns:
+        The newest version; unchanged if there was nothing to do.
+
+    Raises:
+        InputError: full disk, no permission; the dataset is then unchanged.
+    """
+    with translate_errors(f"dataset {dataset.name!r}"):
+        size = sum(Path(path).stat().st_size for path in live_files(dataset.at()))
+        check_free_space(dataset.folder, size)
+        table.retry_on_conflict(
+            lambda: dataset.at().optimize.compact(
+                target_size=TARGET_BYTES,
+                writer_properties=table.WRITER,
+                commit_properties=table.properties("compact", {}),
+            )
+        )
+    return dataset.version
+
+
+def versions_to_keep(dataset: Dataset, keep_days: int | None) -> list[int]:
+    """The versions that must stay readable."""
+    history = dataset.history()
+    if keep_days is None:
+        return [version.version for version in history]
+    since = datetime.now(UTC) - timedelta(days=keep_days)
+    kept = {history[-1].version, *read_tags(dataset.folder).values()}
+    # A version was the newest until the next one was committed.
+    pairs = itertools.pairwise(history)
+    return sorted(kept | {old.version for old, new in pairs if new.committed_at >= since})
