@@ -6,6 +6,7 @@ from synthmill.filters.base import FilterContext, ModelFilterSettings, ModelVeri
 from synthmill.filters.evidence import evidence_or_question, is_answer
 from synthmill.filters.verifiers.prompts.reading import AnswerFromMemory
 from synthmill.models.request import Sampling
+from synthmill.schemas.evidence import evidence_of
 from synthmill.schemas.row import Candidate
 from synthmill.schemas.verdict import Verdict
 from synthmill.sources.documents.prompt_documents import neutralize_markup
@@ -19,7 +20,8 @@ class ClosedBookSettings(ModelFilterSettings):
     )
     samples: int = Field(default=3, ge=1, le=64, description="answers drawn without evidence")
     max_right: int = Field(default=0, ge=0, description="right answers that are still accepted")
-    temperature: float = Field(default=0.7, ge=0, le=2)
+    temperature: float = Field(default=0.7, ge=0, le=2, description="of the samples")
+    only_with_evidence: bool = Field(default=False, description="skip rows without evidence")
     min_f1: float = Field(
         default=0.9, gt=0, le=1, description="token F1 from which two answers are the same"
     )
@@ -46,7 +48,7 @@ class ClosedBook(ModelVerifier):
     async def judge(self, candidate: Candidate, context: FilterContext) -> Verdict:
         """Pass, or fail as known without evidence."""
         evidence = evidence_or_question(candidate)
-        if evidence is None:
+        if evidence is None or (self.settings.only_with_evidence and not evidence_of(candidate)):
             return self.verdict("skipped", "no question with an answer")
         replies = await context.sample(
             AnswerFromMemory(question=neutralize_markup(evidence.question)),

@@ -17,8 +17,8 @@ class PassRateSettings(Settings):
     sample or every sample solves certainly give a group-relative trainer no gradient.
     """
 
-    low: float = Field(default=0.01, ge=0, le=1)
-    high: float = Field(default=0.99, ge=0, le=1)
+    low: float = Field(default=0.01, ge=0, le=1, description="least pass rate kept")
+    high: float = Field(default=0.99, ge=0, le=1, description="greatest pass rate kept")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -12,13 +12,18 @@ BUILT_IN = {
     "answer_equivalence",
     "answer_leak",
     "arithmetic",
+    "closed_book",
+    "every_quote_needed",
     "exact_answer",
     "exact_content",
     "format",
     "length",
     "minhash",
     "ngram_redundancy",
+    "pass_rate",
     "sibling_rouge",
+    "single_answer",
+    "supported_by_quotes",
 }
 
 

@@ -116,6 +116,10 @@ async def test_closed_book_of_a_row_without_evidence(
     readers.memory = ["Paris"]
     capital = task("What is the capital of France?", "paris")
     assert (await told(server, capital, "closed_book"))[0] == "fail"
+    skipped = await told(server, capital, "closed_book", only_with_evidence=True)
+    assert skipped == ("skipped", "no question with an answer")
+    with_evidence = await told(server, row(evidence()), "closed_book", only_with_evidence=True)
+    assert with_evidence[0] == "pass"
     assert (await told(server, sft("no answer to compare"), "closed_book"))[0] == "skipped"
 
 
