@@ -226,3 +226,40 @@ def test_passages_come_back_as_they_were_cut(tmp_path: Path) -> None:
         origin = passage.origin_of(2, 5)
         assert text[origin.start : origin.end] == passage.text[2:5]
         assert origin.license == "MIT" and origin.uri.endswith("a.txt")
+
+
+SENTENCES = "The Osk is a long river. It has seven bridges, and one ferry.\n"
+
+
+def test_passages_are_the_same_for_ever(tmp_path: Path) -> None:
+    """Rows name passages by id, so the texts and cuts of all forms stay what they are."""
+    pytest.importorskip("resiliparse")
+    pytest.importorskip("pypdfium2")
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    blocks = "# Towns\n\n- one\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n"
+    items = "<ol><li>one<li>two</ol><table><tr><td>1<td>2</table>"
+    page = f"<main><h1>Museums</h1><p>{20 * SENTENCES}</p>{items}</main>"
+    lines = [(50.0, 760.0 - 12 * n, 10.0, SENTENCES.strip()) for n in range(30)]
+    record = {"text": 20 * SENTENCES, "title": "T"}
+    for name, text in {
+        "a.txt": "Rivers\r\n\r\n" + 40 * SENTENCES,
+        "b.md": blocks + 30 * SENTENCES,
+        "c.html": f"<title>M</title>{page}",
+        "d.jsonl": json.dumps(record),
+    }.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="")
+    pq.write_table(pa.Table.from_pylist([record]), folder / "e.parquet")
+    (folder / "f.pdf").write_bytes(make_pdf([lines, lines[:3]]))
+    corpus = open_corpus(CorpusSource(CorpusSettings(path=folder)), Chunking(), tmp_path / "cache")
+    found: dict[str, list[str]] = {}
+    for passage in (corpus[at] for at in range(len(corpus))):
+        found.setdefault(passage.document, []).append(passage.id)
+    assert {name: (len(ids), ids[0], ids[-1]) for name, ids in found.items()} == {
+        "a.txt": (3, "d1b6d5d351ec0ec4dab5", "d87828b7b70eb9857cb9"),
+        "b.md": (3, "4d4e32224fcd74746e24", "1761373294c83d40ba85"),
+        "c.html": (2, "6118b58b9455706ea710", "581f3a7ca7e9fe18cf22"),
+        "d.jsonl#1": (2, "fa0f6d7b6a5c8c705a65", "21c41b48442cfb065dc0"),
+        "e.parquet#1": (2, "d55a33c098b6dbc394ad", "9ddc76914b7488a28e3e"),
+        "f.pdf": (3, "1c4d04d943d7c310e216", "e3d8182e7e9c939b7ae2"),
+    }
