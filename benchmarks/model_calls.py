@@ -22,7 +22,7 @@ from pathlib import Path
 
 import aiohttp
 
-from synthmill.generators.cotevol.prompts.solve import Solve
+from synthmill.generators.cotevol.prompts import Solve
 from synthmill.models.registry import ModelRegistry
 from synthmill.schemas.recipe import ModelSpec
 

@@ -37,7 +37,9 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "CoTEvol, mutation of the paper": PAPER_MUTATION,
     "CoTEvol, step in proportion": {**PAPER_MUTATION, "step_choice": "proportional"},
     "CoTEvol, failures crossed": {"cross_failures": True},
-    "CoTEvol, likelihood alone": {"trust": 100.0},  # beside which the cost counts for nothing
+    "CoTEvol, likelihood alone": {
+        "likelihood_exponent": 100.0
+    },  # beside which the cost counts for nothing
     "CoTEvol, five alternatives": {"top_logprobs": 5},
 }
 METHODS = COMPARED | ABLATIONS

@@ -82,9 +82,9 @@ class Searcher:
             async with gate:
                 services = Services(job.seed, self._models, self._workers, _no_media)
                 context = TaskContext(services, problem.key)
-                workshop, _ = await generator.search(problem, context)
+                session, _ = await generator.search(problem, context)
             traces = tuple(
-                Found(t.text, t.good, t.spent, t.lineage.operator) for t in workshop.archive
+                Found(t.text, t.good, t.spent, t.lineage.operator) for t in session.archive
             )
             known[problem.key] = Search(problem.key, traces)
             with path.open("a", encoding="utf-8") as file:

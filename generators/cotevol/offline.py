@@ -1,7 +1,7 @@
 """Offline rules of CoTEvol: how the embedded back end answers its prompts.
 
 The embedded language model writes solutions. Critics and evaluators are rules that read as a
-careful reader without a calculator: they see which numbers a step takes and where those came
+careful reader without a calculator: they see which numbers a step uses and where those came
 from, and where two solutions differ. They never compute, so a wrong product goes unnoticed unless
 another solution has another one. And they overlook a share of what they could see, as a small
 model does.
@@ -12,13 +12,19 @@ from collections import Counter
 from dataclasses import dataclass
 from random import Random
 
-from synthmill.generators.cotevol.prompts.author import Author
-from synthmill.generators.cotevol.prompts.critique import Critique, Guidance
-from synthmill.generators.cotevol.prompts.evaluate import Evaluate, Evaluation
-from synthmill.generators.cotevol.prompts.mutate import MutateGlobal, MutateLocal
-from synthmill.generators.cotevol.prompts.refine import Refine
-from synthmill.generators.cotevol.prompts.solve import Solve
-from synthmill.generators.cotevol.traces import Step, first_steps, split_steps
+from synthmill.filters.text import Step
+from synthmill.generators.cotevol.prompts import (
+    Author,
+    Critique,
+    Evaluate,
+    Evaluation,
+    Guidance,
+    MutateGlobal,
+    MutateLocal,
+    Refine,
+    Solve,
+)
+from synthmill.generators.cotevol.traces import first_steps, split_steps
 from synthmill.models.offline import Continuation, answers
 
 # Ours: how often the reader overlooks what it could see.
@@ -82,20 +88,20 @@ def _fault(prompt: Critique, kept: str, other: str, rng: Random) -> int:
         seen = [step for step in found if step is not None]
         if seen:
             return min(seen)
-    return parting_step(kept, other)
+    return first_different_step(kept, other)
 
 
 @dataclass(frozen=True)
-class Equation:
-    """A step read as "left = right": the numbers it takes, and the one it makes (None: no "=")."""
+class StepEquation:
+    """A step read as "left = right": the numbers it uses, and its result (None: no "=")."""
 
     left: str
-    taken: tuple[str, ...]
-    made: str | None
+    used: tuple[str, ...]
+    result: str | None
 
     @classmethod
-    def of(cls, step: Step) -> "Equation":
-        """What a step says; text without a number on the right makes nothing."""
+    def of(cls, step: Step) -> "StepEquation":
+        """The equation of a step; text without a number on the right has no result."""
         line = step.body.partition("\n")[0]
         left, equals, right = line.rpartition("=")
         numbers = _NUMBER.findall(right)
@@ -105,20 +111,20 @@ class Equation:
 
 
 def doubtful_step(problem: str, solution: str, rng: Random) -> int | None:
-    """The first step (from 0) that takes a number from nowhere; None where all seems in order.
+    """The first step (from 0) that uses a number that was not given; None where all seems in order.
 
     A number comes from the problem, each mention once, or from an earlier step's result. Where
     the steps leave a number of the problem unused, the last one is doubtful.
     """
-    equations = [Equation.of(step) for step in split_steps(solution)]
+    equations = [StepEquation.of(step) for step in split_steps(solution)]
     known = Counter(_NUMBER.findall(problem))
     for index, equation in enumerate(equations):
-        short = Counter(equation.taken) - known
+        short = Counter(equation.used) - known
         if short and rng.random() > OVERLOOKED:
             return index
-        known -= Counter(equation.taken)
-        if equation.made is not None:
-            known[equation.made] += 1
+        known -= Counter(equation.used)
+        if equation.result is not None:
+            known[equation.result] += 1
     # One result is left at the end; anything more was forgotten on the way.
     if equations and known.total() > 1 and rng.random() > OVERLOOKED:
         return len(equations) - 1
@@ -128,21 +134,21 @@ def doubtful_step(problem: str, solution: str, rng: Random) -> int | None:
 def contradicted_step(solution: str, other: str) -> int | None:
     """The first step (from 0) for which the other solution has the same left side, but another
     result."""
-    results = {e.left: e.made for e in map(Equation.of, split_steps(other))}
-    for index, equation in enumerate(map(Equation.of, split_steps(solution))):
-        if results.get(equation.left, equation.made) != equation.made:
+    results = {e.left: e.result for e in map(StepEquation.of, split_steps(other))}
+    for index, equation in enumerate(map(StepEquation.of, split_steps(solution))):
+        if results.get(equation.left, equation.result) != equation.result:
             return index
     return None
 
 
-def parting_step(solution: str, other: str) -> int:
-    """The first step (from 0) of a solution that does not stand in the other one."""
+def first_different_step(solution: str, other: str) -> int:
+    """The first step (from 0) of a solution that is not in the other one."""
     found = {step.body for step in split_steps(other)}
     steps = split_steps(solution)
     return next((i for i, step in enumerate(steps) if step.body not in found), len(steps))
 
 
 def last_result(solution: str, count: int) -> str:
-    """What the last of the first `count` steps made, or "" where nothing was made."""
-    made = [Equation.of(step).made for step in split_steps(solution)[:count]]
+    """The result of the last of the first `count` steps, or "" where there is none."""
+    made = [StepEquation.of(step).result for step in split_steps(solution)[:count]]
     return next((value for value in reversed(made) if value is not None), "")

@@ -1,7 +1,7 @@
 """The settings of CoTEvol, and its presets.
 
-Defaults are ours where the benchmark shows them to win; the preset `paper` holds the values of
-arXiv 2604.14768, and what the paper leaves open says so here.
+Defaults are ours where the benchmark shows that they win; the preset `paper` holds the values of
+arXiv 2604.14768. Descriptions say where the paper leaves a value open.
 """
 
 from typing import Any, Literal
@@ -35,7 +35,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 class CotevolSettings(Settings):
-    """How traces are bred. A preset fills in what is not given."""
+    """How traces are searched for. A preset fills in the settings that are not given."""
 
     preset: Literal["ours", "paper"] = Field(
         default="ours", description="values of the settings that are not given"
@@ -67,7 +67,10 @@ class CotevolSettings(Settings):
     top_p: float = Field(default=0.95, gt=0, le=1, description="the released code's 0.95")
     max_tokens: int = Field(default=2048, gt=0, description="of one answer; the paper's 2048")
     distinctness: float = Field(
-        default=0.7, ge=0, le=1, description="ROUGE-L above which two traces are one; the paper's"
+        default=0.7,
+        ge=0,
+        le=1,
+        description="ROUGE-L above which traces are copies; the paper's",
     )
     init_attempts: int = Field(
         default=1,
@@ -100,25 +103,25 @@ class CotevolSettings(Settings):
     )
     author: Literal["continue", "rewrite"] = Field(
         default="continue",
-        description="the author goes on behind the steps that the critic keeps, or writes all "
-        "anew as in the paper",
+        description="the author continues the steps that the critic keeps, or rewrites the whole "
+        "solution as in the paper",
     )
 
     mutations_per_round: int = Field(default=6, ge=0, description="the paper's 1")
     mutation: Literal["alternatives", "resample"] = Field(
         default="alternatives",
-        description="take an untried alternative of an uncertain token and go on from there "
+        description="take an untried alternative of an uncertain token and continue from there "
         "(ours), or regenerate from the step on at a higher temperature (the paper, and where a "
         "model gives no log-probabilities)",
     )
     branch_temperature: float = Field(
-        default=0.0, ge=0, le=2, description="of what follows an alternative; ours"
+        default=0.0, ge=0, le=2, description="of the text after an alternative; ours"
     )
-    trust: float = Field(
+    likelihood_exponent: float = Field(
         default=0.5,
         ge=0,
         description="exponent of an alternative's likelihood, which is weighed against the tokens "
-        "it takes: 1 believes the model, 0 takes what is cheapest; ours",
+        "it takes: 1 trusts the model, 0 takes the cheapest; ours",
     )
     mutation_target: Literal["parent", "offspring"] = Field(
         default="parent",
@@ -145,7 +148,7 @@ class CotevolSettings(Settings):
         gt=1,
         description="base of the logarithm: the paper names none, its code counts bits",
     )
-    renormalise: bool = Field(
+    renormalize: bool = Field(
         default=False,
         description="treat the top tokens as the whole distribution; the code does not",
     )

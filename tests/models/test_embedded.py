@@ -1,7 +1,6 @@
 """The embedded back end: what a rule copies for the model costs what writing it would."""
 
-from synthmill.generators.cotevol.prompts.author import Author
-from synthmill.generators.cotevol.prompts.critique import Guidance
+from synthmill.generators.cotevol.prompts import Author, Guidance
 from synthmill.models.embedded.language_model import LanguageModel
 from synthmill.models.registry import ModelRegistry
 from synthmill.models.request import Sampling

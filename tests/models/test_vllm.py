@@ -15,7 +15,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from synthmill.generators.cotevol.prompts.solve import Solve
+from synthmill.generators.cotevol.prompts import Solve
 from synthmill.models.backends.vllm import PYTHON_VARIABLE
 from synthmill.models.embedded.language_model import WEIGHTS
 from synthmill.models.errors import ServerUnavailable

@@ -7,8 +7,8 @@ from random import Random
 from typing import Any
 
 from synthmill.generators.cotevol.generator import Cotevol
+from synthmill.generators.cotevol.search import SearchSession
 from synthmill.generators.cotevol.settings import CotevolSettings
-from synthmill.generators.cotevol.workshop import Workshop
 from synthmill.models.completion import Alternative, Completion, Token
 from synthmill.models.offline import Continuation, offline_answer
 from synthmill.models.prompt import Prompt, Reply
@@ -117,11 +117,11 @@ def problem(text: str = "11 + 22 + 33 + 44", answer: str | None = "110") -> Prob
 
 async def searched(
     given: Problem, writer: Writer = sums, seed: int = 0, **settings: Any
-) -> tuple[Workshop, str, ScriptedContext]:
+) -> tuple[SearchSession, str, ScriptedContext]:
     """The traces that a strategy makes of a problem."""
     context = ScriptedContext(writer, seed)
-    workshop, stopped = await Cotevol(CotevolSettings(**settings)).search(given, context)
-    return workshop, stopped, context
+    session, stopped = await Cotevol(CotevolSettings(**settings)).search(given, context)
+    return session, stopped, context
 
 
 __all__ = ["Continuation", "ScriptedContext", "problem", "searched", "sums"]

@@ -9,7 +9,7 @@ import pytest
 from scripts.embedded_model.arithmetic import TIERS, problems
 from synthmill.generators.base import Task
 from synthmill.generators.cotevol.generator import Cotevol
-from synthmill.generators.cotevol.record import EvolutionRecord
+from synthmill.generators.cotevol.rows import EvolutionRecord
 from synthmill.generators.cotevol.settings import CotevolSettings
 from synthmill.models.embedded.language_model import WEIGHTS
 from synthmill.models.registry import ModelRegistry

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthmill.generators.cotevol.entropy import mutation_temperature, step_entropy, token_entropy
+from synthmill.generators.cotevol.operators import mutation_temperature
+from synthmill.generators.cotevol.traces import step_entropy, token_entropy
 
 LOGPROBS = st.lists(st.floats(-20, 0), min_size=1, max_size=20)
 
 
 @pytest.mark.parametrize(
-    ("probabilities", "base", "renormalise", "value"),
+    ("probabilities", "base", "renormalize", "value"),
     [
         ([1.0], 2, False, 0.0),
         ([0.5, 0.5], 2, False, 1.0),
@@ -27,15 +28,15 @@ LOGPROBS = st.lists(st.floats(-20, 0), min_size=1, max_size=20)
     ],
 )
 def test_token_entropy(
-    probabilities: list[float], base: float, renormalise: bool, value: float
+    probabilities: list[float], base: float, renormalize: bool, value: float
 ) -> None:
     logprobs = [math.log(p) for p in probabilities]
-    assert token_entropy(logprobs, base, renormalise) == pytest.approx(value, abs=1e-6)
+    assert token_entropy(logprobs, base, renormalize) == pytest.approx(value, abs=1e-6)
 
 
 @given(LOGPROBS)
 def test_entropy_is_bounded_by_the_uniform_one(logprobs: list[float]) -> None:
-    entropy = token_entropy(logprobs, 2, renormalise=True)
+    entropy = token_entropy(logprobs, 2, renormalize=True)
     assert -1e-9 <= entropy <= math.log2(len(logprobs)) + 1e-9
 
 

@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from synthmill.generators.base import Task
+from synthmill.generators.cotevol import operators
 from synthmill.generators.cotevol.generator import Cotevol
-from synthmill.generators.cotevol.operators import alternatives
-from synthmill.generators.cotevol.operators.alternatives import Frontier
-from synthmill.generators.cotevol.operators.mutation import choose_step
-from synthmill.generators.cotevol.record import EvolutionRecord
+from synthmill.generators.cotevol.operators import AlternativeQueue, choose_step
+from synthmill.generators.cotevol.rows import EvolutionRecord, candidates
 from synthmill.generators.cotevol.settings import PRESETS, CotevolSettings
-from synthmill.generators.cotevol.traces import Lineage, Trace, places_of
+from synthmill.generators.cotevol.traces import Lineage, Trace, token_positions
 from synthmill.models.completion import Alternative, Completion, Token
 from synthmill.models.prompt import Prompt
 from synthmill.models.request import Sampling
@@ -42,13 +41,13 @@ async def rows(
 @pytest.mark.parametrize("settings", METHODS)
 async def test_every_lineage_is_a_dag_of_earlier_traces(settings: dict[str, Any]) -> None:
     for seed in range(8):
-        workshop, _, _ = await searched(problem(), seed=seed, **settings)
-        order = [trace.id for trace in workshop.archive]
+        session, _, _ = await searched(problem(), seed=seed, **settings)
+        order = [trace.id for trace in session.archive]
         assert len(set(order)) == len(order) >= 4
-        for index, trace in enumerate(workshop.archive):
+        for index, trace in enumerate(session.archive):
             assert set(trace.lineage.parents) <= set(order[:index])
             assert bool(trace.lineage.parents) == (
-                trace.lineage.operator not in ("first", "lower temperature")
+                trace.lineage.operator not in ("initial", "lower temperature")
             )
 
 
@@ -62,47 +61,47 @@ async def test_the_same_seed_gives_the_same_rows(settings: dict[str, Any]) -> No
 @pytest.mark.parametrize("settings", METHODS)
 @pytest.mark.parametrize("budget", [1, 9, 40, 200])
 async def test_the_token_budget_is_kept(settings: dict[str, Any], budget: int) -> None:
-    workshop, stopped, _ = await searched(
+    session, stopped, _ = await searched(
         problem(), max_tokens_per_problem=budget, **{**settings, "rounds": 500}
     )
-    paid = sum(trace.cost for trace in workshop.archive)
+    paid = sum(trace.cost for trace in session.archive)
     # Samples of one request are generated together: the last request may run over by its others.
-    assert workshop.spent <= budget + 4 * budget
-    assert paid <= workshop.spent
-    assert all(trace.spent <= budget for trace in workshop.archive)
-    assert (stopped == "tokens spent") == (workshop.left == 0)
+    assert session.spent <= budget + 4 * budget
+    assert paid <= session.spent
+    assert all(trace.spent <= budget for trace in session.archive)
+    assert (stopped == "tokens spent") == (session.tokens_left == 0)
 
 
 async def test_critics_are_paid_for() -> None:
-    workshop, _, _ = await searched(problem(), preset="paper", rounds=4, fallback_temperatures=[])
+    session, _, _ = await searched(problem(), preset="paper", rounds=4, fallback_temperatures=[])
     crossed = [
         t
-        for t in workshop.archive
+        for t in session.archive
         if t.lineage.operator.split()[0] in ("elite", "success-error", "failure")
     ]
     assert crossed
-    assert all(trace.cost > len(trace.places) for trace in crossed)
-    assert sum(trace.cost for trace in workshop.archive) == workshop.spent
+    assert all(trace.cost > len(trace.positions) for trace in crossed)
+    assert sum(trace.cost for trace in session.archive) == session.spent
 
 
 async def test_a_mutation_keeps_the_prefix_of_its_parent() -> None:
-    workshop, _, _ = await searched(problem(), rounds=6, stop_when_converged=False)
-    known = {trace.id: trace for trace in workshop.archive}
-    mutants = [t for t in workshop.archive if t.lineage.operator == "alternative"]
+    session, _, _ = await searched(problem(), rounds=6, stop_when_converged=False)
+    known = {trace.id: trace for trace in session.archive}
+    mutants = [t for t in session.archive if t.lineage.operator == "alternative"]
     assert mutants
     for mutant in mutants:
         parent = known[mutant.lineage.parents[0]]
         start = parent.steps[mutant.lineage.step or 0].start
         assert mutant.text[:start] == parent.text[:start]
         assert mutant.text != parent.text
-        assert mutant.cost < len(mutant.places)  # what was kept costs nothing
+        assert mutant.cost < len(mutant.positions)  # what was kept costs nothing
 
 
 async def test_no_alternative_is_taken_twice() -> None:
-    workshop, _, _ = await searched(
+    session, _, _ = await searched(
         problem(), rounds=20, stop_when_converged=False, crossovers_per_round=0
     )
-    texts = [t.text for t in workshop.archive if t.lineage.operator == "alternative"]
+    texts = [t.text for t in session.archive if t.lineage.operator == "alternative"]
     assert len(texts) == len(set(texts)) > 20
 
 
@@ -110,19 +109,19 @@ async def test_without_log_probabilities_steps_are_written_anew() -> None:
     def silent(prompt: Prompt[Any], prefix: str, sampling: Sampling, rng: Random) -> Completion:
         return sums(prompt, prefix, sampling, rng).model_copy(update={"tokens": ()})
 
-    workshop, _, _ = await searched(problem(), silent, rounds=3, stop_when_converged=False)
-    operators = {trace.lineage.operator for trace in workshop.archive}
+    session, _, _ = await searched(problem(), silent, rounds=3, stop_when_converged=False)
+    operators = {trace.lineage.operator for trace in session.archive}
     assert "local mutation" in operators and "alternative" not in operators
 
 
 async def test_alternatives_come_most_promising_first() -> None:
-    workshop, _, _ = await searched(problem(), rounds=0)
-    frontier = Frontier(trust=0.5)
-    for trace in workshop.archive:
-        frontier.learn(trace)
+    session, _, _ = await searched(problem(), rounds=0)
+    queue = AlternativeQueue(likelihood_exponent=0.5)
+    for trace in session.archive:
+        queue.add_trace(trace)
     promises = []
-    while (branch := frontier.best()) is not None:
-        promises.append(branch.promise)
+    while (branch := queue.pop()) is not None:
+        promises.append(branch.score)
     assert promises == sorted(promises, reverse=True) and promises
 
 
@@ -136,24 +135,24 @@ def two_sums() -> Trace:
         top = tuple(Alternative(token=t, logprob=math.log(p)) for t, p in odds.items())
         tokens.append(Token(token=text, logprob=math.log(odds[text]), top=top))
     completion = Completion(text="".join(t.token for t in tokens), tokens=tuple(tokens))
-    places = places_of(completion, 0, 2.0, renormalise=False)
-    return Trace("t", completion.text, Lineage(operator="first"), places)
+    places = token_positions(completion, 0, 2.0, renormalize=False)
+    return Trace("t", completion.text, Lineage(operator="initial"), places)
 
 
-@pytest.mark.parametrize("trust", [0.0, 0.5, 1.0])
-def test_the_promise_weighs_likelihood_against_cost(trust: float) -> None:
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
+def test_the_score_weighs_likelihood_against_cost(exponent: float) -> None:
     """4 first and then 6 has .3 * .5 and takes 5 of the 6 tokens; 3 and then 7: .6 * .5 and 3."""
-    frontier = Frontier(trust)
-    frontier.learn(two_sums())
-    worth = {branch.token: math.exp(branch.promise) for branch in frontier.branches.values()}
-    assert worth == pytest.approx({"4": 0.15**trust / 5, "7": 0.3**trust / 3})
+    queue = AlternativeQueue(exponent)
+    queue.add_trace(two_sums())
+    worth = {branch.token: math.exp(branch.score) for branch in queue.branches.values()}
+    assert worth == pytest.approx({"4": 0.15**exponent / 5, "7": 0.3**exponent / 3})
 
 
-def test_the_frontier_keeps_the_best_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alternatives, "MOST_OPEN", 1)
-    frontier = Frontier(trust=0.5)
-    frontier.learn(two_sums())
-    assert [branch.token for branch in frontier.branches.values()] == ["7"]
+def test_the_queue_keeps_the_best_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operators, "MAX_BRANCHES", 1)
+    queue = AlternativeQueue(likelihood_exponent=0.5)
+    queue.add_trace(two_sums())
+    assert [branch.token for branch in queue.branches.values()] == ["7"]
 
 
 def test_choice_of_a_step() -> None:
@@ -170,8 +169,8 @@ async def test_search_finds_what_samples_miss() -> None:
     long = problem(" + ".join(["7"] * 21), "147")
     sampled, _, _ = await searched(long, strategy="best_of_n", samples=64)
     assert not any(trace.good for trace in sampled.archive)
-    workshop, _, _ = await searched(long, rounds=40, max_tokens_per_problem=64 * 41)
-    assert any(trace.good for trace in workshop.archive)
+    session, _, _ = await searched(long, rounds=40, max_tokens_per_problem=64 * 41)
+    assert any(trace.good for trace in session.archive)
 
 
 async def test_convergence_and_the_ladder() -> None:
@@ -232,13 +231,13 @@ async def test_the_rows_of_an_evolution() -> None:
     assert "\\boxed{110}" in (best.messages[-1].content or "") and not best.verdicts
     assert question.answer == "110" and question.reward == "answer_equivalence@1"
     record = EvolutionRecord.model_validate_json(question.detail)
-    initial = [trace for trace in record.traces if trace.lineage.operator == "first"]
+    initial = [trace for trace in record.traces if trace.lineage.operator == "initial"]
     assert question.pass_rate == sum(bool(t.right) for t in initial) / len(initial)
     assert question.difficulty == 1 - question.pass_rate
     assert pairs[0].parents in ([], [content_id(best)])
     for pair in pairs:
         chosen, rejected = pair.chosen[0].content or "", pair.rejected[0].content or ""
-        apart = EvolutionRecord.model_validate_json(pair.detail).parting
+        apart = EvolutionRecord.model_validate_json(pair.detail).divergence
         assert apart is not None and chosen[: apart.characters] == rejected[: apart.characters]
         assert chosen[apart.characters] != rejected[apart.characters]
         assert "\\boxed{110}" in chosen and "\\boxed{110}" not in rejected
@@ -294,4 +293,16 @@ def test_presets_fill_what_is_not_given() -> None:
 def test_a_trace_is_good_only_without_fault() -> None:
     from synthmill.generators.cotevol.traces import Lineage
 
-    assert not Trace("t", "", Lineage(operator="first"), right=True, fault="x").good
+    assert not Trace("t", "", Lineage(operator="initial"), right=True, fault="x").good
+
+
+async def test_the_reasoning_of_a_model_reaches_its_rows() -> None:
+    def thinks(prompt: Prompt[Any], prefix: str, sampling: Sampling, rng: Random) -> Completion:
+        return sums(prompt, prefix, sampling, rng).model_copy(update={"reasoning": "I add."})
+
+    session, stopped, _ = await searched(problem(), thinks, rounds=2)
+    rows = list(candidates(session, stopped))
+    taught = [m for row in rows for m in (*row.messages, *row.chosen, *row.rejected)]
+    written = [message for message in taught if message.role == "assistant"]
+    assert {row.kind for row in rows} == {"sft", "rlvr", "preference"}
+    assert {message.reasoning for message in written} == {"I add."}

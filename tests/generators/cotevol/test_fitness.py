@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthmill.generators.cotevol.fitness import length_reward, paper_fitness, ranked_fitness
+from synthmill.generators.cotevol.population import length_reward, paper_fitness, ranked_fitness
 
 
 @pytest.mark.parametrize(

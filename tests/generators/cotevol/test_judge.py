@@ -2,8 +2,7 @@
 
 import pytest
 
-from synthmill.generators.cotevol.guards import leak, miscalculation
-from synthmill.generators.cotevol.judge import LONGEST_ANSWER, Judge
+from synthmill.generators.cotevol.search import MAX_ANSWER_CHARS, AnswerJudge, false_equation, leak
 from tests.generators.cotevol.scripted import ScriptedContext, problem, sums
 
 
@@ -29,19 +28,19 @@ class Counting(ScriptedContext):
         ("x+1", "1+x", True, 1),
         ("", "56", False, 0),
         (None, "56", False, 0),
-        ("9" * (LONGEST_ANSWER + 1), "56", False, 0),
+        ("9" * (MAX_ANSWER_CHARS + 1), "56", False, 0),
     ],
 )
 async def test_right(answer: str | None, truth: str, right: bool, work: int) -> None:
     context = Counting(sums)
-    judge = Judge(problem(answer=truth), context)
+    judge = AnswerJudge(problem(answer=truth), context)
     assert await judge.right(answer) is right
     assert await judge.right(answer) is right
     assert context.work == work
 
 
-async def test_nobody_can_tell_without_a_truth() -> None:
-    assert await Judge(problem(answer=None), Counting(sums)).right("5") is None
+async def test_nobody_has_ground_truth_without_a_truth() -> None:
+    assert await AnswerJudge(problem(answer=None), Counting(sums)).right("5") is None
 
 
 async def test_a_worker_that_dies_makes_no_right_answer() -> None:
@@ -49,7 +48,7 @@ async def test_a_worker_that_dies_makes_no_right_answer() -> None:
         async def run_in_worker(self, call, *args, **kwargs):  # type: ignore[no-untyped-def]
             raise TimeoutError
 
-    assert await Judge(problem(answer="\\sqrt{8}"), Dying(sums)).right("2\\sqrt{2}") is False
+    assert await AnswerJudge(problem(answer="\\sqrt{8}"), Dying(sums)).right("2\\sqrt{2}") is False
 
 
 async def test_a_scorer_of_its_own_judges() -> None:
@@ -58,7 +57,7 @@ async def test_a_scorer_of_its_own_judges() -> None:
 
     settings = ReasoningGymSource.Settings(tasks=[{"name": "chain_sum", "size": 1}])
     (item,) = ReasoningGymSource(settings).items()
-    judge = Judge(item, Counting(sums))
+    judge = AnswerJudge(item, Counting(sums))
     assert await judge.right(item.answer) is True
     assert await judge.right("qwzx") is False
 
@@ -87,5 +86,5 @@ def test_the_guard_is_quick_on_hostile_text() -> None:
 
 
 def test_a_miscalculation_is_a_fault_whatever_the_answer() -> None:
-    assert miscalculation("Step 1: 7 * 8 = 56\nThe answer is \\boxed{56}.") is None
-    assert miscalculation("Step 1: 7 * 8 = 54\nThe answer is \\boxed{56}.") is not None
+    assert false_equation("Step 1: 7 * 8 = 56\nThe answer is \\boxed{56}.") is None
+    assert false_equation("Step 1: 7 * 8 = 54\nThe answer is \\boxed{56}.") is not None

@@ -14,7 +14,7 @@ from synthmill.generators.cotevol.traces import Lineage, Trace
 
 def trace(name: str, text: str = "", right: bool = False, **fields: object) -> Trace:
     text = text or f"Step 1: {name} = 1\nThe answer is \\boxed{{1}}."
-    return Trace(name, text, Lineage(operator="first"), right=right, **fields)
+    return Trace(name, text, Lineage(operator="initial"), right=right, **fields)
 
 
 @pytest.mark.parametrize(

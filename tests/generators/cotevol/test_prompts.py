@@ -1,17 +1,19 @@
 """Prompts: no ground truth in any of them by default, and what the shipped model needs of them."""
 
-import importlib
 import json
-import pkgutil
 from random import Random
 
 import pytest
 
 from synthmill.generators.cotevol import offline, prompts
-from synthmill.generators.cotevol.prompts.author import Author
-from synthmill.generators.cotevol.prompts.critique import Critique, Guidance
-from synthmill.generators.cotevol.prompts.evaluate import Evaluate, Evaluation
-from synthmill.generators.cotevol.prompts.refine import Refine
+from synthmill.generators.cotevol.prompts import (
+    Author,
+    Critique,
+    Evaluate,
+    Evaluation,
+    Guidance,
+    Refine,
+)
 from synthmill.generators.cotevol.traces import first_steps, split_steps
 from synthmill.models.offline import Continuation, offline_answer
 from synthmill.models.prompt import Prompt
@@ -25,11 +27,7 @@ ASTRAY = "Step 1: 7 * 8 = 56\nStep 2: 56 + 9 = 65\nThe answer is \\boxed{65}."
 
 
 def prompt_classes() -> set[type[Prompt]]:  # type: ignore[type-arg]
-    modules = [
-        importlib.import_module(f"{prompts.__name__}.{found.name}")
-        for found in pkgutil.iter_modules(prompts.__path__)
-    ]
-    values = {v for module in modules for v in vars(module).values() if isinstance(v, type)}
+    values = (v for v in vars(prompts).values() if isinstance(v, type))
     own = (v for v in values if v.__module__.startswith(prompts.__name__))
     return {v for v in own if issubclass(v, Prompt) and "[" not in v.__name__}
 
@@ -55,8 +53,8 @@ def shown(asked: Prompt, own: list[str]) -> str:  # type: ignore[type-arg]
 async def test_no_prompt_holds_the_answer(settings: dict[str, object]) -> None:
     seen = set()
     for seed in range(12):
-        workshop, _, context = await searched(problem(answer=TRUTH), seed=seed, **settings)
-        own = [trace.text for trace in workshop.archive]
+        session, _, context = await searched(problem(answer=TRUTH), seed=seed, **settings)
+        own = [trace.text for trace in session.archive]
         for asked, _prefix in context.asked:
             seen.add(type(asked))
             said = shown(asked, own)
@@ -81,9 +79,9 @@ async def test_the_whole_default_path_uses_every_prompt_but_the_self_judge() -> 
 
 
 async def test_without_a_truth_there_is_nothing_to_leak_and_the_model_judges() -> None:
-    workshop, _, context = await searched(problem(answer=None))
+    session, _, context = await searched(problem(answer=None))
     assert any(isinstance(asked, Evaluate) for asked, _ in context.asked)
-    assert all(trace.right is not None for trace in workshop.archive)
+    assert all(trace.right is not None for trace in session.archive)
     critiques = [asked for asked, _ in context.asked if isinstance(asked, Critique)]
     assert all(critique.case == "unlabelled" for critique in critiques)
 

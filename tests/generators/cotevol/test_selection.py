@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthmill.generators.cotevol.selection import boltzmann, draw
+from synthmill.generators.cotevol.population import boltzmann, sample_without_replacement
 
 
 def test_boltzmann_at_worked_values() -> None:
@@ -34,8 +34,14 @@ def test_boltzmann_of_nobody_and_at_no_temperature() -> None:
         boltzmann([1.0], 0)
 
 
-def test_draw_takes_nobody_twice_and_follows_the_odds() -> None:
-    firsts = Counter(draw(Random(i), "ab", [0.25, 0.75], 2)[0] for i in range(2000))
+def test_sampling_takes_no_item_twice_and_follows_the_weights() -> None:
+    firsts = Counter(
+        sample_without_replacement(Random(i), "ab", [0.25, 0.75], 2)[0] for i in range(2000)
+    )
     assert firsts["b"] / 2000 == pytest.approx(0.75, abs=0.04)
-    assert sorted(draw(Random(0), "abc", [1.0, 0.0, 0.0], 3)) == ["a", "b", "c"]
-    assert draw(Random(0), "", [], 2) == []
+    assert sorted(sample_without_replacement(Random(0), "abc", [1.0, 0.0, 0.0], 3)) == [
+        "a",
+        "b",
+        "c",
+    ]
+    assert sample_without_replacement(Random(0), "", [], 2) == []

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthmill.generators.cotevol.traces import MOST_STEPS, Lineage, Trace, places_of, split_steps
+from synthmill.generators.cotevol.traces import (
+    MAX_STEPS,
+    Lineage,
+    Trace,
+    split_steps,
+    token_positions,
+)
 from synthmill.models.completion import Alternative, Completion, Token
 
 TEXT = "Step 1: 7 * 8 = 56\nStep 2: 56 + 4 = 60\nThe answer is \\boxed{60}."
@@ -15,7 +21,9 @@ TEXT = "Step 1: 7 * 8 = 56\nStep 2: 56 + 4 = 60\nThe answer is \\boxed{60}."
 
 def trace(text: str, tokens: tuple[Token, ...] = ()) -> Trace:
     completion = Completion(text=text, tokens=tokens)
-    return Trace("t0", text, Lineage(operator="first"), places_of(completion, 0, 2.0, False))
+    return Trace(
+        "t0", text, Lineage(operator="initial"), token_positions(completion, 0, 2.0, False)
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,8 +57,8 @@ def test_steps_cover_the_text_in_order(text: str) -> None:
 
 
 def test_a_runaway_text_has_a_bounded_number_of_steps() -> None:
-    assert len(split_steps("Step 1: x\n" * 50_000)) == MOST_STEPS
-    assert len(split_steps("x\n" * 50_000)) == MOST_STEPS
+    assert len(split_steps("Step 1: x\n" * 50_000)) == MAX_STEPS
+    assert len(split_steps("x\n" * 50_000)) == MAX_STEPS
 
 
 @pytest.mark.parametrize(
@@ -99,16 +107,16 @@ def test_entropies_fall_on_their_steps() -> None:
 
 def test_rare_tokens_count_as_entropy_but_are_no_ways_on() -> None:
     odds = [0.9995, 0.0005]
-    (place,) = trace("a", spelled(("a", odds))).places
+    (place,) = trace("a", spelled(("a", odds))).positions
     assert [token for token, _ in place.top] == ["a0"]
     assert place.entropy == pytest.approx(-sum(p * math.log2(p) for p in odds))
 
 
 def test_tokens_that_do_not_spell_the_text() -> None:
     cut = trace("Step 1: a", spelled(("Step 1: ", [1.0]), ("a", [1.0]), ("\nStop", [1.0])))
-    assert [(p.start, p.end) for p in cut.places] == [(0, 8), (8, 9)]
+    assert [(p.start, p.end) for p in cut.positions] == [(0, 8), (8, 9)]
     ruled = trace("given b", spelled(("b", [1.0])))
-    assert [(p.start, p.end) for p in ruled.places] == [(6, 7)]
-    assert trace("text", spelled(("other", [1.0]))).places == ()
+    assert [(p.start, p.end) for p in ruled.positions] == [(6, 7)]
+    assert trace("text", spelled(("other", [1.0]))).positions == ()
     assert trace("text").confidence is None
     assert trace("text").step_entropies == [0.0]

@@ -1,1 +1,0 @@
-"""What makes new traces out of old ones."""

@@ -1,1 +1,0 @@
-"""How the traces of a problem are found: CoTEvol itself and the baselines it is compared with."""
