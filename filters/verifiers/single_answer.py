@@ -59,6 +59,6 @@ class SingleAnswer(ModelVerifier):
         if len(listed.forks) > 1:
             reason = "a step allows several values"
             return self.verdict("fail", reason, detail="; ".join(listed.forks))
-        return self.verdict(
-            "pass" if listed.answers else "fail", None if listed.answers else "no answer found"
-        )
+        if not listed.answers:
+            return self.verdict("fail", "no answer found")
+        return self.verdict("pass")

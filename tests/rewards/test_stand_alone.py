@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 from synthmill import rewards
+from synthmill.generators.cotevol import emit as cotevol
+from synthmill.generators.ragshaper import rows as ragshaper
+from synthmill.generators.videossr.generator import Videossr
+from synthmill.rewards import videossr
 
 FOLDER = Path(rewards.__file__).parent
 FILES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
@@ -78,6 +82,12 @@ def test_rewards_of_rows_are_found_by_name() -> None:
     assert rewards.reward("videossr.counting@1")("1,2,3", "1,2,3", {"strict": True}) == 1.0
     with pytest.raises(ValueError, match="no reward 'token_f1@2'; known: answer_equivalence@1"):
         rewards.reward("token_f1@2")
+
+
+def test_the_rewards_that_generators_write_are_found() -> None:
+    written = [cotevol.REWARD, ragshaper.REWARD]
+    written += [f"videossr.{task}@{Videossr.version}" for task in videossr.SMOOTH]
+    assert all(callable(rewards.reward(name)) for name in written)
 
 
 def test_importing_the_package_loads_no_file_of_it() -> None:
