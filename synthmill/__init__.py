@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from synthmill import rewards
+    from synthmill.filters.functions import filter
     from synthmill.flows.api import (
         connect,
         export,
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
     from synthmill.schemas.errors import InputError
     from synthmill.schemas.recipe import Recipe
     from synthmill.schemas.report import RunReport
-    from synthmill.schemas.row import Row
+    from synthmill.schemas.row import Candidate, Row
     from synthmill.store.snapshot import DatasetSnapshot
 
 __all__ = [
+    "Candidate",
     "DatasetSnapshot",
     "InputError",
     "Recipe",
@@ -41,6 +43,7 @@ __all__ = [
     "RunReport",
     "connect",
     "export",
+    "filter",
     "open_dataset",
     "preview",
     "preview_async",
@@ -51,11 +54,13 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Candidate": "synthmill.schemas.row",
     "DatasetSnapshot": "synthmill.store.snapshot",
     "InputError": "synthmill.schemas.errors",
     "Recipe": "synthmill.schemas.recipe",
     "Row": "synthmill.schemas.row",
     "RunReport": "synthmill.schemas.report",
+    "filter": "synthmill.filters.functions",
 }
 
 

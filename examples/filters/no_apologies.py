@@ -3,8 +3,7 @@
 A recipe in this folder names it `./no_apologies.py:no_apologies`.
 """
 
-from synthmill.filters.functions import filter
-from synthmill.schemas.row import Candidate
+from synthmill import Candidate, filter
 
 PHRASES = ("i'm sorry", "i am sorry", "i apologize", "as an ai")
 

@@ -1,5 +1,7 @@
 """Filters of a user: functions, files beside the recipe, and the modules they import."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -7,7 +9,7 @@ from textwrap import dedent
 import numpy as np
 import pytest
 
-from synthmill.filters.functions import filter as mark
+import synthmill
 from synthmill.filters.functions import filter_class
 from synthmill.filters.load import load_filter, load_filters
 from synthmill.filters.run import judge, warm_up
@@ -21,7 +23,7 @@ from tests.filters.candidates import NO_CONTEXT, make, sft, told
 PLUGIN = """
     from helpers import LIMIT
     from synthmill.filters.base import Verifier
-    from synthmill.filters.functions import filter
+    from synthmill import filter
     from synthmill.schemas.base import Settings
 
     def short(candidate):
@@ -102,14 +104,14 @@ def test_what_a_function_may_return() -> None:
 
 
 def test_a_marked_function_stays_a_function() -> None:
-    @mark
+    @synthmill.filter
     def plain(candidate: Candidate) -> bool:
         return candidate.answer is None
 
     class Wanted(Settings):
         answer: str = "7"
 
-    @mark(name="other", version=2, settings=Wanted)
+    @synthmill.filter(name="other", version=2, settings=Wanted)
     def with_settings(candidate: Candidate, settings: Wanted) -> bool:
         return candidate.answer == settings.answer
 
@@ -203,3 +205,37 @@ def test_defaults_of_a_generator_come_first_and_can_be_retuned_or_left_out() -> 
         "closed_book",
     ]
     assert found[0][1].settings.min_words == 9
+
+
+def test_a_script_may_use_its_own_functions(tmp_path: Path) -> None:
+    script = """
+        import synthmill
+
+        @synthmill.filter(name="even")
+        def in_the_script(candidate: synthmill.Candidate):
+            return int(candidate.answer) % 2 == 0, "odd"
+
+        if __name__ == "__main__":
+            recipe = {
+                "name": "script",
+                "source": {"type": "jsonl", "path": "problems.jsonl"},
+                "generator": {"name": "tests.flows.letters:Letters"},
+                "models": {},
+                "filters": [in_the_script],
+                "output": {"dataset": "script"},
+            }
+            report = synthmill.run(recipe, home="home")
+            print(report.accepted, report.rejected)
+    """
+    (tmp_path / "script.py").write_text(dedent(script))
+    lines = (f'{{"problem": "p{n}", "answer": "{n}"}}\n' for n in range(4))
+    (tmp_path / "problems.jsonl").write_text("".join(lines))
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    run = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert run.stdout.split() == ["2", "2"], run.stderr

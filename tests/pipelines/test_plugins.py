@@ -13,7 +13,7 @@ from synthmill.store.home import Home
 PLUGIN = """
     import os
     from helpers import double
-    from synthmill.filters.functions import filter
+    from synthmill import filter
     from synthmill.generators.base import Generator
     from synthmill.schemas.base import Settings
     from synthmill.schemas.messages import assistant, user
