@@ -47,7 +47,11 @@ def scene_clip(path: Path, seed: int, scene=pan, seconds: float = 6.0, form: int
 
 def clip_of(path: Path, frames: Iterable[np.ndarray], codec: str = "libx264", **more) -> Path:
     """A clip of given frames."""
-    encode(path, frames, FPS, codec, {"crf": "18"} if codec == "libx264" else {}, **more)
+    options = {
+        "libx264": {"crf": "18"},
+        "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "crf": "32", "b": "0"},
+    }
+    encode(path, frames, FPS, codec, options.get(codec), **more)
     return path
 
 
