@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
@@ -13,11 +14,14 @@ from synthmill.filters.base import ModelVerifier
 from synthmill.filters.load import load_filter
 from synthmill.filters.run import judge
 from synthmill.models.errors import ServerUnavailable
+from synthmill.pipelines.run import start
 from synthmill.schemas.evidence import Evidence, EvidencePassage, EvidenceQuote
 from synthmill.schemas.lineage import SourceRef
 from synthmill.schemas.messages import user
-from synthmill.schemas.recipe import FilterSpec
+from synthmill.schemas.recipe import FilterSpec, Recipe
 from synthmill.schemas.row import Candidate
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
 from tests.filters.asking import asking
 from tests.filters.candidates import make, sft, task
 from tests.models.roles import role
@@ -236,3 +240,38 @@ def test_rules_of_generators_answer_the_filters_prompts_offline() -> None:
         [sys.executable, "-c", dedent(code)], capture_output=True, text=True, check=True
     )
     assert json.loads(run.stdout) == {"answer": "unknown"}
+
+
+def recipe(server: ScriptedServer, **filter_entry: Any) -> Recipe:
+    return Recipe.model_validate(
+        {
+            "name": "asked",
+            "source": {"type": "tests.pipelines.parts:Numbers", "count": 6},
+            "generator": {"name": "tests.pipelines.parts:Squares", "settings": {"rows": 1}},
+            "models": {"teacher": role(server.url)},
+            "filters": [{"name": "closed_book", "settings": {"samples": 2}, **filter_entry}],
+            "output": {"dataset": "asked"},
+        }
+    )
+
+
+async def test_a_run_asks_its_filters_models_and_counts_what_they_cost(
+    server: ScriptedServer, readers: Readers, tmp_path: Path
+) -> None:
+    readers.memory = ["16"]
+    report = await start(recipe(server), Home(tmp_path))
+    assert (report.accepted, report.rejected) == (5, 1)
+    rows = list(Dataset.open(Home(tmp_path), "asked").rows(status=None))
+    (known,) = [row for row in rows if row.status == "rejected"]
+    assert (known.answer, known.verdicts[-1].reason) == ("16", "known without evidence")
+    assert sum(row.completion_tokens for row in rows) > 0
+    assert known.model is None  # a row names the models that wrote it, not those that judged it
+
+
+@pytest.mark.parametrize(("on_error", "accepted"), [("accept", 6), ("reject", 0)])
+async def test_the_recipe_says_what_an_error_means(
+    server: ScriptedServer, readers: Readers, tmp_path: Path, on_error: str, accepted: int
+) -> None:
+    readers.fails = True
+    report = await start(recipe(server, on_error=on_error), Home(tmp_path))
+    assert report.accepted == accepted
