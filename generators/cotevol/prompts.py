@@ -1,4 +1,4 @@
-"""The prompts of CoTEvol (section 3.4 of the paper), each with its template beside this file.
+"""The prompts of CoTEvol (section 3.4 of the paper), each with its template in `prompts/`.
 
 Every template ends with a paragraph that begins with "Problem: ": the embedded model knows problems
 and no instructions, and its chat template keeps what follows the last of these marks.
