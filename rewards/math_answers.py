@@ -84,7 +84,9 @@ def compute_score(
     """1.0 where the stated answer of a response is the true one, else 0.0; verl calls it.
 
     `data_source` is not read. `extra_info` may hold `boxed_only` (a bool). Expressions, sets,
-    intervals and matrices need math-verify; without it, or where it gives up, they score 0.
+    intervals and matrices need math-verify; without it, or where it gives up, they score 0. It has
+    `SECONDS` for each step in a main thread; in other threads an alarm is impossible, and nothing
+    limits it: use processes there.
     """
     said = stated_answer(solution_str, boxed_only=bool((extra_info or {}).get("boxed_only")))
     if said is None:
