@@ -142,7 +142,7 @@ class Section(NamedTuple):
     page: int | None = None
 
 
-class TreeBuilder:
+class StructureBuilder:
     """Collects elements in the order of the text and numbers the sections of headings."""
 
     def __init__(self) -> None:

@@ -24,8 +24,8 @@ from synthmill.sources.documents.document import (
     ListElement,
     ListItem,
     Paragraph,
+    StructureBuilder,
     Table,
-    TreeBuilder,
     paragraphs,
 )
 from synthmill.sources.documents.parsers.base import (
@@ -299,7 +299,7 @@ def _line(node: Any) -> str:
 
 def _in_order(text: str, blocks: list[_Block]) -> tuple[Element, ...]:
     """The elements in the order of the text; uncovered text becomes paragraphs."""
-    tree, done = TreeBuilder(), 0
+    tree, done = StructureBuilder(), 0
     for block in sorted(blocks, key=lambda block: (block.start, -block.end)):
         start, end = block.start, block.end
         if start < done:  # within a table

@@ -19,8 +19,8 @@ from synthmill.sources.documents.document import (
     ListElement,
     ListItem,
     Paragraph,
+    StructureBuilder,
     Table,
-    TreeBuilder,
 )
 from synthmill.sources.documents.parsers.base import DocumentParser, document_of
 from synthmill.sources.reading.files import InputFile
@@ -74,7 +74,7 @@ class _Blocks:
     def __init__(self, text: str) -> None:
         self._text = text
         self._starts = [0, *(found.end() for found in re.finditer("\n", text)), len(text)]
-        self._tree = TreeBuilder()
+        self._tree = StructureBuilder()
         self._done = 0  # everything before this offset is handled
 
     def elements(self) -> tuple[Element, ...]:

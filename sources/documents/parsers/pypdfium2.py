@@ -14,7 +14,7 @@ from synthmill.sources.documents.document import (
     Element,
     Page,
     Paragraph,
-    TreeBuilder,
+    StructureBuilder,
 )
 from synthmill.sources.documents.parsers.base import (
     DocumentParser,
@@ -207,7 +207,7 @@ def _size_levels(text: str, lines: list[_Line]) -> dict[int, int]:
 
 def _elements(text: str, lines: list[_Line], levels: dict[int, int]) -> tuple[Element, ...]:
     """Headings and paragraphs made of adjacent lines."""
-    tree, at = TreeBuilder(), 0
+    tree, at = StructureBuilder(), 0
     while at < len(lines):
         end, level = at + 1, levels.get(at)
         while (

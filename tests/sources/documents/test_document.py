@@ -8,7 +8,7 @@ from synthmill.sources.documents.document import (
     Element,
     Heading,
     Paragraph,
-    TreeBuilder,
+    StructureBuilder,
     paragraphs,
 )
 
@@ -16,7 +16,7 @@ texts = st.text(st.sampled_from("ab .\n\t\f\u2003\u0085"), max_size=80)
 
 
 def sections(levels: list[int], opens_with_text: bool = False) -> list[str]:
-    tree = TreeBuilder()
+    tree = StructureBuilder()
     if opens_with_text:
         tree.add(Paragraph(start=0, end=0))
     for level in levels:
@@ -55,7 +55,7 @@ def test_an_outline_covers_the_text_from_its_first_element_on(levels: list[int])
     lines = [f"line {number}" for number in range(len(levels))]
 
     def build(text: str) -> tuple[Element, ...]:
-        tree = TreeBuilder()
+        tree = StructureBuilder()
         for line, level in zip(lines, levels, strict=True):
             start = text.index(line)
             if level:

@@ -187,6 +187,24 @@ def test_a_page_is_read_back_as_it_was_made(made: list[Made]) -> None:
     assert found == [(block.kind, " ".join(block.text.split())) for block in made]
 
 
+TAGS = ["h1", "p", "ul", "ol", "li", "pre", "table", "tr", "td", "figcaption", "figure", "math"]
+markup = st.one_of(
+    st.sampled_from(TAGS).map(lambda tag: f"<{tag}>"),
+    st.sampled_from(TAGS).map(lambda tag: f"</{tag}>"),
+    st.sampled_from(["<td rowspan=99999999 colspan=99999999>", "&lt;p&gt;", "\n\n", "• 1. x"]),
+    words,
+)
+
+
+@given(st.lists(markup, max_size=25))
+@settings(deadline=None)
+def test_elements_cover_any_page(pieces: list[str]) -> None:
+    document = html(f"<main>{' '.join(pieces)}</main>")
+    check_spans(document)
+    covered = "".join(map(document.text_of, document.elements))
+    assert "".join(covered.split()) == "".join(document.text.split())
+
+
 HTML = """<html><head><title>T</title></head><body><nav><a href=x>Home</a></nav><main>
 <h1>Rivers <em>&amp;</em> towns</h1><p>A paragraph
 on two lines.</p><ol><li>first</li><li>second <ol><li>inner</li></ol></li></ol>
