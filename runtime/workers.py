@@ -131,13 +131,19 @@ class WorkerPool:
         worker costs nothing but that item.
         """
         waiting: deque[tuple[T, _Call]] = deque()
+
+        def results(ahead: int) -> Iterator[tuple[T, R | Exception]]:
+            while len(waiting) > ahead:
+                item, call = waiting[0]
+                error = call.future.exception()
+                waiting.popleft()
+                yield item, error if isinstance(error, Exception) else call.future.result()
+
         try:
             for item in items:
                 waiting.append((item, self._submit(function, (item,), {}, limits)))
-                if len(waiting) > 2 * self._workers:
-                    yield self._settled(*waiting.popleft())
-            while waiting:
-                yield self._settled(*waiting.popleft())
+                yield from results(2 * self._workers)
+            yield from results(0)
         finally:
             for _, call in waiting:
                 call.future.cancel()
@@ -185,15 +191,6 @@ class WorkerPool:
                 thread.start()
         return call
 
-    def _settled(self, item: T, call: "_Call") -> tuple[T, Any]:
-        try:
-            return item, call.future.result()
-        except Exception as error:
-            return item, error.with_traceback(None)  # it would keep this call's frames alive
-        except BaseException:
-            self._kill(call)
-            raise
-
     def _kill(self, call: "_Call") -> None:
         with self._lock:
             call.unwanted = True
@@ -206,6 +203,7 @@ class WorkerPool:
         while (call := self._calls.get()) is not None:
             if not call.future.set_running_or_notify_cancel():
                 continue
+            settle: Callable[[Any], None] = call.future.set_result
             try:
                 if worker is None or not worker.usable():
                     self._end(worker)
@@ -214,21 +212,17 @@ class WorkerPool:
                     call.worker = worker
                     if call.unwanted:
                         worker.kill()
-                result = worker.run(call.work, call.limits)
+                outcome = worker.run(call.work, call.limits)
             except Exception as error:
-                self._release(call)
+                settle = call.future.set_exception
                 lost = self._closed and isinstance(error, WorkerCrashed)
-                call.future.set_exception(WorkerCrashed(CLOSED) if lost else error)
-            else:
-                self._release(call)
-                call.future.set_result(result)
-                del result
-            del call  # a thread that waits must not keep the last result
+                # Without the traceback, which would keep what this thread holds.
+                outcome = WorkerCrashed(CLOSED) if lost else error.with_traceback(None)
+            with self._lock:
+                call.worker = None
+            settle(outcome)
+            del call, outcome  # a waiting thread must not keep the last result
         self._end(worker)
-
-    def _release(self, call: "_Call") -> None:
-        with self._lock:
-            call.worker = None
 
     def _started(self) -> "_Worker":
         for _ in range(STARTS):

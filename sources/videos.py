@@ -11,13 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from synthmill.runtime.workers import (
-    Limits,
-    WorkerError,
-    WorkerOutOfMemory,
-    WorkerPool,
-    WorkerTimeout,
-)
+from synthmill.runtime.workers import Limits, WorkerError, WorkerPool
 from synthmill.schemas.base import Record, Settings
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import keyed_seed
@@ -168,15 +162,10 @@ def look(entry: Entry, settings: VideosSettings) -> Probed:
 
 def _unusable(found: Probed | Exception) -> Probed | UnusableVideo:
     """The result of `look`, or why there is none."""
-    match found:
-        case Probed() | UnusableVideo():
-            return found
-        case WorkerTimeout():
-            return UnusableVideo("time limit", str(found))
-        case WorkerOutOfMemory():
-            return UnusableVideo("memory limit", str(found))
-        case WorkerError():
-            return UnusableVideo("reader died", str(found))
+    if isinstance(found, Probed | UnusableVideo):
+        return found
+    if isinstance(found, WorkerError):
+        return UnusableVideo(str(found), "while it was read")
     return UnusableVideo("not readable", f"{type(found).__name__}: {found}"[:200])
 
 
