@@ -14,7 +14,9 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 class PlugInSpec(Record):
     """A plug-in and its settings; the plug-in's own `Settings` model checks them."""
 
-    name: str = Field(description="built-in name, installed entry point, or package.module:Class")
+    name: str = Field(
+        description="built-in or installed name, package.module:Name or ./file.py:Name"
+    )
     settings: dict[str, Any] = Field(default={}, description="the plug-in's own settings")
 
 

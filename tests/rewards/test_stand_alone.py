@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from synthmill import rewards
-from synthmill.generators.cotevol import emit as cotevol
+from synthmill.generators.cotevol import rows as cotevol
 from synthmill.generators.ragshaper import rows as ragshaper
 from synthmill.generators.videossr.generator import Videossr
 from synthmill.rewards import videossr
