@@ -7,6 +7,7 @@ running and nothing else.
 """
 
 import asyncio
+import atexit
 import contextlib
 import os
 import pickle
@@ -336,4 +337,6 @@ class _Worker:
 @cache
 def shared_pool() -> WorkerPool:
     """One worker for synchronous readers of untrusted files, kept until the program ends."""
-    return WorkerPool(1)
+    pool = WorkerPool(1)
+    atexit.register(pool.close)
+    return pool
