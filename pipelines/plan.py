@@ -73,12 +73,14 @@ def make_plan(recipe: Recipe) -> Plan:
         generator: Generator[Any] = generator_class(settings, lag=spec.feedback_lag)
     else:
         generator = generator_class(settings)
+    source = source_class(validated(source_class.Settings, recipe.source.settings, "source"))
+    source.folder = folder
     filters = load_filters(recipe.filters, defaults=generator.default_filters, folder=folder)
     return Plan(
         recipe=recipe,
         recipe_hash=_hash(recipe, generator, [spec for spec, _ in filters]),
         generator=generator,
-        source=source_class(validated(source_class.Settings, recipe.source.settings, "source")),
+        source=source,
         verifiers=tuple(
             Stage(found, spec) for spec, found in filters if isinstance(found, Verifying)
         ),

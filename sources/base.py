@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 from synthmill.schemas.base import Record, Settings
@@ -29,11 +30,13 @@ class Source(ABC):
     """Yields items (`Problem`, a document, a video ...) or `InvalidItem`, always in the same order.
 
     `item` is the type of its good items: a generator accepts the sources whose items it works on.
+    `folder` is the folder of the recipe, where plug-ins that its settings name are looked for.
     """
 
     name: ClassVar[str]
     item: ClassVar[type]
     Settings: ClassVar[type[Settings]]
+    folder: Path | None = None
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings

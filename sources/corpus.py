@@ -54,7 +54,7 @@ class CorpusSource(DocumentSource):
         Raises:
             InputError: the setting `parsers` is wrong.
         """
-        return parsers_by_suffix(self.settings.parsers)
+        return parsers_by_suffix(self.settings.parsers, self.folder)
 
     def items(self) -> Iterator[Document | InvalidItem]:
         """The documents; a file or record that cannot be read is an invalid item in its place."""

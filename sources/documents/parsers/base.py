@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import Field, model_validator
@@ -75,8 +76,12 @@ class ParserSpec(Record):
         return {"name": value} if isinstance(value, str) else value
 
 
-def parsers_by_suffix(specs: Mapping[str, ParserSpec]) -> dict[str, DocumentParser[Any]]:
+def parsers_by_suffix(
+    specs: Mapping[str, ParserSpec], folder: Path | None = None
+) -> dict[str, DocumentParser[Any]]:
     """The parser of each suffix, chosen by `specs` (by suffix) or by default.
+
+    A user's own parsers are looked for in `folder` first.
 
     Raises:
         InputError: a suffix that nothing reads, an unknown parser or one for other suffixes, or
@@ -93,7 +98,7 @@ def parsers_by_suffix(specs: Mapping[str, ParserSpec]) -> dict[str, DocumentPars
                 )
     for suffix, spec in specs.items():
         if spec.name is not None:
-            classes[suffix] = _parser_class(spec.name)
+            classes[suffix] = _parser_class(spec.name, folder)
             if suffix not in classes[suffix].suffixes:
                 reads = ", ".join(classes[suffix].suffixes)
                 raise InputError(f"parsers: {spec.name!r} does not read {suffix!r} but {reads}")
@@ -111,8 +116,8 @@ def parsers_by_suffix(specs: Mapping[str, ParserSpec]) -> dict[str, DocumentPars
     }
 
 
-def _parser_class(name: str) -> type[DocumentParser[Any]]:
-    return load_plugin(DocumentParser, name, PACKAGES)  # type: ignore[type-abstract]
+def _parser_class(name: str, folder: Path | None = None) -> type[DocumentParser[Any]]:
+    return load_plugin(DocumentParser, name, PACKAGES, folder=folder)  # type: ignore[type-abstract]
 
 
 def document_of(

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synthmill.pipelines.plan import make_plan
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.items import InvalidItem
+from synthmill.schemas.recipe import Recipe
 from synthmill.sources.corpus import CorpusSettings, CorpusSource
 from synthmill.sources.documents.document import (
     BoundingBox,
@@ -367,6 +369,37 @@ def test_a_recipe_names_parsers_and_their_settings(tmp_path: Path) -> None:
     sources = [CorpusSource(CorpusSettings(path=tmp_path, parsers=p)) for p in (specs, {})]
     assert len({source.version() for source in sources}) == 2
     assert issubclass(ShoutingParser, DocumentParser)
+
+
+OWN = """
+from synthmill.schemas.base import Settings
+from synthmill.sources.documents.parsers.base import DocumentParser, document_of
+
+class Notes(DocumentParser[Settings]):
+    name = "notes"
+    suffixes = (".note",)
+
+    def parse(self, file):
+        yield document_of(file, file.read_text(), "Mine")
+"""
+
+
+def test_a_parser_beside_the_recipe_is_found(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.note").write_text("words")
+    source = {"type": "corpus", "path": f"{tmp_path}/docs", "parsers": {".note": "./own.py:Notes"}}
+    recipe = Recipe.model_validate(
+        {
+            "name": "own",
+            "folder": tmp_path,
+            "generator": {"name": "ragshaper"},
+            "source": source,
+            "output": {"dataset": "own"},
+        }
+    )
+    (document,) = make_plan(recipe).source.items()
+    assert (document.title, document.text) == ("Mine", "words")
 
 
 @pytest.mark.parametrize(
