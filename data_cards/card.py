@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import jinja2
 
 from synthmill.schemas.errors import InputError
 from synthmill.store.dataset import Dataset
+from synthmill.store.funnel import funnel_query, funnel_stages
 from synthmill.store.metadata import Version
 from synthmill.store.sql import connect, scan_files
 from synthmill.store.tags import read_tags, resolve
@@ -20,19 +22,13 @@ SHOWN_SOURCES = 20
 SHOWN_REASONS = 3
 EMBEDDED = ("embedded", "synthmill-lm")
 
+VERDICTS = """(SELECT unnest(v, recursive := true), position FROM (SELECT unnest(verdicts) AS v,
+    generate_subscripts(verdicts, 1) AS position FROM all_rows))"""
 QUERIES = {
+    "verdicts": funnel_query(VERDICTS),
     "kinds": """SELECT kind, split, count(*) FILTER (status = 'accepted') AS accepted,
         count(*) FILTER (status = 'rejected') AS rejected
         FROM all_rows GROUP BY ALL ORDER BY ALL""",
-    "funnel": """SELECT v.filter, v.version, count(*) FILTER (v.status = 'pass') AS passed,
-        count(*) FILTER (v.status = 'fail') AS failed,
-        count(*) FILTER (v.status = 'error') AS errors,
-        count(*) FILTER (v.status = 'skipped') AS skipped
-        FROM (SELECT unnest(verdicts) AS v, generate_subscripts(verdicts, 1) AS position
-              FROM all_rows) GROUP BY v.filter, v.version ORDER BY min(position), v.filter""",
-    "reasons": """SELECT v.filter, v.reason, count(*) AS rows
-        FROM (SELECT unnest(verdicts) AS v FROM all_rows)
-        WHERE v.status IN ('fail', 'error') GROUP BY ALL ORDER BY rows DESC, v.filter, v.reason""",
     "licenses": """SELECT coalesce(s.license, 'not stated') AS license,
         count(DISTINCT id) AS rows, count(DISTINCT s.uri) AS sources
         FROM (SELECT id, unnest(sources) AS s FROM all_rows WHERE status = 'accepted')
@@ -65,6 +61,7 @@ def card(dataset: Dataset, version: str | int | None = None) -> str:
     if not files:
         raise InputError(f"dataset {dataset.name!r} version {number} holds no rows to describe")
     facts = _facts(files)
+    funnel = _funnel(facts)
     history = dataset.history()[: number + 1]
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
@@ -78,7 +75,7 @@ def card(dataset: Dataset, version: str | int | None = None) -> str:
         accepted=sum(row["accepted"] for row in facts["kinds"]),
         rejected=sum(row["rejected"] for row in facts["kinds"]),
         facts=facts,
-        reasons=_reasons(facts),
+        funnel=funnel,
         runs=_runs(history),
         deleted=[v for v in history if v.operation == "delete"],
         limits=_limits(facts),
@@ -91,18 +88,23 @@ def _facts(files: Iterable[str]) -> Facts:
         return {name: _records(connection, sql) for name, sql in QUERIES.items()}
 
 
+def _funnel(facts: Facts) -> list[dict[str, Any]]:
+    """One record per filter and version; the most frequent reasons as text."""
+    return [
+        {
+            **stage.model_dump(),
+            "version": version,
+            "reasons": ", ".join(
+                f"{reason} ({rows})"
+                for reason, rows in Counter(stage.reasons).most_common(SHOWN_REASONS)
+            ),
+        }
+        for stage, version in funnel_stages(facts["verdicts"])
+    ]
+
+
 def _records(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
     return list(connection.sql(sql).to_arrow_table().to_pylist())
-
-
-def _reasons(facts: Facts) -> dict[str, str]:
-    """The most frequent reasons of each filter, in words."""
-    found: dict[str, list[str]] = {}
-    for row in facts["reasons"]:
-        found.setdefault(row["filter"], []).append(
-            f"{row['reason'] or 'no reason'} ({row['rows']})"
-        )
-    return {name: ", ".join(texts[:SHOWN_REASONS]) for name, texts in found.items()}
 
 
 def _runs(history: list[Version]) -> list[dict[str, Any]]:
@@ -116,11 +118,11 @@ def _runs(history: list[Version]) -> list[dict[str, Any]]:
 
 
 def _limits(facts: Facts) -> list[str]:
-    """What a user of the data should know, as far as the data itself tells."""
+    """Known limits, as far as the data shows them."""
     limits = []
     if any(row["model"].startswith(EMBEDDED) for row in facts["makers"]):
         limits.append(
-            "Some rows come from the embedded model, which serves trials and tests: a very small "
+            "Some rows come from the embedded model, which is for trials and tests: a very small "
             "language model and rules, not a source of knowledge."
         )
     unlicensed = sum(r["rows"] for r in facts["licenses"] if r["license"] == "not stated")
@@ -132,9 +134,9 @@ def _limits(facts: Facts) -> list[str]:
     ):
         if facts[fact][0]["rows"]:
             limits.append(f"{facts[fact][0]['rows']} {said}")
-    if not facts["funnel"]:
-        limits.append("No filter looked at any row.")
-    limits.append("What filters do not check, nobody has: rows were not read by people.")
+    if not facts["verdicts"]:
+        limits.append("No filter judged any row.")
+    limits.append("Only the filters above checked the rows: no person has read them.")
     return limits
 
 

@@ -136,9 +136,7 @@ def connect(home: str | Path | None = None) -> "duckdb.DuckDBPyConnection":
     Raises:
         InputError: there is no data folder yet.
     """
-    found = Home.find(home).require()
-    catalog.refresh(found)
-    return open_catalog(found)
+    return open_catalog(catalog.refresh(Home.find(home)))
 
 
 def export(

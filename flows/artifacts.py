@@ -7,8 +7,7 @@ from uuid import UUID
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.logging import get_run_logger
 
-from synthmill.flows.funnel import funnel_rows, outcome
-from synthmill.flows.terminal.watching import one_line
+from synthmill.flows.report_text import funnel_rows, one_line, outcome
 from synthmill.pipelines.progress import Progress
 from synthmill.schemas.report import RunReport
 

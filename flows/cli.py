@@ -10,39 +10,40 @@ from typing import Any
 
 import click
 
-from synthmill.flows.terminal.faults import translated
+from synthmill.flows.exit_codes import translated
 
 # Section of the help -> command -> module in `synthmill.flows.commands`.
 SECTIONS: dict[str, dict[str, str]] = {
-    "Make rows": {
-        "init": "init",
-        "check": "check",
-        "preview": "preview",
-        "run": "run",
-        "resume": "resume",
-        "schedule": "schedule",
+    "Run recipes": {
+        "check": "runs",
+        "preview": "runs",
+        "run": "runs",
+        "resume": "runs",
+        "schedule": "runs",
     },
-    "Look at them": {
-        "ls": "ls",
-        "log": "log",
-        "show": "show",
-        "why": "why",
-        "diff": "diff",
-        "sql": "sql",
+    "Inspect datasets": {
+        "ls": "datasets",
+        "log": "datasets",
+        "show": "datasets",
+        "why": "datasets",
+        "diff": "datasets",
+        "sql": "datasets",
     },
-    "Hand them on": {"export": "export", "card": "card", "exporters": "plugins"},
-    "Look after them": {
-        "tag": "tag",
-        "delete-source": "delete_source",
-        "maintain": "maintain",
-        "catalog": "catalog",
+    "Export": {"export": "exports", "card": "exports"},
+    "Maintain": {
+        "tag": "datasets",
+        "delete-source": "maintenance",
+        "maintain": "maintenance",
+        "catalog": "maintenance",
     },
-    "Write recipes": {
-        "recipe": "recipe",
+    "Recipes and plug-ins": {
+        "init": "recipes",
+        "recipe": "recipes",
         "generators": "plugins",
         "sources": "plugins",
         "filters": "plugins",
         "backends": "plugins",
+        "exporters": "plugins",
     },
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

@@ -17,10 +17,9 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
 from synthmill.flows.artifacts import ProgressArtifact, artifact_key, log_funnel
-from synthmill.flows.hints import hint
 from synthmill.flows.prefect_runs import require_api, silence_stderr_at_exit
 from synthmill.flows.recipes import changed_recipe
-from synthmill.flows.summary import markdown
+from synthmill.flows.report_text import hint, markdown
 from synthmill.pipelines.progress import Progress
 from synthmill.pipelines.run import resume, start
 from synthmill.pipelines.run_store import RECIPE_FILE

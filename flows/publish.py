@@ -10,8 +10,9 @@ from prefect.states import Completed
 from synthmill.data_cards.card import card
 from synthmill.flows.artifacts import artifact_key
 from synthmill.flows.prefect_runs import silence_stderr_at_exit
-from synthmill.flows.terminal.writing import write_text
+from synthmill.runtime.files import atomic_write
 from synthmill.store.dataset import Dataset
+from synthmill.store.errors import translate_errors
 from synthmill.store.export import export
 from synthmill.store.exports.base import load_exporter
 from synthmill.store.home import Home
@@ -44,7 +45,8 @@ def publish(
     done = export(
         opened, load_exporter(exporter), folder / f"{name}-{exporter}", version=number, force=True
     )
-    write_text(folder / f"{name}.md", text)
+    with translate_errors(str(folder)):
+        atomic_write(folder / f"{name}.md", text)
     create_markdown_artifact(
         text, key=f"{artifact_key(dataset)}-card", description=f"Card of {name}"
     )

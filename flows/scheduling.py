@@ -11,12 +11,13 @@ from pydantic import ValidationError
 from synthmill.flows.generate import generate
 from synthmill.flows.prefect_runs import require_api, silence_stderr_at_exit
 from synthmill.flows.recipes import changed_recipe
-from synthmill.flows.terminal.options import Chosen
 from synthmill.schemas.errors import InputError
 from synthmill.store.home import Home
 
 
-def serve(chosen: Chosen, home: Home, cron: str, timezone: str, same_seed: bool) -> None:
+def serve(
+    where: str, changes: list[str], home: Home, cron: str, timezone: str, same_seed: bool
+) -> None:
     """Serve `generate` for a recipe until the process is stopped, which pauses the schedule.
 
     Runs never overlap: one that is due while another works starts after it.
@@ -25,22 +26,22 @@ def serve(chosen: Chosen, home: Home, cron: str, timezone: str, same_seed: bool)
         InputError: recipe, cron text or time zone cannot be used, or the API does not answer.
     """
     silence_stderr_at_exit()
-    recipe = changed_recipe(chosen.where, chosen.changes)
+    recipe = changed_recipe(where, changes)
     try:
         CronSchedule(cron=cron, timezone=timezone)
     except ValidationError as error:
         message = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise InputError(f"--cron {cron!r} in {timezone}: {message}") from error
     require_api()
-    file = Path(chosen.where)
+    file = Path(where)
     try:
         generate.serve(
             name=recipe.name,
             schedule=Cron(cron, timezone=timezone),
             parameters={
-                "recipe": str(file.absolute()) if file.is_file() else chosen.where,
+                "recipe": str(file.absolute()) if file.is_file() else where,
                 "home": str(home.path),
-                "changes": chosen.changes,
+                "changes": changes,
                 "fresh_seed": not same_seed,
             },
             tags=["synthmill", recipe.output.dataset],

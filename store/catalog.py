@@ -58,13 +58,18 @@ def rebuild(home: Home) -> list[str]:
     return problems
 
 
-def refresh(home: Home) -> None:
-    """Bring the catalog up to date if the home may be written; a read-only home is used as it is.
+def refresh(home: Home) -> Home:
+    """The home, its catalog brought up to date if it may be written (else it is used as it is).
 
     Needed before reading: a run that was killed has committed rows that the catalog does not list.
+
+    Raises:
+        InputError: there is no such folder.
     """
+    home.require()
     with suppress(InputError):
         rebuild(home)
+    return home
 
 
 def _clear(home: Home) -> None:

@@ -31,9 +31,8 @@ def _command(family: str, what: str, example: str) -> click.Command:
 
 
 def _print_list(family: str) -> None:
-    from synthmill.flows.terminal.console import output
+    from synthmill.flows.terminal.console import output, print_table
     from synthmill.flows.terminal.plugins import plugins
-    from synthmill.flows.terminal.tables import print_table
 
     found = [(plugin.name, plugin.summary) for plugin in plugins(family)]
     print_table(output(), ("name", "what it is"), found)
@@ -42,9 +41,8 @@ def _print_list(family: str) -> None:
 def _print_one(family: str, name: str) -> None:
     import inspect
 
-    from synthmill.flows.terminal.console import output
+    from synthmill.flows.terminal.console import output, print_table
     from synthmill.flows.terminal.plugins import plugin, settings_of
-    from synthmill.flows.terminal.tables import print_table
 
     found = plugin(family, name)
     console = output()

@@ -1,8 +1,11 @@
-"""The terminal: where text goes, and what it may do there."""
+"""The terminal: safe text, and tables that become paragraphs where it is too narrow."""
 
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 # Texts of models and documents must not move the cursor or change the terminal: control characters
@@ -30,11 +33,81 @@ def text(content: str, style: str = "") -> Text:
     return Text.assemble((content.translate(CONTROLS), style))
 
 
-def duration(seconds: float) -> str:
-    """`1:02:03`, without fractions."""
-    return str(timedelta(seconds=round(seconds)))
+GAP = 2  # between columns
+SHORT_CELL = 12  # what a column of texts needs at least: it folds them between words
+
+Cells = Sequence[Sequence[object]]
 
 
-def counted(number: int, thing: str) -> str:
-    """`1 row`, `2,000 rows`."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+def print_table(
+    console: Console, headings: Sequence[str], rows: Iterable[Sequence[object]]
+) -> None:
+    """Print a table, or a paragraph for each row where the columns do not fit side by side."""
+    cells = [list(row) for row in rows]
+    if fits(headings, cells, console.width):
+        console.print(plain_table(headings, cells))
+        return
+    for row in cells:
+        first, *others = (
+            text(f"{heading}: ", "cyan") + text(cell_text(cell))
+            for heading, cell in zip(headings, row, strict=True)
+            if cell not in (None, "")
+        )
+        console.print(first, soft_wrap=True)
+        console.print(Padding(Text("; ").join(others), (0, 0, 0, 2)))
+
+
+def plain_table(headings: Sequence[str], cells: Cells) -> Table:
+    """A table without frills; columns of numbers stand right, and cells are never markup."""
+    table = Table(
+        box=SIMPLE_HEAD,
+        padding=(0, GAP - 1, 0, 0),  # the box itself puts a space between columns
+        pad_edge=False,
+        show_edge=False,
+        header_style="bold",
+    )
+    for heading, column in zip(headings, _columns(headings, cells), strict=True):
+        table.add_column(
+            text(heading),
+            justify="right" if _numeric(column) else "left",
+            overflow="fold",
+            no_wrap=_whole(column),
+        )
+    for row in cells:
+        table.add_row(*(text(cell_text(cell)) for cell in row))
+    return table
+
+
+def fits(headings: Sequence[str], cells: Cells, width: int) -> bool:
+    """Whether a table needs no more than `width` columns of the screen and breaks no word."""
+    needed = [
+        max([len(heading), *(len(cell_text(cell)) for cell in column)])
+        if _whole(column)
+        else max(SHORT_CELL, *map(len, heading.split()))
+        for heading, column in zip(headings, _columns(headings, cells), strict=True)
+    ]
+    return sum(needed) + GAP * (len(needed) - 1) <= width
+
+
+def cell_text(value: object) -> str:
+    """A value as it stands in a table."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _columns(headings: Sequence[str], cells: Cells) -> list[list[object]]:
+    return [[row[place] for row in cells] for place in range(len(headings))]
+
+
+def _numeric(column: Sequence[object]) -> bool:
+    return bool(column) and all(isinstance(cell, int | float | None) for cell in column)
+
+
+def _whole(column: Sequence[object]) -> bool:
+    """Whether the cells are single words: names, ids and numbers, of no use in pieces."""
+    return not any(" " in cell_text(cell) for cell in column)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 
 
-class Chosen(NamedTuple):
+class RecipeSelection(NamedTuple):
     """A recipe as the user named it, and the changes to it as `key.path=value`."""
 
     where: str
@@ -48,13 +48,13 @@ SHORT = {
 
 
 def recipe_options(command: Command) -> Command:
-    """RECIPE and the options that change it, handed to the command as one `Chosen`."""
+    """RECIPE and the options that change it, handed to the command as one `RecipeSelection`."""
 
     @functools.wraps(command)
     def with_recipe(*, recipe: str, changes: tuple[str, ...], **values: Any) -> Any:
         short = [f"{SHORT[name]}={values[name]}" for name in SHORT if values[name] is not None]
         others = {name: value for name, value in values.items() if name not in SHORT}
-        return command(recipe=Chosen(recipe, [*short, *changes]), **others)
+        return command(recipe=RecipeSelection(recipe, [*short, *changes]), **others)
 
     options = (
         click.argument("recipe"),

@@ -1,13 +1,18 @@
-"""Why rows were rejected: the funnel and its reasons, told from the rows themselves."""
+"""Why rows were rejected: the funnel and its reasons, counted from the rows themselves."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from synthmill.flows.funnel import stop_text
-from synthmill.flows.terminal.looking import ask, refreshed
+from rich.console import Console
+
+from synthmill.flows.report_text import HEADINGS, balance, funnel_rows, hint, stop_text, top
+from synthmill.flows.terminal.console import print_table, text
 from synthmill.schemas.errors import InputError, nearest
 from synthmill.schemas.report import FunnelStage
+from synthmill.store import catalog
+from synthmill.store.funnel import funnel_query, funnel_stages
 from synthmill.store.home import Home
+from synthmill.store.query import query_records
 from synthmill.store.sql import literal, quoted
 
 
@@ -24,7 +29,7 @@ class Reason:
 
 @dataclass(slots=True)
 class Rejections:
-    """What became of all that was emitted into a dataset, or by one run."""
+    """What happened to all candidates of a dataset, or of one run."""
 
     name: str
     stop: str | None = None  # of a run: why it ended
@@ -46,24 +51,21 @@ def rejections(home: Home, name: str, most: int) -> Rejections:
     Raises:
         InputError: there is no such dataset or run.
     """
-    dataset, run = _named(refreshed(home), name)
+    dataset, run = _named(catalog.refresh(home), name)
     mine = f"run_id = {literal(run)}" if run else "true"
     verdicts = f"verdicts WHERE dataset = {literal(dataset)} AND {mine}"
     found = Rejections(name, _stop(home, run) if run else None)
     counts = f"SELECT status, count(*) AS rows FROM {quoted(dataset + '_all')} WHERE {mine}"
-    for record in ask(home, f"{counts} GROUP BY status").to_pylist():
+    for record in query_records(home, f"{counts} GROUP BY status"):
         setattr(found, record["status"], record["rows"])
     found.failures = _failures(home, dataset, mine)
-    found.funnel = _funnel(ask(home, FUNNEL.format(verdicts=verdicts)).to_pylist())
-    reasons = ask(home, REASONS.format(verdicts=verdicts, most=int(most))).to_pylist()
+    counts_by_filter = query_records(home, funnel_query(verdicts))
+    found.funnel = [stage for stage, _ in funnel_stages(counts_by_filter)]
+    reasons = query_records(home, REASONS.format(verdicts=verdicts, most=int(most)))
     found.reasons = [Reason(**record) for record in reasons]
     return found
 
 
-FUNNEL = """
-SELECT filter, status, coalesce(reason, status) AS reason, count(*) AS rows
-FROM {verdicts} GROUP BY ALL ORDER BY min(position), filter, rows DESC, reason
-"""
 REASONS = """
 SELECT filter, coalesce(reason, status) AS reason, count(*) AS rows, min(id) AS example,
        coalesce(arg_min(detail, id), '') AS detail
@@ -77,7 +79,7 @@ def _named(home: Home, name: str) -> tuple[str, str | None]:
     datasets = home.dataset_names()
     if name in datasets:
         return name, None
-    runs = {r["run_id"]: r["dataset"] for r in ask(home, "FROM runs").to_pylist()}
+    runs = {r["run_id"]: r["dataset"] for r in query_records(home, "FROM runs")}
     if name not in runs:
         known = [*datasets, *runs]
         raise InputError(
@@ -88,7 +90,7 @@ def _named(home: Home, name: str) -> tuple[str, str | None]:
 
 def _stop(home: Home, run: str) -> str:
     query = f"SELECT stop, stop_detail FROM runs WHERE run_id = {literal(run)}"
-    (record,) = ask(home, query).to_pylist()
+    (record,) = query_records(home, query)
     return stop_text(record["stop"], record["stop_detail"])
 
 
@@ -97,24 +99,28 @@ def _failures(home: Home, dataset: str, mine: str) -> dict[str, int]:
         "SELECT reason, sum(count)::BIGINT AS tasks FROM failures WHERE stage = 'task' AND run_id "
         f"IN (SELECT run_id FROM runs WHERE dataset = {literal(dataset)} AND {mine}) GROUP BY ALL"
     )
-    return {record["reason"]: record["tasks"] for record in ask(home, query).to_pylist()}
+    return {record["reason"]: record["tasks"] for record in query_records(home, query)}
 
 
-FIELDS = {"pass": "passed", "fail": "failed", "error": "errors", "skipped": "skipped"}
+def print_rejections(console: Console, found: Rejections, home: Home) -> None:
+    """The funnel of a dataset or run, and its reasons with an example of each."""
+    counts = balance(found.accepted, found.rejected, found.failed)
+    ended = f"{found.stop}: " if found.stop else ""
+    console.print(text(f"{found.name}: {ended}{counts}", "bold"))
+    print_funnel(console, found.funnel, found.failures)
+    if found.reasons:
+        headings = ("rows", "filter", "reason", "for example", "particulars")
+        rows = [(r.rows, r.filter, r.reason, r.example, r.detail[:80]) for r in found.reasons]
+        print_table(console, headings, rows)
+        see = hint(home, "show", found.reasons[0].example, "--which", "rejected")
+        console.print(text(f"see one with: {see}"), soft_wrap=True)
 
 
-def _funnel(records: Iterable[dict[str, object]]) -> list[FunnelStage]:
-    """Stages from counts by filter, status and reason, in the order of the records."""
-    stages: dict[str, dict[str, int]] = {}
-    reasons: dict[str, dict[str, int]] = {}
-    for record in records:
-        name, status, rows = str(record["filter"]), str(record["status"]), int(str(record["rows"]))
-        stage = stages.setdefault(name, {})
-        stage[FIELDS[status]] = stage.get(FIELDS[status], 0) + rows
-        if status in ("fail", "error"):
-            reason = reasons.setdefault(name, {})
-            reason[str(record["reason"])] = reason.get(str(record["reason"]), 0) + rows
-    return [
-        FunnelStage.model_validate({"filter": name, **counts, "reasons": reasons.get(name, {})})
-        for name, counts in stages.items()
-    ]
+def print_funnel(
+    console: Console, funnel: Sequence[FunnelStage], failures: Mapping[str, int]
+) -> None:
+    """The table of filters, and the tasks that failed before they came to any."""
+    if funnel:
+        print_table(console, HEADINGS, funnel_rows(funnel))
+    if failures:
+        console.print(text(f"failed tasks: {top(failures)}"))

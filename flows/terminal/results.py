@@ -12,8 +12,8 @@ from typing import Any
 import click
 import pyarrow as pa
 
-from synthmill.flows.terminal.console import counted, output, text
-from synthmill.flows.terminal.tables import cell_text, fits, plain_table
+from synthmill.flows.report_text import counted
+from synthmill.flows.terminal.console import cell_text, fits, output, plain_table, text
 
 MOST_CHARACTERS = 300  # of a cell
 

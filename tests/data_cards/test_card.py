@@ -53,8 +53,8 @@ def test_a_card_is_of_its_version(dataset: Dataset) -> None:
     commit(dataset, make_rows(0, 9), 0)
     delete_source(dataset, "https://site1.example/*")
     newest, before = card(dataset), card(dataset, 1)
-    assert "Deleted since" in newest and "https://site1.example/* (version 3)" in newest
-    assert "https://site1.example/1 " in before and "Deleted since" not in before
+    assert "Deleted sources" in newest and "https://site1.example/* (version 3)" in newest
+    assert "https://site1.example/1 " in before and "Deleted sources" not in before
 
 
 def test_a_version_without_rows_has_no_card(dataset: Dataset) -> None:

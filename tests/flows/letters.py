@@ -52,10 +52,10 @@ class Letters(Generator):
             ' "entropy": 1.25}, "answer": "2", "right": true}], "row_traces": ["t1"]}',
         )
 
-    def describe(self, row: Row) -> str:
+    def describe(self, row: Row, verbose: bool = False) -> str:
         """What its record says, which a row that could not be read does not have."""
         (trace,) = json.loads(row.detail)["row_traces"]
-        return f"said by {trace}"
+        return f"said by {trace}" + (", told in full" if verbose else "")
 
 
 class NoZ(Verifier):

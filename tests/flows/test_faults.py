@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from synthmill.flows.terminal.faults import redacted
+from synthmill.flows.exit_codes import redacted
 from tests.flows.conftest import Synthmill, process
 
 
@@ -54,7 +54,7 @@ def test_a_recipe_that_cannot_be_read(synthmill: Synthmill) -> None:
         ("seed=9223372036854775808", "seed 9223372036854775808 is out of bounds"),
         ("target=0", "'target': Input should be greater than 0"),
         ("target=many", "'target'"),
-        ("filters=[minhash]", "'filters.0' must be a mapping of keys to values (given: 'minhash')"),
+        ("filters=[7]", "'filters.0' must be a mapping of keys to values (given: 7)"),
         ("nonsense", "is not KEY.PATH=VALUE"),
         ("name=[", "not valid YAML"),
         ("name=2026-13-01", "not valid YAML"),
@@ -221,7 +221,9 @@ def test_init_never_overwrites(synthmill: Synthmill, tmp_path: Path) -> None:
     path.write_text("mine", encoding="utf-8")
     assert "exists already" in one_line(synthmill, "init", "recipe", str(path))
     assert path.read_text("utf-8") == "mine"
-    assert "cannot be written" in one_line(synthmill, "init", "recipe", str(tmp_path / "no" / "x"))
+    assert "a file is where a folder should be" in one_line(
+        synthmill, "init", "recipe", str(path / "x")
+    )
 
 
 def test_the_template_is_a_recipe(synthmill: Synthmill, tmp_path: Path) -> None:

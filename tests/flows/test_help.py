@@ -39,7 +39,7 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
 
 def test_first_lines_fit_into_the_list() -> None:
     listing = CliRunner().invoke(main, ["--help"], terminal_width=100).output
-    commands = listing.partition("Make rows:")[2]
+    commands = listing.partition("Run recipes:")[2]
     assert "..." not in commands
     assert [line.split()[0] for line in commands.splitlines() if line[:2] == "  "] == list(MODULES)
 

@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from synthmill.flows.terminal.tables import print_table
+from synthmill.flows.terminal.console import print_table
 
 HEADINGS = ("run", "accepted", "reason")
 ID = "letters-20261120-093000-3f2a"

@@ -1,6 +1,7 @@
 """Lists of plug-ins, the recipe schema, changes to recipes, progress in words."""
 
 import json
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,14 +9,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from synthmill.flows.funnel import top
-from synthmill.flows.hints import hint, next_commands
 from synthmill.flows.recipes import changed_recipe
-from synthmill.flows.summary import print_summary
+from synthmill.flows.report_text import hint, next_commands, top
 from synthmill.flows.terminal.console import text
-from synthmill.flows.terminal.conversation import print_messages
-from synthmill.flows.terminal.row_view import media_text
-from synthmill.flows.terminal.watching import PlainLines, display, one_line
+from synthmill.flows.terminal.progress_display import PlainLines, display, one_line
+from synthmill.flows.terminal.rows import media_text, print_messages
+from synthmill.flows.terminal.runs import print_summary
+from synthmill.pipelines.load import SHIPPED
 from synthmill.pipelines.progress import Progress
 from synthmill.schemas.lineage import Media
 from synthmill.schemas.messages import Message, TextPart, VideoPart, user
@@ -60,7 +60,10 @@ def test_recipe_schema_holds_the_settings_of_plugins(synthmill: Synthmill) -> No
 
 
 def test_shipped_recipes_are_listed(synthmill: Synthmill) -> None:
-    assert synthmill("recipe", "names").exit_code == 0
+    lines = synthmill("recipe", "names").output.splitlines()[2:]
+    shipped = {path.stem: path for path in SHIPPED.glob("*.yaml")}
+    assert {line.split()[0] for line in lines} == set(shipped)
+    assert re.search(r"^cotevol-demo +cotevol-demo +cotevol$", "\n".join(lines), re.M)
 
 
 def test_changes(recipe: Path) -> None:

@@ -1,4 +1,4 @@
-"""`synthmill export`."""
+"""`export` and `card`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,3 +75,32 @@ def export(
         click.echo(f"{out / part}: {counts}")
     for reason, count in done.left_out.items():
         click.echo(f"left out {count:,}: {reason}")
+
+
+@click.command()
+@click.argument("dataset")
+@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help="To a file.")
+@version_option
+@home_option
+def card(dataset: str, out: Path | None, version: str | None, home: "Home") -> None:
+    """Print the data card of a dataset, as Markdown.
+
+    It is made from what was committed: counts, funnel, sources, licenses, models, limits.
+
+    \b
+    Examples:
+      synthmill card cotevol-demo
+      synthmill card cotevol-demo --version good -o CARD.md
+    """
+    from synthmill.data_cards.card import card
+    from synthmill.runtime.files import atomic_write
+    from synthmill.store.dataset import Dataset
+    from synthmill.store.errors import translate_errors
+
+    text = card(Dataset.open(home, dataset), version)
+    if out is None:
+        click.echo(text)
+    else:
+        with translate_errors(str(out)):
+            atomic_write(out, text)
+        click.echo(f"wrote {out}")

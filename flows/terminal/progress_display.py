@@ -10,18 +10,25 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from synthmill.flows.funnel import balance
-from synthmill.flows.terminal.console import counted, duration, text
+from synthmill.flows.report_text import (
+    accepted_text,
+    counts_text,
+    one_line,
+    spending_text,
+    tasks_text,
+    time_left_text,
+)
+from synthmill.flows.terminal.console import text
 from synthmill.pipelines.progress import Progress
 
-Watcher = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 SECONDS_BETWEEN_LINES = 5.0
 TOP_REJECTS = 5
 BAR_WIDTH = 40
 
 
 @contextmanager
-def watching(console: Console, title: str) -> Iterator[Watcher]:
+def show_progress(console: Console, title: str) -> Iterator[OnProgress]:
     """A watcher that shows progress on `console` as long as the block lasts."""
     if not console.is_terminal or console.is_dumb_terminal:  # nothing can be drawn over there
         yield PlainLines(console, title)
@@ -54,23 +61,13 @@ class PlainLines:
         self._console.print(text(f"{self._title}: {one_line(progress)}"), soft_wrap=True)
 
 
-def one_line(progress: Progress) -> str:
-    """Where a run stands, in a line of a log."""
-    parts = [f"{duration(progress.seconds)} {_accepted(progress)}", _counts(progress)]
-    parts += [f"{_tasks(progress)}", _spending(progress), _left(progress)]
-    if progress.rejects:
-        reason, count = progress.rejects.most_common(1)[0]
-        parts.append(f"most rejected by {reason} ({count:,})")
-    return "; ".join(part for part in (*parts, progress.status) if part)
-
-
 def display(title: str, progress: Progress) -> RenderableType:
     """Where a run stands, as a few lines that are drawn over and over."""
     lines: list[RenderableType] = [
         text(title, "bold"),
         _bar(progress),
-        text(_counts(progress)),
-        text("; ".join(filter(None, (_tasks(progress), _spending(progress))))),
+        text(counts_text(progress)),
+        text("; ".join(filter(None, (tasks_text(progress), spending_text(progress))))),
     ]
     if progress.rejects:
         lines.append(_rejects(progress))
@@ -88,7 +85,7 @@ def _bar(progress: Progress) -> RenderableType:
         complete_style="green",
         pulse=progress.target is None,
     )
-    grid.add_row(bar, text(_accepted(progress), "green"), text(_left(progress)))
+    grid.add_row(bar, text(accepted_text(progress), "green"), text(time_left_text(progress)))
     return grid
 
 
@@ -103,31 +100,3 @@ def _rejects(progress: Progress) -> RenderableType:
     if others:
         grid.add_row(text(f"{others:,}", "red"), text("for other reasons"))
     return grid
-
-
-def _accepted(progress: Progress) -> str:
-    if not progress.target:
-        return f"{progress.accepted:,} accepted"
-    share = progress.accepted / progress.target
-    return f"{progress.accepted:,}/{progress.target:,} accepted ({share:.0%})"
-
-
-def _counts(progress: Progress) -> str:
-    return balance(progress.accepted, progress.rejected, progress.failed)
-
-
-def _tasks(progress: Progress) -> str:
-    calls = f", {counted(progress.calls, 'model call')} answered" if progress.calls else ""
-    return f"{counted(progress.tasks, 'task')} done, {progress.at_work:,} at work{calls}"
-
-
-def _spending(progress: Progress) -> str:
-    if not progress.tokens:
-        return ""
-    spent = f"{progress.tokens:,} tokens, {progress.tokens_per_second:,.0f}/s"
-    return spent + (f", ${progress.dollars:,.4f}" if progress.dollars else "")
-
-
-def _left(progress: Progress) -> str:
-    left = progress.seconds_left
-    return "" if left is None else f"about {duration(left)} left"

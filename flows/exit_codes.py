@@ -15,14 +15,14 @@ import click
 
 from synthmill.schemas.errors import InputError
 
-DEFECT, MENDABLE, RESUMABLE = 1, 2, 3
+DEFECT, USER_ERROR, RESUMABLE = 1, 2, 3
 DUCKDB_INTERRUPTED = "Query interrupted"  # the RuntimeError that it makes of Ctrl-C
 # What a system says of a path that was given to it; any other error of it may be ours.
 WRONG_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
 SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS)$", re.IGNORECASE)
 
 
-class Fault(click.ClickException):
+class CommandError(click.ClickException):
     """A failure that is said in one line."""
 
     def __init__(self, message: str, exit_code: int) -> None:
@@ -42,7 +42,7 @@ def translated(ctx: click.Context) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise Fault(str(error), MENDABLE) from error
+        raise CommandError(str(error), USER_ERROR) from error
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
     except (BrokenPipeError, KeyboardInterrupt):
@@ -55,7 +55,7 @@ def _told(error: Exception) -> Exception:
     """What to say of an exception that no command expects."""
     if isinstance(error, OSError) and error.errno in WRONG_PLACE:
         place = error.filename or "a file or folder"
-        return Fault(f"{place}: {error.strerror}; use another place, or --home", MENDABLE)
+        return CommandError(f"{place}: {error.strerror}; use another place, or --home", USER_ERROR)
     if str(error) == DUCKDB_INTERRUPTED:
         return click.Abort()
     log = write_log(error)
@@ -63,7 +63,7 @@ def _told(error: Exception) -> Exception:
     # connections, whose binding would print a page about leaked types.
     traceback.clear_frames(error.__traceback__)
     summary = traceback.format_exception_only(error)[-1]
-    return Fault(f"defect: {summary} (traceback in {log})", DEFECT)
+    return CommandError(f"defect: {summary} (traceback in {log})", DEFECT)
 
 
 def write_log(error: BaseException) -> Path:

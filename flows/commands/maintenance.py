@@ -1,0 +1,106 @@
+"""`maintain`, `delete-source`, `catalog`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from synthmill.flows.terminal.options import home_option
+
+if TYPE_CHECKING:
+    from synthmill.store.home import Home
+
+
+@click.command()
+@click.option(
+    "--keep-days",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Make versions unreadable that were superseded longer ago and have no tag.  [default: "
+    "keep all]",
+)
+@home_option
+def maintain(keep_days: int | None, home: "Home") -> None:
+    """Compact all datasets and delete files that no version reads.
+
+    Many small commits make many small files; compacted, a dataset is read faster. Rows stay as
+    they are. Files younger than a day are never deleted.
+
+    \b
+    Examples:
+      synthmill maintain
+      synthmill maintain --keep-days 30
+    """
+    from synthmill.flows.exit_codes import USER_ERROR
+    from synthmill.flows.terminal.console import output, print_table
+    from synthmill.store.maintenance import MaintenanceResult, maintain_all
+
+    done, problems = maintain_all(home.require(), keep_days)
+    if done:
+        print_table(output(), [name.replace("_", " ") for name in MaintenanceResult._fields], done)
+    else:
+        click.echo(f"no datasets in {home.path} yet")
+    for problem in problems:
+        click.echo(f"synthmill: {problem}", err=True)
+    if problems:
+        raise click.exceptions.Exit(USER_ERROR)
+
+
+@click.command("delete-source")
+@click.argument("dataset")
+@click.argument("source")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@home_option
+def delete_source(dataset: str, source: str, yes: bool, home: "Home") -> None:
+    """Delete the rows that came from a source, and bar it for good.
+
+    SOURCE is a URI or SHA-256 as the catalog's `sources` lists them; `*` stands for any text. A
+    new version lacks the rows; older versions still hold them. Later runs cannot bring them back.
+
+    \b
+    Examples:
+      synthmill sql 'from sources'
+      synthmill delete-source cotevol-demo data/leaked.jsonl
+      synthmill delete-source web-facts 'https://bad.example/*' --yes
+    """
+    from synthmill.store import catalog
+    from synthmill.store.dataset import Dataset
+    from synthmill.store.deletion import delete_source, rows_of_source
+
+    opened = Dataset.open(home, dataset)
+    if not yes:
+        doomed = _told(rows_of_source(opened, source))
+        click.confirm(f"delete {doomed} of {dataset} and bar {source}?", abort=True)
+    done = delete_source(opened, source)
+    catalog.rebuild(home)
+    click.echo(f"deleted {_told(done.rows)}; {dataset} is at version {done.version}")
+
+
+def _told(rows: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {status}" for status, count in sorted(rows.items())) or "no rows"
+
+
+@click.group()
+def catalog() -> None:
+    """Rebuild the catalog that SQL reads.
+
+    The catalog is a projection of the datasets and can always be made again; no command needs
+    you to.
+    """
+
+
+@catalog.command()
+@home_option
+def rebuild(home: "Home") -> None:
+    """Make the catalog anew from the datasets and run reports.
+
+    \b
+    Example:
+      synthmill catalog rebuild
+    """
+    from synthmill.flows.report_text import counted
+    from synthmill.store.catalog import rebuild
+
+    problems = rebuild(home.require())
+    for problem in problems:
+        click.echo(f"left out: {problem}", err=True)
+    click.echo(f"{home.catalog} holds {counted(len(home.dataset_names()), 'dataset')}")

@@ -1,0 +1,134 @@
+"""`check`, `preview`, `run`, `resume`, `schedule`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from synthmill.flows.terminal.options import COUNT, RecipeSelection, home_option, recipe_options
+
+if TYPE_CHECKING:
+    from synthmill.store.home import Home
+
+
+@click.command()
+@recipe_options
+@home_option
+def check(recipe: RecipeSelection, home: "Home") -> None:
+    """Test all that a recipe needs, before anything is spent.
+
+    Source, models, keys, filters and disk; one line each.
+
+    Exit code 0 if all is well, 2 if anything is to be corrected.
+
+    \b
+    Examples:
+      synthmill check cotevol-demo
+      synthmill check my.yaml --source data/problems.jsonl
+    """
+    from synthmill.flows.terminal.runs import check_recipe
+
+    check_recipe(recipe, home)
+
+
+@click.command()
+@recipe_options
+@click.option("--rows", type=COUNT, default=3, show_default=True, metavar="N", help="Rows to make.")
+@home_option
+def preview(recipe: RecipeSelection, rows: int, home: "Home") -> None:
+    """Make a few rows of a recipe and show them; nothing is committed.
+
+    Model answers stay in the response cache, so a run afterwards does not pay for them again.
+
+    \b
+    Examples:
+      synthmill preview cotevol-demo
+      synthmill preview my.yaml --rows 1 --set generator.settings.rounds=2
+    """
+    from synthmill.flows.terminal.runs import preview_recipe
+
+    preview_recipe(recipe, home, rows)
+
+
+@click.command()
+@recipe_options
+@home_option
+def run(recipe: RecipeSelection, home: "Home") -> None:
+    """Run a recipe until its target is met or its budget is spent.
+
+    RECIPE is a file, or the name of a shipped recipe. Rows are committed to the recipe's dataset
+    as the run goes on, accepted and rejected ones. Ctrl-C once ends the run in order, twice at
+    once; either way `synthmill resume` goes on from there.
+
+    With a Prefect API configured (PREFECT_API_URL or the active profile) the run is a tracked
+    flow run; without one no server is needed.
+
+    \b
+    Examples:
+      synthmill run cotevol-demo
+      synthmill run my.yaml --target 500 --seed 7
+      synthmill run videossr --source ~/videos
+      synthmill run my.yaml --set models.default.model=qwen3-8b --set budget.dollars=5
+    """
+    from synthmill.flows.terminal.runs import run_recipe
+
+    run_recipe(recipe, home)
+
+
+@click.command()
+@click.argument("run")
+@click.option("--target", type=int, metavar="N", help="Another number of accepted rows.")
+@click.option("--candidates", type=int, metavar="N", help="Another bound of emitted rows.")
+@click.option("--tokens", type=int, metavar="N", help="Another bound of tokens.")
+@click.option("--dollars", type=float, metavar="X", help="Another bound of dollars.")
+@click.option("--minutes", type=float, metavar="X", help="Another bound of minutes.")
+@home_option
+def resume(run: str, target: int | None, home: "Home", **bounds: Any) -> None:
+    """Go on with a run that stopped, failed or was killed.
+
+    Committed rows stay, the open batch is replayed from the response cache, and no model call is
+    paid for twice. Bounds count from the beginning of the run, not from now. `synthmill ls --runs`
+    lists the runs.
+
+    \b
+    Examples:
+      synthmill resume cotevol-demo-20261120-093000-3f2a
+      synthmill resume cotevol-demo-20261120-093000-3f2a --target 2000 --dollars 20
+    """
+    from synthmill.flows.terminal.runs import resume_run
+
+    resume_run(run, home, target, {name: n for name, n in bounds.items() if n is not None})
+
+
+@click.command()
+@recipe_options
+@click.option("--cron", required=True, metavar="TEXT", help="When, as 'minute hour day month dow'.")
+@click.option("--timezone", default="UTC", show_default=True, metavar="ZONE")
+@click.option("--same-seed", is_flag=True, help="Use the recipe's seed in every run.")
+@home_option
+def schedule(
+    recipe: RecipeSelection, cron: str, timezone: str, same_seed: bool, home: "Home"
+) -> None:
+    """Run a recipe again and again, at the times that --cron says.
+
+    Serves the recipe to the Prefect API that is configured, until this process is stopped. Every
+    run takes a seed of its own, made from the recipe's seed and the scheduled time, so that it
+    makes new rows; a failed run is retried as a resume of the same run.
+
+    \b
+    Examples:
+      prefect server start
+      prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api
+      synthmill schedule cotevol-demo --cron '0 3 * * *'
+      synthmill schedule my.yaml --target 1000 --cron '*/30 * * * *' --timezone Europe/Berlin
+    """
+    from synthmill.flows.prefect_runs import configured_api
+    from synthmill.schemas.errors import InputError
+
+    if configured_api() is None:
+        raise InputError(
+            "no Prefect API is configured: `prefect server start`, then "
+            "`prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api`"
+        )
+    from synthmill.flows.scheduling import serve
+
+    serve(recipe.where, recipe.changes, home, cron, timezone, same_seed)

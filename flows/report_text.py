@@ -1,0 +1,207 @@
+"""Run reports and progress as text: the same wording on the terminal, in Prefect and in logs."""
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import NamedTuple
+
+from synthmill.pipelines.progress import Progress
+from synthmill.schemas.report import FunnelStage, RunReport
+from synthmill.schemas.usage import Usage
+from synthmill.store.home import Home
+from synthmill.store.media import FOLDER as MEDIA
+
+TOP_REASONS = 3
+
+
+class FunnelRow(NamedTuple):
+    """One line of the funnel: what reached a stage, what went no further, and why."""
+
+    stage: str
+    reached: int
+    passed: int
+    failed: int
+    errors: int
+    skipped: int
+    reasons: str
+
+
+HEADINGS = ("stage", "reached", "passed", "failed", "errors", "skipped", "most frequent reasons")
+
+
+def funnel_rows(stages: Iterable[FunnelStage]) -> list[FunnelRow]:
+    """The filters in order."""
+    return [
+        FunnelRow(
+            stage.filter,
+            stage.passed + stage.failed + stage.errors + stage.skipped,
+            stage.passed,
+            stage.failed,
+            stage.errors,
+            stage.skipped,
+            top(stage.reasons),
+        )
+        for stage in stages
+    ]
+
+
+def top(reasons: Mapping[str, int], most: int = TOP_REASONS) -> str:
+    """`wrong answer (41), too long (3)`: the most frequent first, and how many the others are."""
+    ranked = Counter(reasons).most_common()
+    shown = [f"{reason} ({count:,})" for reason, count in ranked[:most]]
+    others = sum(count for _, count in ranked[most:])
+    return ", ".join([*shown, *([f"others ({others:,})"] if others else [])])
+
+
+def balance(accepted: int, rejected: int, failed: int) -> str:
+    """`100 emitted = 60 accepted + 38 rejected + 2 failed`."""
+    return (
+        f"{accepted + rejected + failed:,} emitted = {accepted:,} accepted + "
+        f"{rejected:,} rejected + {failed:,} failed"
+    )
+
+
+def stop_text(stop: str | None, detail: str | None) -> str:
+    """Why a run ended, with the particulars."""
+    return f"{stop or 'not ended'}{f' ({detail})' if detail else ''}"
+
+
+def outcome(report: RunReport) -> str:
+    """One line: why the run ended, and the counts, which add up."""
+    why = stop_text(report.stop, report.stop_detail)
+    return f"{why}: {balance(report.accepted, report.rejected, report.failed)}"
+
+
+def cost(report: RunReport) -> str:
+    """One line: calls, tokens and dollars, and how much of it the response cache answered."""
+    asked = sum((used.asked for used in report.usage.values()), Usage())
+    bought = sum((used.bought for used in report.usage.values()), Usage())
+    line = f"{asked.calls:,} model calls, {asked.tokens:,} tokens"
+    if asked.tokens > bought.tokens:
+        line += f" ({asked.tokens - bought.tokens:,} from the response cache)"
+    if report.unused.tokens:
+        line += f", {report.unused.tokens:,} of them by tasks that were not needed"
+    if bought.dollars:
+        line += f", ${bought.dollars:,.4f}"
+    if bought.unpriced_tokens:
+        line += f", {bought.unpriced_tokens:,} tokens of models without a known price"
+    return line
+
+
+def markdown(report: RunReport) -> str:
+    """The report as Markdown: what a flow run's page shows."""
+    lines = [
+        f"# {report.recipe}: {stop_text(report.stop, report.stop_detail)}",
+        "",
+        f"{balance(report.accepted, report.rejected, report.failed)}  ",
+        f"{length_text(report)}{cost(report)}  ",
+        f"dataset `{report.dataset}`, {versions_text(report)}, run `{report.run_id}`, "
+        f"seed {report.seed}",
+        "",
+        _markdown_row(HEADINGS),
+        _markdown_row(["---", *["---:"] * 5, "---"]),
+        *(_markdown_row(row) for row in funnel_rows(report.funnel)),
+    ]
+    if report.failures:
+        lines += ["", f"Failed tasks: {_escaped(top(report.failures))}"]
+    return "\n".join(lines)
+
+
+def _markdown_row(cells: Iterable[object]) -> str:
+    return "| " + " | ".join(_escaped(str(cell)) for cell in cells) + " |"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def length_text(report: RunReport) -> str:
+    if report.ended_at is None:
+        return ""
+    return f"{duration((report.ended_at - report.started_at).total_seconds())} long, "
+
+
+def versions_text(report: RunReport) -> str:
+    if not report.versions:
+        return "no version committed"
+    first, last, count = report.versions[0], report.versions[-1], len(report.versions)
+    if first == last:
+        return f"version {last}"
+    # Another run may have written to the dataset meanwhile.
+    return f"{'' if count == last - first + 1 else f'{count} of the '}versions {first} to {last}"
+
+
+def one_line(progress: Progress) -> str:
+    """Where a run stands, in a line of a log."""
+    parts = [f"{duration(progress.seconds)} {accepted_text(progress)}", counts_text(progress)]
+    parts += [f"{tasks_text(progress)}", spending_text(progress), time_left_text(progress)]
+    if progress.rejects:
+        reason, count = progress.rejects.most_common(1)[0]
+        parts.append(f"most rejected by {reason} ({count:,})")
+    return "; ".join(part for part in (*parts, progress.status) if part)
+
+
+def accepted_text(progress: Progress) -> str:
+    if not progress.target:
+        return f"{progress.accepted:,} accepted"
+    share = progress.accepted / progress.target
+    return f"{progress.accepted:,}/{progress.target:,} accepted ({share:.0%})"
+
+
+def counts_text(progress: Progress) -> str:
+    return balance(progress.accepted, progress.rejected, progress.failed)
+
+
+def tasks_text(progress: Progress) -> str:
+    calls = f", {counted(progress.calls, 'model call')} answered" if progress.calls else ""
+    return f"{counted(progress.tasks, 'task')} done, {progress.at_work:,} at work{calls}"
+
+
+def spending_text(progress: Progress) -> str:
+    if not progress.tokens:
+        return ""
+    spent = f"{progress.tokens:,} tokens, {progress.tokens_per_second:,.0f}/s"
+    return spent + (f", ${progress.dollars:,.4f}" if progress.dollars else "")
+
+
+def time_left_text(progress: Progress) -> str:
+    left = progress.seconds_left
+    return "" if left is None else f"about {duration(left)} left"
+
+
+def duration(seconds: float) -> str:
+    """`1:02:03`, without fractions."""
+    return str(timedelta(seconds=round(seconds)))
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def hint(home: Home, *words: str) -> str:
+    """`synthmill` with these words, and with --home where the data is not found without it."""
+    place = [] if Home.find().path == home.path else ["--home", str(home.path)]
+    return shlex.join(["synthmill", *words, *place])
+
+
+def next_commands(report: RunReport, home: Home) -> list[str]:
+    """What to do with what a run made."""
+    name = report.dataset
+    if not report.accepted:
+        return [hint(home, "why", report.run_id)]
+    exporter = _exporter(report, home)
+    return [
+        hint(home, "show", name),
+        hint(home, "why", name),
+        hint(home, "sql", f'select kind, count(*) from "{name}" group by kind'),
+        hint(home, "export", name, "--to", exporter, "-o", f"{name}-{exporter}"),
+    ]
+
+
+def _exporter(report: RunReport, home: Home) -> str:
+    """The exporter that takes most of what the run made."""
+    if not (home.dataset(report.dataset) / MEDIA).is_dir():
+        return "trl"
+    return "verl" if set(report.by_kind) == {"rlvr"} else "ms_swift"

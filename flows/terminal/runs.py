@@ -1,0 +1,177 @@
+"""Checks, previews and runs on the terminal: progress, summary, exit code."""
+
+import asyncio
+import itertools
+import os
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+
+from synthmill.flows.exit_codes import RESUMABLE, USER_ERROR
+from synthmill.flows.prefect_runs import configured_api, silence_stderr_at_exit
+from synthmill.flows.recipes import changed_recipe
+from synthmill.flows.report_text import (
+    cost,
+    hint,
+    length_text,
+    next_commands,
+    outcome,
+    versions_text,
+)
+from synthmill.flows.terminal.console import output, text
+from synthmill.flows.terminal.options import RecipeSelection
+from synthmill.flows.terminal.progress_display import OnProgress, show_progress
+from synthmill.flows.terminal.rejections import print_funnel
+from synthmill.flows.terminal.rows import print_row
+from synthmill.pipelines.check import check
+from synthmill.pipelines.run import new_run_id, preview, resume, start
+from synthmill.pipelines.run_store import RECIPE_FILE, saved_recipe
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.recipe import Budget
+from synthmill.schemas.report import RunReport
+from synthmill.schemas.row import Row
+from synthmill.schemas.validation import validated
+from synthmill.store.home import Home
+from synthmill.store.reports import report_path
+
+
+def run_recipe(chosen: RecipeSelection, home: Home) -> None:
+    """Run a recipe, as a tracked flow run where a Prefect API is configured."""
+    recipe = changed_recipe(chosen.where, chosen.changes)
+    run_id = new_run_id(recipe)
+    title = f"{recipe.name} -> {recipe.output.dataset}"
+
+    def work(watch: OnProgress) -> Awaitable[RunReport]:
+        if configured_api() is None:
+            return start(recipe, home, run_id=run_id, watch=watch)
+        silence_stderr_at_exit()
+        # The terminal shows the display; Prefect's own lines go to its API.
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+        from synthmill.flows.generate import tracked_run
+
+        return tracked_run(chosen.where, chosen.changes, home, run_id, watch)
+
+    show(run_id, title, home, work)
+
+
+def resume_run(run_id: str, home: Home, target: int | None, more: dict[str, Any]) -> None:
+    """Go on with a run; `more` are the bounds of its budget that change."""
+    budget = None
+    if more:
+        old = saved_recipe(home, run_id).budget.model_dump()
+        budget = validated(Budget, {**old, **more}, "budget")
+
+    def work(watch: OnProgress) -> Awaitable[RunReport]:
+        return resume(run_id, home, target=target, budget=budget, watch=watch)
+
+    show(run_id, run_id, home, work)
+
+
+def show(
+    run_id: str, title: str, home: Home, work: Callable[[OnProgress], Awaitable[RunReport]]
+) -> None:
+    """Show a run while it works and what came of it.
+
+    Raises:
+        click.exceptions.Exit: it stopped before its end and can be resumed.
+        InputError: the user must correct something, or every task failed.
+    """
+
+    async def watched() -> RunReport:
+        with show_progress(console, title) as watch:
+            return await work(watch)
+
+    console = output()
+    try:
+        report = asyncio.run(watched())
+    except KeyboardInterrupt:
+        if not (home.run(run_id) / RECIPE_FILE).is_file():
+            raise click.Abort from None  # there is nothing to resume yet
+        click.echo("stopped at once", err=True)
+        stopped(run_id, home)
+    except InputError as error:
+        begun = report_path(home, run_id).is_file()
+        then = f"; then: {hint(home, 'resume', run_id)}" if begun else ""
+        raise InputError(f"{error}{then}") from error
+    print_summary(console, report, next_commands(report, home))
+    if report.stop not in ("target met", "source exhausted", "budget spent"):
+        stopped(run_id, home)
+    if report.failed and not report.accepted and not report.rejected:
+        raise InputError(f"no rows: every task failed, {top(report.failures, 1)}")
+
+
+def stopped(run_id: str, home: Home) -> NoReturn:
+    """Say how to go on with a run that did not come to its end."""
+    click.echo(f"resume with: {hint(home, 'resume', run_id)}", err=True)
+    raise click.exceptions.Exit(RESUMABLE)
+
+
+def check_recipe(chosen: RecipeSelection, home: Home) -> None:
+    """Print a line for each thing that a run needs.
+
+    Raises:
+        click.exceptions.Exit: something must be corrected.
+    """
+    recipe = changed_recipe(chosen.where, chosen.changes)
+    console = output()
+
+    async def look() -> bool:
+        well = True
+        async for finding in check(recipe, home):
+            mark = text("ok   " if finding.ok else "FAIL ", "green" if finding.ok else "bold red")
+            line = text(f"{finding.what}: {finding.detail}")
+            console.print(mark + line, soft_wrap=True)
+            well = well and finding.ok
+        return well
+
+    if not asyncio.run(look()):
+        raise click.exceptions.Exit(USER_ERROR)
+
+
+def preview_recipe(chosen: RecipeSelection, home: Home, rows: int) -> None:
+    """Print a few rows of a recipe, the accepted ones first, and what a run would count.
+
+    Raises:
+        click.exceptions.Exit: it failed, as the last lines say.
+        click.Abort: it was interrupted.
+    """
+    recipe = changed_recipe(chosen.where, chosen.changes)
+    console = output()
+
+    async def make() -> tuple[list[Row], RunReport]:
+        with show_progress(console, f"preview of {recipe.name}") as watch:
+            return await preview(recipe, home, rows=rows, watch=watch)
+
+    made, report = asyncio.run(make())
+    accepted_first = sorted(made, key=lambda row: row.status)
+    for row in accepted_first[:rows]:
+        print_row(console, row, recipe.generator)
+    print_outcome(console, report)
+    kinds = Counter(f"{row.status} {row.kind}" for row in made)
+    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    console.print(f"{cost(report)}; made {counts or 'no rows'}; nothing is committed")
+    changes = itertools.chain.from_iterable(("--set", change) for change in chosen.changes)
+    console.print(text(f"  {hint(home, 'run', chosen.where, *changes)}", "cyan"), soft_wrap=True)
+    if report.stop == "interrupted":
+        raise click.Abort
+    if report.stop == "failed":
+        raise click.exceptions.Exit(USER_ERROR)
+
+
+def print_summary(console: Console, report: RunReport, next_steps: Sequence[str]) -> None:
+    """The outcome, the funnel, the cost and where to go next."""
+    print_outcome(console, report)
+    console.print(f"run {report.run_id}, {length_text(report)}{cost(report)}", soft_wrap=True)
+    console.print(f"dataset {report.dataset}, {versions_text(report)}", soft_wrap=True)
+    for command in next_steps:
+        console.print(text(f"  {command}", "cyan"), soft_wrap=True)
+
+
+def print_outcome(console: Console, report: RunReport) -> None:
+    """Why a run ended, the counts, and the funnel."""
+    style = "bold green" if report.stop == "target met" else "bold yellow"
+    console.print(text(outcome(report), style))
+    print_funnel(console, report.funnel, report.failures)
