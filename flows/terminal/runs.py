@@ -19,6 +19,7 @@ from synthmill.flows.report_text import (
     length_text,
     next_commands,
     outcome,
+    top,
     versions_text,
 )
 from synthmill.flows.terminal.console import output, text

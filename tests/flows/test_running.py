@@ -72,7 +72,7 @@ def test_check_names_what_is_to_be_mended(synthmill: Synthmill, recipe: Path) ->
     assert synthmill("check", str(recipe)).exit_code == 0
     result = synthmill("check", str(recipe), "--source", "/nowhere.jsonl")
     assert result.exit_code == 2
-    assert re.search(r"^MEND source: .*/nowhere.jsonl", result.output, re.M)
+    assert re.search(r"^FAIL source: .*/nowhere.jsonl", result.output, re.M)
     assert re.search(r"^ok   disk: ", result.output, re.M)
 
 
