@@ -41,7 +41,7 @@ class MediaFile:
     frames: int = 1
 
 
-class Encoder:
+class MediaEncoder:
     """Encodes the questions of one video; `base` are the sampled frames that most of them show.
 
     Raises:
@@ -163,7 +163,7 @@ def _questions(job: VideoJob) -> WorkResult:
         max_pixels=sampling.max_pixels,
         seconds=job.settings.work_seconds,
     )
-    encoder = Encoder(job.settings.form, decoded.sampled.pixels)
+    encoder = MediaEncoder(job.settings.form, decoded.sampled.pixels)
     result = WorkResult(files=encoder.files)
     for sub_type, seed in job.wanted:
         try:

@@ -9,7 +9,7 @@ import pytest
 
 from synthmill.generators.videossr.filters import NearDuplicateVideo, distances
 from synthmill.generators.videossr.settings import MediaSettings
-from synthmill.generators.videossr.work import Encoder
+from synthmill.generators.videossr.work import MediaEncoder
 from synthmill.schemas.row import Candidate
 from synthmill.sources.video.container import UnusableVideo
 from synthmill.sources.video.writing import SMALLEST_SIDE, clip_bytes
@@ -47,9 +47,9 @@ def test_frames_too_narrow_for_a_clip_are_rejected(codec):
     """A video may say that its pixels are a thousand times as wide as they are high."""
     narrow = np.zeros((8, SMALLEST_SIDE - 2, 256, 3), np.uint8)
     with pytest.raises(UnusableVideo, match="too narrow"):
-        Encoder(MediaSettings(media="clip", codec=codec), narrow)
+        MediaEncoder(MediaSettings(media="clip", codec=codec), narrow)
     assert clip_bytes(np.zeros((8, SMALLEST_SIDE, 256, 3), np.uint8), 100, codec)
-    assert Encoder(MediaSettings(), narrow).files == {}
+    assert MediaEncoder(MediaSettings(), narrow).files == {}
 
 
 def test_a_narrow_video_is_not_blown_up_to_be_swapped_in(tmp_path):
