@@ -1,5 +1,6 @@
 """When a run ends (target, budget), and how many tasks may be in progress before it does."""
 
+import math
 from dataclasses import dataclass
 
 from synthmill.pipelines.checkpoint import Tally
@@ -63,18 +64,21 @@ class AdmissionControl:
     For the target and for each budget it estimates what the run will have once all tasks in
     progress are settled: settled tasks and those that wait for their turn are known, each of the
     others is taken to bring the mean of the finished ones. One more task starts only while no
-    estimate reaches its bound. Before anything is finished, a task is taken to bring one accepted
-    row, one candidate, and a `FIRST_TASKS`-th of a budget of tokens or dollars; this guess then
-    weighs as much as one finished task. So a run starts with few tasks and grows as it learns its
-    yield, and the last rows of a target start no more tasks than they probably need.
+    estimate reaches its bound. So the last rows of a target start no more tasks than they probably
+    need.
+
+    Before a task is finished its yield is unknown. The guess is high, so that a run starts with few
+    tasks: about the square root of its target (3 for 5 rows, 8 for 50, 23 for 500), and
+    `FIRST_TASKS` under a budget of tokens or dollars. It weighs as much as one finished task, so it
+    soon counts for little. The guess is ours.
     """
 
     def __init__(self, target: int | None, budget: Budget) -> None:
         self._in_progress = 0
         self._waiting = Progression()
         bounds = (
-            ("accepted", target, 1.0),
-            ("emitted", budget.candidates, 1.0),
+            ("accepted", target, math.sqrt(target or 0)),
+            ("emitted", budget.candidates, math.sqrt(budget.candidates or 0)),
             ("tokens", budget.tokens, (budget.tokens or 0) / FIRST_TASKS),
             ("dollars", budget.dollars, (budget.dollars or 0) / FIRST_TASKS),
         )
