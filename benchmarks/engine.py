@@ -105,7 +105,7 @@ async def measure(rows: int, folder: Path) -> None:
             print(f"  {progress.accepted:>8,} rows  {marks[-1][1]:+7.0f} MB", flush=True)
 
     began = time.perf_counter()
-    report = await start(recipe(rows), home, watch=watch)
+    report = await start(recipe(rows), home, on_progress=watch)
     seconds = time.perf_counter() - began
     assert report.accepted == rows, report
 

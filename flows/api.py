@@ -70,7 +70,7 @@ async def run_async(
 ) -> RunReport:
     """`run` for code that is asynchronous itself."""
     made = load_recipe(recipe, _with_target(changes, target))
-    return await engine.start(made, Home.find(home), watch=on_progress)
+    return await engine.start(made, Home.find(home), on_progress=on_progress)
 
 
 def resume(
@@ -85,7 +85,7 @@ def resume(
     Raises:
         InputError: there is no such run, or what `run` raises.
     """
-    return _complete(engine.resume(run_id, Home.find(home), target=target, watch=on_progress))
+    return _complete(engine.resume(run_id, Home.find(home), target=target, on_progress=on_progress))
 
 
 def preview(

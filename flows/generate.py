@@ -93,9 +93,9 @@ async def _start_or_resume(recipe: Recipe, home: Home, run_id: str) -> RunReport
         await artifact.update(progress)
 
     if (home.run(run_id) / RECIPE_FILE).is_file():
-        report = await resume(run_id, home, watch=watch)
+        report = await resume(run_id, home, on_progress=watch)
     else:
-        report = await start(recipe, home, run_id=run_id, watch=watch)
+        report = await start(recipe, home, run_id=run_id, on_progress=watch)
     await artifact.end(report)
     log_funnel(report)
     return report

@@ -155,7 +155,7 @@ def counts_text(progress: Progress) -> str:
 
 def tasks_text(progress: Progress) -> str:
     calls = f", {counted(progress.calls, 'model call')} answered" if progress.calls else ""
-    return f"{counted(progress.tasks, 'task')} done, {progress.at_work:,} at work{calls}"
+    return f"{counted(progress.tasks, 'task')} done, {progress.in_progress:,} in progress{calls}"
 
 
 def spending_text(progress: Progress) -> str:

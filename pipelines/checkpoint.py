@@ -62,14 +62,16 @@ class Tally(BaseModel):
 class Checkpoint(BaseModel):
     """The position in the stream of candidates, and the counts up to it.
 
-    The tasks before index `task` are settled, and so are `candidate` candidates of that task. A
-    run begins at index `first_task`: 0, unless it continues the state of an earlier run. `state`
-    is the hash of the feedback states that the following tasks need.
+    The tasks before index `task` are settled, and so are `candidate` candidates of that task,
+    which used `partial` as a whole. A run begins at index `first_task`: 0, unless it continues the
+    state of an earlier run. `state` is the hash of the feedback states that the following tasks
+    need.
     """
 
     first_task: int = 0
     task: int = 0
     candidate: int = 0
+    partial: Usage = Field(default_factory=Usage)
     state: str | None = None
     tally: Tally = Tally()
     usage: dict[str, PromptUsage] = {}

@@ -132,7 +132,7 @@ class Engine:
             rejected=tally.rejected,
             failed=tally.failed,
             tasks=tally.tasks,
-            at_work=self._concurrency.in_progress,
+            in_progress=self._concurrency.in_progress,
             tokens=tally.usage.tokens,
             dollars=tally.usage.dollars,
             seconds=self._seconds(),
@@ -268,13 +268,14 @@ class Engine:
                 if self._feedback is not None:
                     self._feedback.add_row(row)
                 if stop := self._bound():
+                    checkpoint.partial = result.usage
                     return stop
             if result.failure is not None:
                 tally.count_failure(result.failure)
             tally.tasks += 1
         tally.usage += result.usage
         checkpoint.task += 1
-        checkpoint.candidate = 0
+        checkpoint.candidate, checkpoint.partial = 0, Usage()
         if self._feedback is not None:
             self._feedback.settle(result.task, result.failure)
             if self._feedback.exhausted:

@@ -1,4 +1,4 @@
-"""A snapshot of a run, for whoever shows it."""
+"""A snapshot of a run, to be shown while it works."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ class Progress:
     """Where a run stands now.
 
     `tokens` and `dollars` are those of settled tasks, as rows and budgets count them; `calls` are
-    all model calls answered so far, so that something moves while the first tasks are at work.
+    all model calls answered so far, so that something moves while the first tasks run.
     """
 
     accepted: int
@@ -17,7 +17,7 @@ class Progress:
     rejected: int
     failed: int
     tasks: int
-    at_work: int
+    in_progress: int
     tokens: int
     dollars: float
     seconds: float
@@ -27,12 +27,12 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """The time to the target at the pace so far, or None while it cannot be told."""
+        """The time to the target at the pace so far, or None while it is not known."""
         if not self.target or not self.accepted:
             return None
         return max(0.0, self.seconds * (self.target - self.accepted) / self.accepted)
 
     @property
     def tokens_per_second(self) -> float:
-        """Tokens a second since the start."""
+        """Tokens per second since the start."""
         return self.tokens / self.seconds if self.seconds else 0.0

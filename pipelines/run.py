@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from synthmill.filters.run import warm_up
@@ -38,25 +37,29 @@ from synthmill.store import catalog
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
 
-Watch = Callable[[Progress], Awaitable[None] | None]
-WATCH_SECONDS = 0.25
+ProgressCallback = Callable[[Progress], Awaitable[None] | None]
+PROGRESS_SECONDS = 0.25  # ours: between two calls of it
 
 
 async def start(
-    recipe: Recipe, home: Home, *, run_id: str | None = None, watch: Watch | None = None
+    recipe: Recipe,
+    home: Home,
+    *,
+    run_id: str | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> RunReport:
-    """Run a recipe and return the report; `watch` is told of the progress while it runs.
+    """Run a recipe and return the report; `on_progress` is called while it runs.
 
     SIGINT and SIGTERM end the run gracefully: what is settled is committed.
 
     Raises:
-        InputError: the recipe, its source, its models or the disk will not do.
+        InputError: the recipe, its source, its models or the disk cannot be used.
     """
     plan = make_plan(recipe)
     await asyncio.to_thread(check_source, plan.source)  # before anything is written
     run_id = run_id or new_run_id(recipe)
     save_recipe(home.prepare(), run_id, recipe)
-    return await _execute(plan, home, run_id, home.cache, watch)
+    return await _execute(plan, home, run_id, home, on_progress)
 
 
 async def resume(
@@ -65,12 +68,12 @@ async def resume(
     *,
     target: int | None = None,
     budget: Budget | None = None,
-    watch: Watch | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> RunReport:
-    """Go on with a run from its last commit; with a new target or budget if they are given.
+    """Continue a run from its last commit; with a new target or budget if they are given.
 
     Raises:
-        InputError: there is no such run, the target will not do, or what `start` raises.
+        InputError: there is no such run, the target is wrong, or what `start` raises.
     """
     recipe = saved_recipe(home, run_id)
     changes = {
@@ -84,11 +87,11 @@ async def resume(
     await asyncio.to_thread(check_source, plan.source)
     if changes:
         save_recipe(home, run_id, recipe)
-    return await _execute(plan, home, run_id, home.cache, watch)
+    return await _execute(plan, home, run_id, home, on_progress)
 
 
 async def preview(
-    recipe: Recipe, home: Home, *, rows: int = 3, watch: Watch | None = None
+    recipe: Recipe, home: Home, *, rows: int = 3, on_progress: ProgressCallback | None = None
 ) -> tuple[list[Row], RunReport]:
     """Make a few rows in a throw-away home and return them, rejected ones too.
 
@@ -107,7 +110,7 @@ async def preview(
     home.prepare()
     with tempfile.TemporaryDirectory(prefix="synthmill-preview-") as folder:
         aside = Home(folder)
-        report = await _execute(make_plan(small), aside, "preview", home.cache, watch)
+        report = await _execute(make_plan(small), aside, "preview", home, on_progress)
         return list(Dataset.open(aside, recipe.output.dataset).rows(status=None)), report
 
 
@@ -117,17 +120,16 @@ def new_run_id(recipe: Recipe) -> str:
 
 
 async def _execute(
-    plan: Plan, home: Home, run_id: str, cache: Path, watch: Watch | None
+    plan: Plan, home: Home, run_id: str, cached: Home, on_progress: ProgressCallback | None
 ) -> RunReport:
     recipe = plan.recipe
     dataset = Dataset.create(home, recipe.output.dataset)
     plan = with_blocklist(plan, dataset.blocked_sources())
     index = DedupIndexSync(dataset, [stage.filter for stage in plan.diversity])
-    give_up_after_seconds = 60 * recipe.engine.patience_minutes
-    responses = cache / "responses.sqlite"
+    give_up_after_seconds = 60 * recipe.engine.give_up_after_minutes
     registry = ModelRegistry(
         recipe.models,
-        cache=responses,
+        cache=cached.responses,
         media_dir=dataset.folder,
         give_up_after_seconds=give_up_after_seconds,
     )
@@ -145,9 +147,12 @@ async def _execute(
         write_media = media_writer(dataset)
         services = Services(recipe.seed, models, workers, write_media, plan.verifiers)
         engine = Engine(plan, services, store.checkpoint, run_id, store.states)
-        resources = Resources(models, workers, cache, write_media, engine.show_preparation)
+        resources = Resources(models, workers, cached.cache, write_media, engine.show_preparation)
         try:
-            async with _watching(engine, watch), aclosing(engine.batches(resources)) as batches:
+            async with (
+                _reporting(engine, on_progress),
+                aclosing(engine.batches(resources)) as batches,
+            ):
                 with _signals(engine):
                     async for batch in batches:
                         await store.commit(batch)
@@ -163,7 +168,7 @@ async def _execute(
 
 @asynccontextmanager
 async def _opened(models: ModelRegistry) -> AsyncIterator[ModelRegistry]:
-    """The models, once they are there; what does not start is the user's to mend."""
+    """The opened models; a back end that does not start is an `InputError`."""
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(models)
@@ -184,30 +189,30 @@ def media_writer(dataset: Dataset) -> MediaWriter:
 
 
 @asynccontextmanager
-async def _watching(engine: Engine, watch: Watch | None) -> AsyncIterator[None]:
-    """Tell `watch` of the progress a few times a second, and once more at the end."""
+async def _reporting(engine: Engine, on_progress: ProgressCallback | None) -> AsyncIterator[None]:
+    """Call `on_progress` a few times a second, and once more at the end."""
 
-    async def tell() -> None:
-        if watch is not None:
-            answer = watch(engine.progress())
+    async def call() -> None:
+        if on_progress is not None:
+            answer = on_progress(engine.progress())
             if inspect.isawaitable(answer):
                 await answer
 
-    async def tell_often() -> None:
+    async def call_often() -> None:
         while not ended.is_set():
-            await tell()
+            await call()
             with suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), WATCH_SECONDS)
+                await asyncio.wait_for(ended.wait(), PROGRESS_SECONDS)
 
     ended = asyncio.Event()
-    teller = asyncio.create_task(tell_often())
+    calls = asyncio.create_task(call_often())
     try:
         yield
     finally:
-        # Not cancelled: a watcher that is cut off while it writes does not know what it wrote.
+        # Not cancelled: a callback that is cut off while it writes does not know what it wrote.
         ended.set()
-        await teller
-        await tell()
+        await calls
+        await call()
 
 
 @contextmanager

@@ -89,7 +89,7 @@ class RunStore:
             by_kind=dict(tally.by_kind),
             funnel=list(tally.funnel.values()),
             usage=engine.usage(),
-            used=tally.usage,
+            used=tally.usage + position.partial,
             unused=engine.unused if stop else Usage(),
             versions=self._versions() if stop else [],
         )

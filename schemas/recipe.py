@@ -133,7 +133,7 @@ class EngineSettings(Record):
     batch_rows: int = Field(default=2000, ge=1, description="rows that a commit holds at most")
     batch_seconds: float = Field(default=30.0, gt=0, description="time between commits at most")
     workers: int = Field(default=2, ge=1, description="processes for CPU-heavy work")
-    patience_minutes: float = Field(
+    give_up_after_minutes: float = Field(
         default=5.0, ge=0, description="how long to wait for a dead model server before stopping"
     )
 

@@ -120,7 +120,7 @@ async def memory(folder: Path, count: int) -> None:
                 mark = next(marks)
 
     begun = time.perf_counter()
-    report = await start(recipe, Home(folder / "home"), watch=watch)
+    report = await start(recipe, Home(folder / "home"), on_progress=watch)
     rate = report.tasks / (time.perf_counter() - begun)
     click.echo(f"  {report.tasks} videos, {report.accepted} rows, {rate:.2f} videos a second")
 

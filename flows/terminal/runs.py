@@ -47,7 +47,7 @@ def run_recipe(chosen: RecipeSelection, home: Home) -> None:
 
     def work(watch: OnProgress) -> Awaitable[RunReport]:
         if configured_api() is None:
-            return start(recipe, home, run_id=run_id, watch=watch)
+            return start(recipe, home, run_id=run_id, on_progress=watch)
         silence_stderr_at_exit()
         # The terminal shows the display; Prefect's own lines go to its API.
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
@@ -66,7 +66,7 @@ def resume_run(run_id: str, home: Home, target: int | None, more: dict[str, Any]
         budget = validated(Budget, {**old, **more}, "budget")
 
     def work(watch: OnProgress) -> Awaitable[RunReport]:
-        return resume(run_id, home, target=target, budget=budget, watch=watch)
+        return resume(run_id, home, target=target, budget=budget, on_progress=watch)
 
     show(run_id, run_id, home, work)
 
@@ -144,7 +144,7 @@ def preview_recipe(chosen: RecipeSelection, home: Home, rows: int) -> None:
 
     async def make() -> tuple[list[Row], RunReport]:
         with show_progress(console, f"preview of {recipe.name}") as watch:
-            return await preview(recipe, home, rows=rows, watch=watch)
+            return await preview(recipe, home, rows=rows, on_progress=watch)
 
     made, report = asyncio.run(make())
     accepted_first = sorted(made, key=lambda row: row.status)

@@ -156,7 +156,7 @@ def test_ctrl_c_cancels_the_flow_run_and_leaves_it_resumable(
     log = tmp_path / "log"
     arguments = [sys.executable, "-m", "synthmill.flows.cli", "run", str(recipe), *slow]
     running = start(arguments, tracked, log)
-    until(lambda: "at work" in log.read_text("utf-8"), 60)
+    until(lambda: "in progress" in log.read_text("utf-8"), 60)
     time.sleep(1)
     running.send_signal(signal.SIGINT)
     assert running.wait(timeout=60) == 3, log.read_text("utf-8")

@@ -108,8 +108,8 @@ def test_a_signal_ends_a_run_resumable(
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert running.stdout is not None
-    for line in running.stdout:  # the first line of progress: the engine is at work
-        if "at work" in line:
+    for line in running.stdout:  # the first line of progress: the engine works
+        if "in progress" in line:
             break
     time.sleep(1.5)
     running.send_signal(number)
@@ -148,7 +148,7 @@ def test_live_display_on_a_terminal(environment: dict[str, str], recipe: Path) -
     assert "letters -> letters" in text
     assert re.search(r"\d/7 accepted \(\d+%\)", text), "a bar with accepted and target"
     assert re.search(r"about 0:00:0\d left", text)
-    assert "tasks done, 1 at work" in text
+    assert "tasks done, 1 in progress" in text
     assert "target met: 8 emitted = 7 accepted + 0 rejected + 1 failed" in text or (
         "target met" in text
     )

@@ -30,7 +30,7 @@ PROGRESS = Progress(
     rejected=30,
     failed=2,
     tasks=82,
-    at_work=8,
+    in_progress=8,
     tokens=12_000,
     dollars=0.5,
     seconds=60.0,
@@ -141,7 +141,7 @@ def test_display_says_everything_once() -> None:
 def test_a_line_says_everything() -> None:
     assert one_line(PROGRESS) == (
         "0:01:00 50/200 accepted (25%); 82 emitted = 50 accepted + 30 rejected + 2 failed; "
-        "82 tasks done, 8 at work; 12,000 tokens, 200/s, $0.5000; about 0:03:00 left; "
+        "82 tasks done, 8 in progress; 12,000 tokens, 200/s, $0.5000; about 0:03:00 left; "
         "most rejected by filter: reason 7 (7); paused: http://x/v1 is dead, trying again in 9 s"
     )
 

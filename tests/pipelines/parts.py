@@ -1,15 +1,21 @@
 """A small source and generator of our own, to watch the engine with."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Iterator
+from typing import ClassVar
 
+from synthmill.filters.base import Verifier
 from synthmill.generators.base import Context, FeedbackGenerator, Generator, Task, TaskOutcome
 from synthmill.models.prompt import Prompt
+from synthmill.runtime.workers import Limits
 from synthmill.schemas.base import Record, Settings
 from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.lineage import SourceRef
 from synthmill.schemas.messages import Message, assistant, user
+from synthmill.schemas.recipe import FilterSpec
 from synthmill.schemas.row import Candidate
+from synthmill.schemas.verdict import Verdict
 from synthmill.sources.base import Source
 
 
@@ -123,6 +129,59 @@ class Question(Prompt[str]):
 
     def messages(self) -> tuple[Message, ...]:
         return (user(f"question {self.number}, take {self.take}"),)
+
+
+class FailsSettings(Settings):
+    rows: int = 0
+
+
+class Fails(Generator[FailsSettings]):
+    """Yields `rows` candidates in all, then every task fails."""
+
+    name = "fails"
+    item = Number
+
+    async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
+        if task.item.value < self.settings.rows:
+            yield Candidate(kind="sft", messages=[user("?"), assistant(task.key)])
+        else:
+            raise LookupError("nothing to be found")
+
+
+class CheckedSettings(Settings):
+    limit_seconds: float = 10.0
+
+
+class Checked(Generator[CheckedSettings]):
+    """Yields the first of three candidates that its filters accept; sleeps in a worker first."""
+
+    name = "checked"
+    item = Number
+    default_filters = (FilterSpec(name="tests.pipelines.parts:Even"),)
+
+    async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
+        limits = Limits(seconds=self.settings.limit_seconds)
+        await context.run_in_worker(time.sleep, 0.5, limits=limits)
+        for take in range(3):
+            scoped = context.scoped(f"take {take}")
+            draw = scoped.rng("draw").randrange(100)
+            candidate = Candidate(kind="sft", messages=[user(task.key), assistant(str(draw))])
+            judged = await scoped.verify(candidate)
+            if judged.accepted or take == 2:
+                yield judged.candidate
+                return
+
+
+class Even(Verifier):
+    """Accepts even numbers; counts its calls in `looked`."""
+
+    name = "even"
+    looked: ClassVar[list[str]] = []
+
+    def judge(self, candidate: Candidate) -> Verdict:
+        self.looked.append(candidate.messages[1].text)
+        even = int(candidate.messages[1].text) % 2 == 0
+        return self.verdict("pass") if even else self.verdict("fail", "odd")
 
 
 class AsksSettings(Settings):

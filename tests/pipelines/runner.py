@@ -25,9 +25,11 @@ async def main(folder: str, run_id: str, recipe: str, kill_after: str | None = N
             timers[0].start()
 
     if (home.run(run_id) / "recipe.yaml").is_file():
-        report = await resume(run_id, home, watch=watch)
+        report = await resume(run_id, home, on_progress=watch)
     else:
-        report = await start(Recipe.model_validate_json(recipe), home, run_id=run_id, watch=watch)
+        report = await start(
+            Recipe.model_validate_json(recipe), home, run_id=run_id, on_progress=watch
+        )
     print(report.stop, flush=True)
     for timer in timers:
         timer.cancel()

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from synthmill.pipelines.load import read_recipe
 from synthmill.pipelines.progress import Progress
 from synthmill.pipelines.run import preview, resume, start
 from synthmill.schemas.report import RunReport
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
 from tests.pipelines.conftest import recipe, rows
+from tests.pipelines.parts import Even
 
 
 def adds_up(report: RunReport) -> bool:
@@ -100,5 +102,61 @@ async def test_a_slow_watcher_is_never_cut_off_and_sees_the_end(home: Home) -> N
         await asyncio.sleep(0.2)
         ended.append(progress.accepted)
 
-    await start(recipe(target=4), home, watch=watch)
+    await start(recipe(target=4), home, on_progress=watch)
     assert begun == ended and ended[-1] == 4
+
+
+async def test_a_run_in_which_every_task_failed_is_a_failure_without_a_version(home: Home) -> None:
+    report = await start(recipe("Fails"), home)
+    assert (report.stop, report.failed, report.versions) == ("failed", 20, [])
+    detail = report.stop_detail or ""
+    assert "all 20 tasks failed" in detail
+    assert re.search(r"LookupError: nothing to be found \(pipelines/parts.py:\d+\)", detail)
+    assert Dataset.open(home, "numbers").version == 0
+    assert adds_up(report)
+
+
+async def test_some_failed_tasks_are_no_failed_run(home: Home) -> None:
+    report = await start(recipe("Fails", generator={"settings": {"rows": 1}}), home)
+    assert (report.stop, report.accepted, report.failed) == ("source exhausted", 1, 19)
+
+
+async def test_a_generator_sees_verdicts_early_and_no_filter_looks_twice(home: Home) -> None:
+    Even.looked.clear()
+    report = await start(recipe("Checked", source={"count": 12}), home)
+    made = rows(home, None)
+    assert len(made) == 12 and report.failed == 0
+    assert all(len(row.verdicts) == 1 for row in made)
+    odd = sum(int(text) % 2 for text in Even.looked)
+    assert 12 < len(Even.looked) == report.accepted + odd
+
+
+async def test_a_default_filter_is_retuned_or_switched_off_by_the_recipe(home: Home) -> None:
+    off = [{"name": "tests.pipelines.parts:Even", "enabled": False}]
+    report = await start(recipe("Checked", source={"count": 4}, filters=off), home)
+    assert (report.accepted, report.funnel) == (4, [])
+
+
+async def test_a_worker_is_killed_at_the_limit_of_its_call(home: Home) -> None:
+    limited = {"settings": {"limit_seconds": 0.05}}
+    report = await start(recipe("Checked", generator=limited, source={"count": 2}), home)
+    ((reason, times),) = report.failures.items()
+    assert (report.stop, times) == ("failed", 2) and reason.startswith("WorkerTimeout")
+
+
+async def test_plugins_lie_beside_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from tests.pipelines.parts import Squares\n\n"
+        "class Mine(Squares):\n    name = 'mine'\n\n"
+        "def short(candidate):\n    return len(candidate.messages[1].text) < 9, 'long'\n"
+    )
+    (tmp_path / "mine.yaml").write_text(
+        "name: mine\nsource: {type: 'tests.pipelines.parts:Numbers'}\nmodels: {}\n"
+        "generator: {name: './mine.py:Mine'}\nfilters: ['./mine.py:short']\n"
+        "output: {dataset: numbers}\n"
+    )
+    home = Home(tmp_path / "factory")
+    first = await start(read_recipe(tmp_path / "mine.yaml").model_copy(update={"target": 3}), home)
+    assert (first.generator, first.accepted) == ("mine@1", 3)
+    report = await resume(first.run_id, home, target=5)
+    assert report.accepted == 5 and [stage.filter for stage in report.funnel] == ["short"]

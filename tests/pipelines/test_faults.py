@@ -58,7 +58,7 @@ async def test_same_rows_at_any_concurrency_and_from_the_cache_alone(tmp_path: P
 async def test_a_dead_server_ends_the_run_resumable(home: Home) -> None:
     said: list[str] = []
     with ScriptedServer(latency=0.02) as server:
-        wanted = asking(server, engine={"concurrency": 4, "patience_minutes": 0.02})
+        wanted = asking(server, engine={"concurrency": 4, "give_up_after_minutes": 0.02})
 
         def watch(progress: Any) -> None:
             if progress.status:
@@ -66,7 +66,7 @@ async def test_a_dead_server_ends_the_run_resumable(home: Home) -> None:
             elif progress.accepted >= 20:
                 server.stop()
 
-        report = await start(wanted, home, watch=watch)
+        report = await start(wanted, home, on_progress=watch)
         assert report.stop == "failed" and report.resumable
         assert "127.0.0.1" in (report.stop_detail or "")
         assert 20 <= report.accepted < 200
