@@ -40,7 +40,7 @@ from synthmill.schemas.row import Candidate, Row
 from synthmill.schemas.usage import PromptUsage, Usage, add_usages
 from synthmill.schemas.verdict import Verdict
 
-LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +143,9 @@ class Engine:
 
     @property
     def unused(self) -> Usage:
-        """What the tasks have used that were started and whose rows are not needed."""
-        return sum(self._open.values(), Usage())
+        """What the tasks have used that were started and not settled before the run had enough."""
+        enough = self.stop is not None and self.stop.reason in ("target met", "budget spent")
+        return sum(self._open.values(), Usage()) if enough else Usage()
 
     async def batches(self, resources: Resources) -> AsyncGenerator[Batch, None]:
         """Work until a bound is reached, the tasks are exhausted or the run is interrupted.
@@ -361,10 +362,15 @@ def split_of(task_key: str, shares: dict[str, float]) -> str:
 def _failure(error: Exception) -> str:
     """The exception, with the file and line of the innermost frame outside of libraries."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if not f.filename.startswith(LIBRARIES) and f.filename[0] != "<"]
-    frame = (own or frames)[-1]
+    frame = ([f for f in frames if not _is_library(f.filename)] or frames)[-1]
     place = "/".join(Path(frame.filename).parts[-2:])
     return f"{type(error).__name__}: {str(error)[:200]} ({place}:{frame.lineno})"
+
+
+def _is_library(file: str) -> bool:
+    if "/synthmill/" in file:  # which may be installed among libraries itself
+        return False
+    return "site-packages" in file or file.startswith((STANDARD_LIBRARY, "<"))
 
 
 def _unreadable(item: InvalidItem) -> Candidate:

@@ -19,7 +19,6 @@ from synthmill.schemas.arrow import rows_to_table
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import Recipe
 from synthmill.schemas.report import RunReport
-from synthmill.schemas.usage import Usage
 from synthmill.store.dataset import Dataset
 from synthmill.store.errors import translate_errors
 from synthmill.store.home import Home
@@ -90,7 +89,7 @@ class RunStore:
             funnel=list(tally.funnel.values()),
             usage=engine.usage(),
             used=tally.usage + position.partial,
-            unused=engine.unused if stop else Usage(),
+            unused=engine.unused,
             versions=self._versions() if stop else [],
         )
         path = self._dataset.home.run(self._run_id) / "report.json"

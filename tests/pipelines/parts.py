@@ -2,11 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import ClassVar
 
 from synthmill.filters.base import Verifier
-from synthmill.generators.base import Context, FeedbackGenerator, Generator, Task, TaskOutcome
+from synthmill.generators.base import (
+    Cancelled,
+    Context,
+    FeedbackGenerator,
+    Generator,
+    Resources,
+    Task,
+    TaskOutcome,
+)
 from synthmill.models.prompt import Prompt
 from synthmill.runtime.workers import Limits
 from synthmill.schemas.base import Record, Settings
@@ -146,6 +154,30 @@ class Fails(Generator[FailsSettings]):
             yield Candidate(kind="sft", messages=[user("?"), assistant(task.key)])
         else:
             raise LookupError("nothing to be found")
+
+
+class Prepares(Generator[Settings]):
+    """Needs a minute to prepare, in a thread that can be interrupted."""
+
+    name = "prepares"
+    item = Number
+
+    async def prepare(self, source: Source, resources: Resources) -> None:
+        def count(report: Callable[[int], None]) -> None:
+            folder = resources.cache_dir / "counted"
+            folder.mkdir(parents=True)
+            try:
+                for number in range(6000):
+                    report(number)
+                    time.sleep(0.01)
+            except Cancelled:
+                folder.rmdir()
+                raise
+
+        await resources.in_thread("counted", count)
+
+    async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
+        yield Candidate(kind="sft", messages=[user("?"), assistant(task.key)])
 
 
 class CheckedSettings(Settings):

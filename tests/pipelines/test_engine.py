@@ -1,7 +1,9 @@
 """The engine's promises: exact targets, the same rows at any concurrency, counts that add up."""
 
 import asyncio
+import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -160,3 +162,17 @@ async def test_plugins_lie_beside_the_recipe(tmp_path: Path) -> None:
     assert (first.generator, first.accepted) == ("mine@1", 3)
     report = await resume(first.run_id, home, target=5)
     assert report.accepted == 5 and [stage.filter for stage in report.funnel] == ["short"]
+
+
+async def test_an_interrupt_ends_the_preparation_which_cleans_up(home: Home) -> None:
+    seen: list[str] = []
+
+    def watch(progress: Progress) -> None:
+        if progress.status and not seen:
+            seen.append(progress.status)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    report = await asyncio.wait_for(start(recipe("Prepares"), home, on_progress=watch), 30)
+    assert report.stop == "interrupted" and report.versions == []
+    assert re.fullmatch(r"counted: \d+", seen[0])
+    assert not (home.cache / "counted").exists()
