@@ -6,7 +6,9 @@ from pydantic import Field
 
 from synthmill.generators.retrieval.calibration import Calibration
 from synthmill.schemas.base import Record
+from synthmill.schemas.evidence import Evidence
 from synthmill.schemas.lineage import SourceRef
+from synthmill.schemas.verdict import Verdict
 
 DistractorType = Literal[
     "doppelganger", "false_shortcut", "fragmented_puzzle", "subjective_fallacy"
@@ -86,32 +88,15 @@ class Distractor(Record):
         return f"{self.title}\n{self.text}"
 
 
-class CheckFailure(NamedTuple):
-    """Why a check failed: a short stable phrase, and particulars."""
-
-    reason: str
-    detail: str = ""
-
-
-class CheckResult(Record):
-    """One check and its outcome; where it failed, `reason` is a short stable phrase."""
-
-    name: str
-    passed: bool
-    reason: str | None = None
-    detail: str | None = None
-
-
 class CheckedDistractor(Record):
-    """A distractor with its checks against one question."""
+    """A distractor that is used in the rollouts of a question, with the verdicts that admitted it.
+
+    `rank` is its best rank among the passages for a query of the question (from 1).
+    """
 
     distractor: Distractor
-    checks: list[CheckResult]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every check passed."""
-        return all(check.passed for check in self.checks)
+    rank: int | None
+    verdicts: list[Verdict]
 
 
 class TreeNode(Record):
@@ -160,7 +145,7 @@ class NegativeAspect(Record):
 
 
 class QuestionDetail(Record):
-    """`detail` of `rlvr` rows, accepted or rejected."""
+    """`detail` of `rlvr` rows, accepted or rejected; `evidence` is read by filters."""
 
     corpus: str
     calibration: Calibration | None
@@ -168,7 +153,7 @@ class QuestionDetail(Record):
     path: list[int]
     hops: list[HopRecord]
     negatives: list[NegativeAspect]
-    checks: list[CheckResult]
+    evidence: Evidence
     distractors: list[CheckedDistractor] = []
 
 
@@ -224,9 +209,28 @@ class TrajectoryDetail(Record):
     against: "TrajectoryDetail | None" = None
 
 
+class TruePassage(Record):
+    """A passage on which the truth about a distractor rests."""
+
+    title: str
+    text: str
+
+    @property
+    def full_text(self) -> str:
+        """Title and text."""
+        return f"{self.title}\n{self.text}"
+
+
 class DistractorDetail(Record):
-    """`detail` of rejected distractors."""
+    """`detail` of a distractor's row: the question it was written for, and the truth against it.
+
+    `truth` starts with the source of its fact. `rank` is its best rank among the passages for a
+    query of the question, None where the retriever does not find it.
+    """
 
     corpus: str
     question: str
-    distractor: CheckedDistractor
+    answer: str
+    distractor: Distractor
+    truth: list[TruePassage]
+    rank: int | None
