@@ -185,7 +185,8 @@ class Context(Protocol):
         """Run the recipe's verifiers on a candidate now.
 
         The verdicts are those that the engine will record: when this candidate is yielded, its
-        verifiers do not run again. Diversity filters have not looked yet.
+        verifiers do not run again. A changed copy keeps those `pass` verdicts that are put into its
+        `verdicts`; the other verifiers run on it. Diversity filters have not looked yet.
         """
 
 

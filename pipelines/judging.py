@@ -24,14 +24,20 @@ async def verify(
 ) -> Judged:
     """Run the verifiers until one rejects; a generator's own failed check rejects at once.
 
+    A filter whose `pass` the candidate comes with does not run again: a generator had it judged
+    (`Context.verify`), and then added to the candidate what the filter does not read.
+
     Raises:
         FilterError: see there.
     """
     verdicts = list(candidate.verdicts)
     accepted = not any(verdict.status == "fail" for verdict in verdicts)
+    passed = {(verdict.filter, verdict.version) for verdict in verdicts if verdict.status == "pass"}
     for stage in stages:
         if not accepted:
             break
+        if (stage.filter.name, stage.filter.version) in passed:
+            continue
         verdict = await judge(stage.filter, candidate, context, workers)
         verdicts.append(verdict)
         accepted = _passes(verdict, stage)

@@ -8,6 +8,7 @@ from synthmill.generators.agent.tools import FAILED
 from synthmill.generators.ragshaper.navigation import split_documents
 from synthmill.generators.ragshaper.records import (
     CheckedDistractor,
+    Distractor,
     DistractorDetail,
     Encounter,
     Injection,
@@ -17,6 +18,7 @@ from synthmill.generators.ragshaper.records import (
 )
 from synthmill.schemas.messages import Message
 from synthmill.schemas.row import Row
+from synthmill.schemas.verdict import Verdict
 
 WIDTH = 100
 EXCERPT = 160
@@ -33,8 +35,8 @@ def describe(row: Row) -> str | None:
         case "preference":
             return "\n".join(_preference(row))
         case "corpus" if row.detail != "{}":
-            refused = DistractorDetail.model_validate_json(row.detail)
-            return "\n".join(_distractor(refused.distractor, ""))
+            detail_ = DistractorDetail.model_validate_json(row.detail)
+            return "\n".join(_distractor(detail_.distractor, row.verdicts, ""))
         case _:
             return None
 
@@ -71,7 +73,8 @@ def _subtree(
     yield f"{indent}{mark} {what}: {_short(node.arguments)}  ({len(node.passages)} passages)"
     for name in node.distractors:
         if name in distractors:
-            yield from _distractor(distractors[name], indent + "    ")
+            checked = distractors[name]
+            yield from _distractor(checked.distractor, checked.verdicts, indent + "    ")
         else:
             yield f"{indent}    ! a distractor of another path, or rejected"
     children = [child.id for child in nodes if child.parent == at]
@@ -80,8 +83,7 @@ def _subtree(
         yield from _subtree(nodes, child, path, distractors, deeper)
 
 
-def _distractor(checked: CheckedDistractor, indent: str) -> Iterator[str]:
-    distractor = checked.distractor
+def _distractor(distractor: Distractor, verdicts: Sequence[Verdict], indent: str) -> Iterator[str]:
     yield f"{indent}! {distractor.type} ({distractor.level}): {distractor.title}"
     yield from textwrap.wrap(
         distractor.text, WIDTH, initial_indent=indent + "  ", subsequent_indent=indent + "  "
@@ -89,11 +91,12 @@ def _distractor(checked: CheckedDistractor, indent: str) -> Iterator[str]:
     yield f"{indent}  asks: {distractor.question}"
     yield f"{indent}  says {distractor.wrong_answer!r}, not {distractor.true_answer!r}"
     yield f"{indent}  marker: {distractor.marker!r}"
-    failed = [check for check in checked.checks if not check.passed]
-    for check in failed:
-        yield f"{indent}  rejected: {check.reason} {check.detail or ''}"
+    failed = [verdict for verdict in verdicts if verdict.status in ("fail", "error")]
+    for verdict in failed:
+        yield f"{indent}  rejected: {verdict.reason} {verdict.detail or ''}"
     if not failed:
-        yield f"{indent}  passed: {', '.join(check.name for check in checked.checks)}"
+        passed = [verdict.filter for verdict in verdicts if verdict.status == "pass"]
+        yield f"{indent}  passed: {', '.join(passed)}"
 
 
 def _trajectory(

@@ -15,11 +15,12 @@ from synthmill.generators.ragshaper.records import (
     DistractorType,
     TruePassage,
 )
-from synthmill.generators.ragshaper.task import RagTask, prompt_documents
+from synthmill.generators.ragshaper.task import RagTask
 from synthmill.schemas.identity import sha256_text
 from synthmill.schemas.messages import user
 from synthmill.schemas.row import Candidate
 from synthmill.sources.documents.document import Passage
+from synthmill.sources.documents.prompt_documents import PromptDocument, PromptDocuments
 
 
 async def write_distractors(
@@ -37,15 +38,10 @@ async def write_distractors(
             fact=fact,
             kind=kind,
             guideline=TAXONOMY[kind].guideline,
-            source=prompt_documents([source]),
-            context=prompt_documents([p for p in nearby if p.id != source.id]),
+            source=_documents([source]),
+            context=_documents([p for p in nearby if p.id != source.id]),
         )
-        answer = await task.generate(
-            prompt,
-            purpose=f"distract/{node}/{kind}",
-            role="curator",
-            sampling=task.settings.tree.sampling,
-        )
+        answer = await task.curate(prompt, f"distract/{node}/{kind}")
         if answer is not None:
             support = [source, *nearby] if kind == "false_shortcut" else [source]
             written += _distractors(answer, kind, fact, support, node)
@@ -79,7 +75,11 @@ def _distractors(
     ]
 
 
-async def distractor_candidate(
+def _documents(passages: Sequence[Passage]) -> PromptDocuments:
+    return PromptDocuments(documents=tuple(PromptDocument(p.title, p.text) for p in passages))
+
+
+async def distractor_row(
     task: RagTask,
     question: SynthesizedQuestion,
     distractor: Distractor,
@@ -104,9 +104,7 @@ async def distractor_candidate(
     )
 
 
-async def _rank(
-    task: RagTask, question: SynthesizedQuestion, distractor: Distractor
-) -> int | None:
+async def _rank(task: RagTask, question: SynthesizedQuestion, distractor: Distractor) -> int | None:
     """Its rank for the first query that finds it: its own question, the question, each hop."""
     k = task.settings.retrieval.k
     hops = (step.fact for step in question.reasoning_steps)

@@ -190,9 +190,7 @@ class DistractorText(Verifier):
         if candidate.kind != "corpus" or candidate.detail == "{}":
             return self.verdict("skipped", "no distractor")
         detail = DistractorDetail.model_validate_json(candidate.detail)
-        reason, found = (
-            self._untrustworthy(detail) or self._not_near(detail) or (None, None)
-        )
+        reason, found = self._untrustworthy(detail) or self._not_near(detail) or (None, None)
         if reason is None and detail.rank is None:
             reason, found = "not retrievable", "not among the first for any query"
         return self.verdict("fail", reason, detail=found) if reason else self.verdict("pass")
@@ -239,7 +237,7 @@ class TemptingSettings(ModelFilterSettings):
 
 
 class DistractorTempting(ModelVerifier):
-    """Fails a distractor from which a reader who sees nothing else does not get the planted answer."""
+    """Fails a distractor if a reader who sees nothing else does not give the planted answer."""
 
     name = "distractor_tempting"
     Settings = TemptingSettings
@@ -277,6 +275,7 @@ class DistractorDistinguishable(ModelVerifier):
     """
 
     name = "distractor_distinguishable"
+    settings: ModelFilterSettings
 
     async def judge(self, candidate: Candidate, context: FilterContext) -> Verdict:
         """Pass, or fail with the judge's words."""
@@ -289,9 +288,7 @@ class DistractorDistinguishable(ModelVerifier):
         swapped = context.rng(f"filter/{self.name}/{distractor.id}").random() < 0.5
         first, second = reversed(sides) if swapped else sides
         reply = await context.generate(
-            TellApart(
-                question=neutralize_markup(distractor.question), first=first, second=second
-            ),
+            TellApart(question=neutralize_markup(distractor.question), first=first, second=second),
             purpose=f"filter/{self.name}",
             role=self.settings.role,
             sampling=READING,

@@ -5,36 +5,46 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import ClassVar, NamedTuple
 
-from synthmill.generators.base import Context, FeedbackGenerator, Resources, Task, TaskOutcome
-from synthmill.generators.ragshaper.distractors import DistractorChecker
+from synthmill.generators.base import (
+    Context,
+    FeedbackGenerator,
+    Judged,
+    Resources,
+    Task,
+    TaskOutcome,
+)
+from synthmill.generators.ragshaper.distractors import distractor_row
+from synthmill.generators.ragshaper.filters import DEFAULT_FILTERS
 from synthmill.generators.ragshaper.knowledge_base import KnowledgeBase, open_knowledge_base
 from synthmill.generators.ragshaper.labels import LabeledRollout, label_trajectory
 from synthmill.generators.ragshaper.navigation import roll_out_question
-from synthmill.generators.ragshaper.questions import CheckedQuestion, synthesize_question
+from synthmill.generators.ragshaper.questions import JudgedQuestion, synthesize_question
 from synthmill.generators.ragshaper.records import (
     DISTRACTOR_TYPES,
     CheckedDistractor,
+    Distractor,
+    DistractorDetail,
     DistractorType,
     TrajectoryDetail,
     TreeRecord,
 )
 from synthmill.generators.ragshaper.rows import (
-    RowProvenance,
-    distractor_row,
+    PathProvenance,
     preference_row,
-    question_row,
+    solved_question_row,
     trajectory_row,
 )
 from synthmill.generators.ragshaper.settings import RagShaperSettings
 from synthmill.generators.ragshaper.task import RagTask
 from synthmill.generators.ragshaper.tree import (
     InformationTree,
-    TreeBuilder,
+    InformationTreeBuilder,
     TreePath,
     seed_order,
     select_paths,
 )
 from synthmill.schemas.base import Record
+from synthmill.schemas.recipe import FilterSpec
 from synthmill.schemas.row import Candidate, Row
 from synthmill.sources.base import DocumentSource, Source
 from synthmill.sources.documents.document import Document
@@ -89,6 +99,7 @@ class RagShaper(FeedbackGenerator[RagShaperSettings, TypeQuotas]):
     name: ClassVar[str] = "ragshaper"
     version: ClassVar[int] = 1
     item: ClassVar[type] = Document
+    default_filters: ClassVar[tuple[FilterSpec, ...]] = DEFAULT_FILTERS
     _knowledge: KnowledgeBase
     _order: Sequence[int]
 
@@ -121,7 +132,7 @@ class RagShaper(FeedbackGenerator[RagShaperSettings, TypeQuotas]):
         work, seed = RagTask(context, self._knowledge, self.settings), task.item
         quotas: TypeQuotas = seed.quotas
         passage = work.knowledge.corpus[seed.position]
-        tree = await TreeBuilder(work, passage, quotas.wanted()).build()
+        tree = await InformationTreeBuilder(work, passage, quotas.wanted()).build()
         settings = self.settings.tree
         paths = select_paths(tree.nodes, settings.paths, settings.max_jaccard)
         for number, path in enumerate(paths):
@@ -140,8 +151,8 @@ class RagShaper(FeedbackGenerator[RagShaperSettings, TypeQuotas]):
 
 def _provenance(
     task: RagTask, tree: InformationTree, paths: Sequence[TreePath], path: TreePath
-) -> RowProvenance:
-    return RowProvenance(
+) -> PathProvenance:
+    return PathProvenance(
         corpus=task.knowledge.corpus.version,
         calibration=task.knowledge.calibration,
         tree=TreeRecord(
@@ -163,7 +174,7 @@ class _PathRows:
         task: RagTask,
         tree: InformationTree,
         path: TreePath,
-        provenance: RowProvenance,
+        provenance: PathProvenance,
         quotas: TypeQuotas,
     ) -> None:
         self._task = task
@@ -173,44 +184,43 @@ class _PathRows:
         self.quotas = quotas
 
     async def generate(self) -> AsyncGenerator[Candidate, None]:
-        """Rejected distractors, the question, its trajectories, its pairs."""
-        provenance = self._provenance
-        question = await synthesize_question(self._task, self._tree, self._path)
-        if not question.passed:
-            yield question_row(provenance, question)
-            return
-        checked = await self._check_distractors(question)
-        for rejected in (one for one in checked if not one.passed):
-            yield distractor_row(provenance.corpus, question.asked.question, rejected)
-        pool = [one for one in checked if one.passed]
-        rollouts = await self._rollouts(question, pool)
-        asked = question_row(provenance, question, pool, rollouts)
-        yield asked
-        for one in rollouts:
-            yield trajectory_row(provenance, question, asked, one, self._over_quota(one))
-        for robust, misled in self._pairs(rollouts):
-            yield preference_row(provenance, question, asked, robust, misled)
+        """Rejected distractors, the question, its trajectories, its pairs.
 
-    async def _check_distractors(self, question: CheckedQuestion) -> list[CheckedDistractor]:
-        asked, tree = question.asked, self._tree
-        checker = DistractorChecker(self._task, asked.question, asked.answer, question.hops)
-        return [
-            CheckedDistractor(
-                distractor=one,
-                checks=await checker.check(one, [tree.passages[name] for name in one.support]),
-            )
-            for one in tree.distractors_of(self._path.nodes)
-        ]
+        Nothing is spent on a question that the filters reject.
+        """
+        provenance, tree, path = self._provenance, self._tree, self._path
+        question = await synthesize_question(self._task, tree, path, provenance)
+        if not question.judged.accepted:
+            yield question.judged.candidate
+            return
+        pool = []
+        for distractor in tree.distractors_of(path.nodes):
+            judged = await self._judge(question, distractor)
+            if judged.accepted:
+                pool.append(_checked(judged))
+            else:
+                yield judged.candidate
+        rollouts = await self._rollouts(question, [one.distractor for one in pool])
+        row = solved_question_row(question.judged, pool, rollouts, provenance.keep_f1)
+        yield row
+        for one in rollouts:
+            yield trajectory_row(provenance, row, one, self._over_quota(one))
+        for robust, misled in self._pairs(rollouts):
+            yield preference_row(provenance, row, robust, misled)
+
+    async def _judge(self, question: JudgedQuestion, distractor: Distractor) -> Judged:
+        truth = [self._tree.passages[name] for name in distractor.support]
+        row = await distractor_row(self._task, question.asked, distractor, truth)
+        return await self._task.context.verify(row)
 
     async def _rollouts(
-        self, question: CheckedQuestion, pool: Sequence[CheckedDistractor]
+        self, question: JudgedQuestion, pool: Sequence[Distractor]
     ) -> list[LabeledRollout]:
-        distractors = [checked.distractor for checked in pool]
-        rollouts = await roll_out_question(self._task, question.asked.question, distractors)
-        by_id = {distractor.id: distractor for distractor in distractors}
-        answer, keep_f1 = question.asked.answer, self._provenance.keep_f1
+        asked, keep_f1 = question.asked, self._provenance.keep_f1
+        rollouts = await roll_out_question(self._task, asked.question, pool)
+        by_id = {distractor.id: distractor for distractor in pool}
         return [
-            LabeledRollout(sample, rollout, label_trajectory(rollout, answer, keep_f1, by_id))
+            LabeledRollout(sample, rollout, label_trajectory(rollout, asked.answer, keep_f1, by_id))
             for sample, rollout in enumerate(rollouts)
         ]
 
@@ -233,3 +243,9 @@ class _PathRows:
         misled = [one for one in rollouts if one.label.outcome == "misled"]
         pairs = list(zip(robust, misled, strict=False))
         return pairs[: self._task.settings.navigation.preferences]
+
+
+def _checked(judged: Judged) -> CheckedDistractor:
+    detail = DistractorDetail.model_validate_json(judged.candidate.detail)
+    verdicts = [verdict for verdict in judged.verdicts if verdict.status != "skipped"]
+    return CheckedDistractor(distractor=detail.distractor, rank=detail.rank, verdicts=verdicts)

@@ -1,22 +1,22 @@
-"""Rows of a task: questions, trajectories, preference pairs, and rejected distractors."""
+"""Rows of a tree path: questions, trajectories, preference pairs."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from synthmill.generators.ragshaper.checking import verdict_of
+from synthmill.generators.base import Judged
 from synthmill.generators.ragshaper.labels import LabeledRollout
 from synthmill.generators.ragshaper.navigation import TOOLS
-from synthmill.generators.ragshaper.questions import CheckedQuestion
 from synthmill.generators.ragshaper.records import (
     CheckedDistractor,
-    DistractorDetail,
+    HopRecord,
+    NegativeAspect,
     QuestionDetail,
     TrajectoryDetail,
     TreeRecord,
 )
 from synthmill.generators.retrieval.calibration import Calibration
+from synthmill.schemas.evidence import Evidence
 from synthmill.schemas.identity import canonical_json, content_id
-from synthmill.schemas.lineage import SourceRef
 from synthmill.schemas.messages import user
 from synthmill.schemas.row import Candidate, Score
 from synthmill.schemas.verdict import Verdict
@@ -24,8 +24,8 @@ from synthmill.schemas.verdict import Verdict
 REWARD = "token_f1@1"  # `rewards.squad.token_f1`, right above the threshold
 
 
-class RowProvenance(NamedTuple):
-    """What all rows of one question share."""
+class PathProvenance(NamedTuple):
+    """What all rows of one tree path share."""
 
     corpus: str
     calibration: Calibration
@@ -35,79 +35,76 @@ class RowProvenance(NamedTuple):
 
 
 def question_row(
-    provenance: RowProvenance,
-    question: CheckedQuestion,
-    distractors: Sequence[CheckedDistractor] = (),
-    rollouts: Sequence[LabeledRollout] = (),
+    provenance: PathProvenance,
+    hops: Sequence[HopRecord],
+    negatives: Sequence[NegativeAspect],
+    evidence: Evidence,
 ) -> Candidate:
     """`rlvr`: question, answer, and the corpus in the reward's arguments."""
-    asked = question.asked
     detail = QuestionDetail(
         corpus=provenance.corpus,
         calibration=provenance.calibration,
         tree=provenance.tree,
         path=provenance.path,
-        hops=question.hops,
-        negatives=asked.negative_aspect,
-        checks=question.checks,
-        distractors=list(distractors),
+        hops=list(hops),
+        negatives=list(negatives),
+        evidence=evidence,
     )
-    right = [one.label.f1 > provenance.keep_f1 for one in rollouts]
     return Candidate(
         kind="rlvr",
-        messages=[user(asked.question)],
+        messages=[user(evidence.question)],
         tools=TOOLS,
-        answer=asked.answer,
+        answer=evidence.answer,
         reward=REWARD,
         reward_args=canonical_json({"above": provenance.keep_f1, "corpus": provenance.corpus}),
-        pass_rate=sum(right) / len(right) if right else None,
-        scores=[Score(name="hops", value=len(question.hops))],
-        verdicts=[verdict_of(question.checks, "ragshaper.question")],
-        sources=_sources(question),
+        scores=[Score(name="hops", value=len(hops))],
+        sources=[hop.source for hop in hops if hop.source is not None],
         detail=detail.model_dump_json(),
     )
 
 
-def distractor_row(corpus: str, question: str, checked: CheckedDistractor) -> Candidate:
-    """`corpus`: a rejected distractor with the reason."""
-    distractor = checked.distractor
-    detail = DistractorDetail(corpus=corpus, question=question, distractor=checked)
-    return Candidate(
-        kind="corpus",
-        messages=[user(f"[{distractor.title}]\n{distractor.text}")],
-        verdicts=[verdict_of(checked.checks, "ragshaper.distractor")],
-        detail=detail.model_dump_json(),
-    )
+def solved_question_row(
+    question: Judged,
+    distractors: Sequence[CheckedDistractor],
+    rollouts: Sequence[LabeledRollout],
+    keep_f1: float,
+) -> Candidate:
+    """The row of an accepted question with its distractors and pass rate.
+
+    It keeps the verdicts that it passed, so that its filters do not run again.
+    """
+    row = question.candidate
+    detail = QuestionDetail.model_validate_json(row.detail)
+    detail = detail.model_copy(update={"distractors": list(distractors)})
+    right = [rollout.label.f1 > keep_f1 for rollout in rollouts]
+    update = {
+        "detail": detail.model_dump_json(),
+        "pass_rate": sum(right) / len(right),
+        "verdicts": [verdict for verdict in question.verdicts if verdict.status == "pass"],
+    }
+    return row.model_copy(update=update)
 
 
 def trajectory_row(
-    provenance: RowProvenance,
-    question: CheckedQuestion,
-    parent: Candidate,
-    rollout: LabeledRollout,
-    over_quota: bool,
+    provenance: PathProvenance, question: Candidate, rollout: LabeledRollout, over_quota: bool
 ) -> Candidate:
-    """`trajectory`: accepted where its answer is right and its type is within its share."""
-    conversation = rollout.teacher.rollout
+    """`trajectory`; one whose distractor type has had its share fails."""
+    full = Verdict(
+        filter="ragshaper.quota", status="fail", reason="share of its distractor type is full"
+    )
     return Candidate(
         kind="trajectory",
-        messages=[*conversation.opening, *conversation.conversation],
-        tools=TOOLS,
-        answer=question.asked.answer,
-        reward=REWARD,
-        reward_args=parent.reward_args,
+        messages=[*rollout.teacher.rollout.opening, *rollout.teacher.rollout.conversation],
         scores=_scores(rollout),
-        verdicts=[_verdict(rollout, over_quota)],
-        sources=_sources(question),
-        parents=[content_id(parent)],
+        verdicts=[full] if over_quota else [],
         detail=_detail(provenance, question, rollout).model_dump_json(),
+        **_shared(question),
     )
 
 
 def preference_row(
-    provenance: RowProvenance,
-    question: CheckedQuestion,
-    parent: Candidate,
+    provenance: PathProvenance,
+    question: Candidate,
     robust: LabeledRollout,
     misled: LabeledRollout,
 ) -> Candidate:
@@ -119,24 +116,30 @@ def preference_row(
         messages=list(robust.teacher.rollout.opening),
         chosen=list(robust.teacher.rollout.conversation),
         rejected=list(misled.teacher.rollout.conversation),
-        tools=TOOLS,
-        answer=question.asked.answer,
-        reward=REWARD,
-        reward_args=parent.reward_args,
         scores=_scores(robust),
-        verdicts=[Verdict(filter="ragshaper.preference", status="pass")],
-        sources=_sources(question),
-        parents=[content_id(parent)],
         detail=detail.model_copy(update={"against": against}).model_dump_json(),
+        **_shared(question),
     )
 
 
+def _shared(question: Candidate) -> dict[str, Any]:
+    """The fields that rows of rollouts take from their question."""
+    return {
+        "tools": TOOLS,
+        "answer": question.answer,
+        "reward": REWARD,
+        "reward_args": question.reward_args,
+        "sources": question.sources,
+        "parents": [content_id(question)],
+    }
+
+
 def _detail(
-    provenance: RowProvenance, question: CheckedQuestion, rollout: LabeledRollout
+    provenance: PathProvenance, question: Candidate, rollout: LabeledRollout
 ) -> TrajectoryDetail:
     return TrajectoryDetail(
         corpus=provenance.corpus,
-        question=question.asked.question,
+        question=question.messages[0].text,
         sample=rollout.sample,
         stop=rollout.teacher.rollout.stop,
         prediction=rollout.teacher.prediction,
@@ -148,19 +151,6 @@ def _detail(
     )
 
 
-def _verdict(rollout: LabeledRollout, over_quota: bool) -> Verdict:
-    name, outcome = "ragshaper.trajectory", rollout.label.outcome
-    if outcome in ("misled", "wrong"):
-        detail = f"{rollout.teacher.prediction!r}, F1 {rollout.label.f1:.2f}"
-        reason = "misled by a distractor" if outcome == "misled" else "wrong answer"
-        return Verdict(filter=name, status="fail", reason=reason, detail=detail)
-    if outcome == "unfinished":
-        return Verdict(filter=name, status="fail", reason=rollout.teacher.rollout.stop)
-    if over_quota:
-        return Verdict(filter=name, status="fail", reason="share of its distractor type is full")
-    return Verdict(filter=name, status="pass", score=rollout.label.f1)
-
-
 def _scores(rollout: LabeledRollout) -> list[Score]:
     calls = sum(len(step.calls) for step in rollout.teacher.rollout.steps)
     return [
@@ -168,7 +158,3 @@ def _scores(rollout: LabeledRollout) -> list[Score]:
         Score(name="tool_calls", value=calls),
         Score(name="distractors_met", value=len(rollout.label.encounters)),
     ]
-
-
-def _sources(question: CheckedQuestion) -> list[SourceRef]:
-    return [hop.source for hop in question.hops if hop.source is not None]

@@ -81,31 +81,8 @@ class TreeSettings(Settings):
     )
 
 
-class DistractorChecks(Settings):
-    """Checks that admit a distractor. The paper checks none, so all of this is ours."""
-
-    tempting_f1: float = Field(
-        default=0.9,
-        gt=0,
-        le=1,
-        description="token F1 of the reader's answer with the planted wrong one",
-    )
-    near: float = Field(
-        default=0.15,
-        ge=0,
-        le=1,
-        description="share of its words that its source holds too, at least",
-    )
-    duplicate: float = Field(
-        default=97.0, ge=0, le=100, description="rapidfuzz partial ratio with its source, at most"
-    )
-    ask_models: bool = Field(
-        default=True, description="have a reader tempted and a judge tell it apart"
-    )
-
-
 class QuestionSettings(Settings):
-    """Writing and checking questions."""
+    """Writing questions. `question_form` and other filters check them."""
 
     attempts: int = Field(default=3, ge=1, description="attempts at one question (released code)")
     temperature: float = Field(
@@ -114,22 +91,15 @@ class QuestionSettings(Settings):
     temperature_step: float = Field(
         default=0.1, ge=0, le=2, description="added at each further attempt (released code)"
     )
-    max_words: int = Field(default=85, ge=1, description="(released code)")
-    max_chars: int = Field(default=500, ge=1, description="(released code)")
     max_sentences: int = Field(default=2, ge=1, description="(paper)")
     min_hops: int = Field(default=3, ge=1, description="chained hops (paper)")
     observation_chars: int = Field(
         default=1600, ge=100, description="of an observation in the prompt (released code)"
     )
-    answer_f1: float = Field(
-        default=0.9, gt=0, le=1, description="token F1 from which two answers are the same; ours"
-    )
-    ask_models: bool = Field(
-        default=True,
-        description="have readers check support, need of each hop, uniqueness, closed book; ours",
-    )
-    unique_documents: int = Field(
-        default=24, ge=1, description="documents in which a second answer is looked for; ours"
+    further_passages: int = Field(
+        default=24,
+        ge=0,
+        description="passages found around the evidence, in which `single_answer` looks; ours",
     )
 
 
@@ -173,7 +143,6 @@ class RagShaperSettings(Settings):
     retrieval: RetrievalSettings = RetrievalSettings()
     seeds: SeedSettings = SeedSettings()
     tree: TreeSettings = TreeSettings()
-    distractors: DistractorChecks = DistractorChecks()
     questions: QuestionSettings = QuestionSettings()
     navigation: NavigationSettings = NavigationSettings()
     final_start: str = Field(

@@ -25,7 +25,7 @@ from synthmill.generators.ragshaper.records import (
     TreeNode,
 )
 from synthmill.generators.ragshaper.settings import SeedSettings
-from synthmill.generators.ragshaper.task import RagTask, quote_in
+from synthmill.generators.ragshaper.task import RagTask
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import keyed_seed
 from synthmill.sources.documents.corpus import Corpus
@@ -101,7 +101,7 @@ class InformationTree:
         )
 
 
-class TreeBuilder:
+class InformationTreeBuilder:
     """Grows the tree of one seed depth-first (the paper's InfoCurator)."""
 
     def __init__(
@@ -149,12 +149,8 @@ class TreeBuilder:
         again; after `tries` proposals the branch ends (released code).
         """
         for attempt in range(self._settings.tries):
-            action = await self._task.generate(
-                self._prompt(at, child * self._settings.tries + attempt + 1),
-                purpose=f"explore/{at}/{child}/{attempt}",
-                role="curator",
-                sampling=self._settings.sampling,
-            )
+            prompt = self._prompt(at, child * self._settings.tries + attempt + 1)
+            action = await self._task.curate(prompt, f"explore/{at}/{child}/{attempt}")
             if action is None:
                 continue
             name = action_name(action)
@@ -279,6 +275,18 @@ def select_paths(nodes: Sequence[TreeNode], count: int, max_jaccard: float) -> l
 def jaccard(one: Sequence[int], other: Sequence[int]) -> float:
     """Shared nodes over all nodes of two paths."""
     return len(set(one) & set(other)) / len(set(one) | set(other))
+
+
+def quote_in(quote: str, text: str) -> tuple[int, int] | None:
+    """Start and end of a quote in a text, whatever white space is between its words, or None.
+
+    Both are compared as prompts show them, which changes no offset.
+    """
+    words = neutralize_markup(quote).split()
+    if not words:
+        return None
+    found = re.search(r"\s+".join(map(re.escape, words)), neutralize_markup(text))
+    return found.span() if found else None
 
 
 def seed_order(corpus: Corpus, settings: SeedSettings) -> Sequence[int]:

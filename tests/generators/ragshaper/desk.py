@@ -7,17 +7,28 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from synthmill.filters.load import load_filters
+from synthmill.generators.base import Judged
+from synthmill.generators.ragshaper.generator import RagShaper
 from synthmill.generators.ragshaper.knowledge_base import KnowledgeBase
 from synthmill.generators.retrieval.bm25 import Bm25Retriever
 from synthmill.generators.retrieval.calibration import CalibrationSettings, calibrate
 from synthmill.models.completion import Completion
 from synthmill.models.offline import offline_answer
 from synthmill.models.prompt import Prompt, Reply
+from synthmill.pipelines.judging import verify
+from synthmill.pipelines.plan import Stage
 from synthmill.schemas.identity import keyed_seed
+from synthmill.schemas.row import Candidate
 from synthmill.sources.documents.chunking import Chunking
 from synthmill.sources.documents.corpus import open_corpus
 from synthmill.sources.documents.world import World, sample_world
 from synthmill.sources.world import WorldSettings, WorldSource
+
+STAGES = [
+    Stage(found, spec) for spec, found in load_filters([], defaults=RagShaper.default_filters)
+]
+NO_WORKERS: Any = None  # none of these filters runs in one
 
 
 class Desk:
@@ -64,8 +75,9 @@ class Desk:
             replies.append(Reply.parsed(prompt, completion, "rules"))
         return replies
 
-    async def verify(self, candidate: Any) -> Any:
-        raise NotImplementedError
+    async def verify(self, candidate: Candidate) -> Judged:
+        """By the generator's default filters, as the engine does."""
+        return await verify(candidate, STAGES, self.scoped("verify"), NO_WORKERS)
 
     async def embed(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError

@@ -39,16 +39,19 @@ async def all_tasks(generator: RagShaper) -> list[Task]:
 async def make(
     source: Any, settings: RagShaperSettings, cache: Path, desks: Sequence[Desk]
 ) -> list[Candidate]:
-    """The candidates of the first seeds, one for each desk."""
+    """The judged candidates of the first seeds, one for each desk."""
     generator, rows = await prepared(source, settings, cache), list[Candidate]()
     for desk, task in zip(desks, await all_tasks(generator), strict=False):
-        rows += [candidate async for candidate in generator.generate(task, desk)]
+        async for candidate in generator.generate(task, desk):
+            judged = await desk.verify(candidate)
+            rows.append(candidate.model_copy(update={"verdicts": list(judged.verdicts)}))
     return rows
 
 
 def accepted(rows: list[Candidate], kind: str) -> list[Candidate]:
-    """The candidates of a kind that no check of the generator's own refused."""
-    return [r for r in rows if r.kind == kind and all(v.status == "pass" for v in r.verdicts)]
+    """The candidates of a kind that the generator's filters accept."""
+    passing = ("pass", "skipped")
+    return [r for r in rows if r.kind == kind and all(v.status in passing for v in r.verdicts)]
 
 
 def true_answer(world: World, question: str) -> str:

@@ -10,33 +10,48 @@ from typing import NamedTuple
 import pytest
 
 from synthmill.filters.verifiers.prompts.reading import ShortAnswer
-from synthmill.generators.ragshaper.distractors import DistractorChecker
+from synthmill.generators.ragshaper.distractors import distractor_row
 from synthmill.generators.ragshaper.knowledge_base import KnowledgeBase
 from synthmill.generators.ragshaper.offline.chains import Chain, Hop, chain_of
 from synthmill.generators.ragshaper.prompts import ReasoningStep, SynthesizedQuestion
 from synthmill.generators.ragshaper.questions import (
-    CheckedQuestion,
-    QuestionChecker,
+    JudgedQuestion,
+    gather_evidence,
     locate_hops,
     synthesize_question,
 )
-from synthmill.generators.ragshaper.records import CheckResult, Distractor
+from synthmill.generators.ragshaper.records import Distractor, TreeRecord
+from synthmill.generators.ragshaper.rows import PathProvenance, question_row
 from synthmill.generators.ragshaper.settings import RagShaperSettings
 from synthmill.generators.ragshaper.task import RagTask
-from synthmill.generators.ragshaper.tree import InformationTree, TreeBuilder, TreePath, select_paths
+from synthmill.generators.ragshaper.tree import (
+    InformationTree,
+    InformationTreeBuilder,
+    TreePath,
+    select_paths,
+)
+from synthmill.generators.retrieval.calibration import Calibration
+from synthmill.schemas.verdict import Verdict
 from synthmill.sources.documents.document import Passage
 from tests.generators.ragshaper.desk import Desk, knowledge_of, world_source
 
 SETTINGS = RagShaperSettings.model_validate({"preset": "light"})
+PROVENANCE = PathProvenance(
+    corpus="c",
+    calibration=Calibration(encoder="e", corpus="c", tau=0),
+    tree=TreeRecord(seed="s", nodes=[]),
+    path=[],
+    keep_f1=0.9,
+)
 
 
 class Good(NamedTuple):
-    """A question that stands, and what it was made from."""
+    """An accepted question, and what it was made from."""
 
     knowledge: KnowledgeBase
     tree: InformationTree
     path: TreePath
-    question: CheckedQuestion
+    question: JudgedQuestion
 
     @property
     def passages(self) -> list[Passage]:
@@ -53,10 +68,10 @@ async def _good(cache: Path) -> list[Good]:
     for number in range(16):
         desk = Desk(number)
         task = RagTask(desk, knowledge, SETTINGS)
-        tree = await TreeBuilder(task, knowledge.corpus[number * 5]).build()
+        tree = await InformationTreeBuilder(task, knowledge.corpus[number * 5]).build()
         for path in select_paths(tree.nodes, 1, 0.7):
-            question = await synthesize_question(task.scoped("path"), tree, path)
-            if question.passed:
+            question = await synthesize_question(task.scoped("path"), tree, path, PROVENANCE)
+            if question.judged.accepted:
                 found.append(Good(knowledge, tree, path, question))
     return found
 
@@ -164,15 +179,20 @@ QUESTIONS: dict[str, Callable[[Good], SynthesizedQuestion | None]] = {
 }
 
 
-async def checks_of(good: Good, asked: SynthesizedQuestion, desk: Desk) -> list[CheckResult]:
-    checker = QuestionChecker(RagTask(desk, good.knowledge, SETTINGS), good.passages)
-    return await checker.check(asked, locate_hops(asked.reasoning_steps, good.passages))
+async def verdict_of(good: Good, asked: SynthesizedQuestion, desk: Desk) -> Verdict:
+    """The last verdict on a question of the same path."""
+    hops = locate_hops(asked.reasoning_steps, good.passages)
+    task = RagTask(desk, good.knowledge, SETTINGS)
+    evidence = await gather_evidence(task, asked, hops, good.passages)
+    row = question_row(PROVENANCE, hops, asked.negative_aspect, evidence)
+    return (await desk.verify(row)).verdicts[-1]
 
 
 async def test_good_questions_pass_again(good: list[Good]) -> None:
     assert len(good) >= 10
     for one in good:
-        assert all(c.passed for c in await checks_of(one, one.question.asked, Desk()))
+        last = await verdict_of(one, one.question.asked, Desk())
+        assert last.status == "skipped" and last.filter == "distractor_distinguishable"
 
 
 async def test_planted_bad_questions_are_caught(good: list[Good]) -> None:
@@ -181,63 +201,70 @@ async def test_planted_bad_questions_are_caught(good: list[Good]) -> None:
         for one in good:
             bad = spoil(one)
             if bad is not None:
-                last = (await checks_of(one, bad, Desk()))[-1]
-                caught[name][(last.reason or "") if not last.passed else "NOT CAUGHT"] += 1
+                last = await verdict_of(one, bad, Desk())
+                caught[name][(last.reason or "") if last.status == "fail" else "NOT CAUGHT"] += 1
     for name, reasons in caught.items():
         total, missed = sum(reasons.values()), reasons["NOT CAUGHT"]
         print(f"{name:22} {total - missed}/{total} caught: {dict(reasons)}")
     assert set(caught) == set(QUESTIONS)
     assert not any(reasons["NOT CAUGHT"] for reasons in caught.values())
-    assert caught["answer leaked"].keys() == {"answer leaked"}
-    assert caught["hop leaked"].keys() == {"hop leaked"}
-    assert caught["unsupported"].keys() == {"unsupported"}
+    assert caught["answer leaked"].keys() == {"question contains the answer"}
+    assert caught["hop leaked"].keys() == {"question mentions a step's value"}
+    assert caught["unsupported"].keys() == {"unsupported hop"}
     assert caught["no chain"].keys() == {"no chain"}
     assert caught["chain but claimed"]["no chain"]
-    assert caught["unnecessary hop"]["unnecessary hop"]
+    assert caught["unnecessary hop"]["a quote is not needed"]
     assert caught["unnecessary hop"].keys() <= {
-        "unnecessary hop", "no chain", "evidence without output", "hop leaked"
-    }  # fmt: skip
+        "a quote is not needed",
+        "no chain",
+        "quote without its output",
+        "question mentions a step's value",
+    }
     assert caught["two answers"].keys() <= {
-        "several answers", "a hop forks", "not answerable", "no answer on careful reading"
-    }  # fmt: skip
+        "several answers",
+        "a step allows several values",
+        "answer does not follow",
+        "no answer found",
+    }
 
 
 async def test_what_the_teacher_knows_by_heart_is_refused(good: list[Good]) -> None:
     one = good[0]
     answer = ShortAnswer(answer=one.question.asked.answer).model_dump_json()
     desk = Desk(answers={"answer_from_memory": lambda prompt: answer})
-    assert (await checks_of(one, one.question.asked, desk))[-1].reason == "known by heart"
+    last = await verdict_of(one, one.question.asked, desk)
+    assert (last.filter, last.reason) == ("closed_book", "known without evidence")
 
 
 async def test_readers_that_answer_nonsense_decide_nothing(good: list[Good]) -> None:
     one = good[0]
-    for prompt, reason in {
-        "answer_from_documents": "support undecided",
-        "list_answers": "uniqueness undecided",
+    for prompt, name in {
+        "answer_from_documents": "supported_by_quotes",
+        "list_answers": "single_answer",
+        "answer_from_memory": "closed_book",
     }.items():
         desk = Desk(answers={prompt: lambda _: "{broken"})
-        assert (await checks_of(one, one.question.asked, desk))[-1].reason == reason
+        last = await verdict_of(one, one.question.asked, desk)
+        assert (last.filter, last.status) == (name, "error")
 
 
 class Case(NamedTuple):
-    """A distractor that stands, with its question."""
+    """An accepted distractor with its question."""
 
     good: Good
     distractor: Distractor
 
-    def checker(self, desk: Desk) -> DistractorChecker:
-        asked, hops, _ = self.good.question
-        task = RagTask(desk, self.good.knowledge, SETTINGS)
-        return DistractorChecker(task, asked.question, asked.answer, hops)
-
-    async def checks(self, distractor: Distractor, desk: Desk) -> list[CheckResult]:
+    async def verdict(self, distractor: Distractor, desk: Desk) -> Verdict:
+        """The last verdict on a distractor of the same question."""
         truth = [self.good.tree.passages[name] for name in distractor.support]
-        return await self.checker(desk).check(distractor, truth)
+        task = RagTask(desk, self.good.knowledge, SETTINGS)
+        row = await distractor_row(task, self.good.question.asked, distractor, truth)
+        return (await desk.verify(row)).verdicts[-1]
 
 
-async def standing(good: list[Good]) -> list[Case]:
+async def accepted(good: list[Good]) -> list[Case]:
     cases = [Case(one, d) for one in good for d in one.tree.distractors_of(one.path.nodes)]
-    return [c for c in cases if all(k.passed for k in await c.checks(c.distractor, Desk()))]
+    return [c for c in cases if (await c.verdict(c.distractor, Desk())).status == "pass"]
 
 
 def spoiled(case: Case) -> Iterator[tuple[str, Distractor]]:
@@ -270,12 +297,12 @@ def spoiled(case: Case) -> Iterator[tuple[str, Distractor]]:
 
 async def test_planted_bad_distractors_are_caught(good: list[Good]) -> None:
     caught: dict[str, Counter[str]] = defaultdict(Counter)
-    cases = await standing(good)
+    cases = await accepted(good)
     assert len(cases) >= 15
     for case in cases:
         for wanted, bad in spoiled(case):
-            last = (await case.checks(bad, Desk()))[-1]
-            caught[wanted][(last.reason or "") if not last.passed else "NOT CAUGHT"] += 1
+            last = await case.verdict(bad, Desk())
+            caught[wanted][(last.reason or "") if last.status == "fail" else "NOT CAUGHT"] += 1
     for name, reasons in caught.items():
         total, missed = sum(reasons.values()), reasons["NOT CAUGHT"]
         print(f"{name:26} {total - missed}/{total} caught: {dict(reasons)}")
@@ -286,10 +313,10 @@ async def test_planted_bad_distractors_are_caught(good: list[Good]) -> None:
 
 async def test_a_copy_of_the_source_is_refused(good: list[Good]) -> None:
     """The longest piece of the source without the truth, under a title that holds the marker."""
-    for case in await standing(good):
+    for case in await accepted(good):
         lie, answer = case.distractor, case.good.question.asked.answer
         source = case.good.tree.passages[lie.source]
         pieces = re.split(f"{re.escape(answer)}|{re.escape(lie.true_answer)}", source.text)
         update = {"text": max(pieces, key=len), "title": f"{lie.title} ({lie.marker})"}
-        last = (await case.checks(lie.model_copy(update=update), Desk()))[-1]
+        last = await case.verdict(lie.model_copy(update=update), Desk())
         assert last.reason == "copy of its source"

@@ -45,6 +45,10 @@ def recipe(server: ScriptedServer, folder: Path, **generator: Any) -> Recipe:
                     "settings": {"base_url": server.url},
                 }
             },
+            # One sample, so that each request has one stored answer.
+            "filters": [
+                {"name": "closed_book", "settings": {"only_with_evidence": True, "samples": 1}}
+            ],
             "output": {"dataset": "taught"},
             "engine": {"concurrency": 4, "batch_seconds": 0.3},
         }

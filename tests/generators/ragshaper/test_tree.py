@@ -23,7 +23,7 @@ from synthmill.generators.ragshaper.settings import RagShaperSettings
 from synthmill.generators.ragshaper.task import RagTask
 from synthmill.generators.ragshaper.tree import (
     InformationTree,
-    TreeBuilder,
+    InformationTreeBuilder,
     gained,
     jaccard,
     leaves,
@@ -51,7 +51,7 @@ async def grow(
     wanted = RagShaperSettings.model_validate({"tree": tree})
     desk = Desk(seed, answers)
     passage = knowledge.corpus[Random(seed).randrange(len(knowledge.corpus))]
-    return await TreeBuilder(RagTask(desk, knowledge, wanted), passage).build()
+    return await InformationTreeBuilder(RagTask(desk, knowledge, wanted), passage).build()
 
 
 @settings(max_examples=25, deadline=None)
@@ -166,7 +166,7 @@ async def test_a_distractor_written_again_is_kept_once(cache: Path) -> None:
     desk = Desk(
         1, {"explore_step": explore, "write_distractors": lambda _: writing("the same", "the same")}
     )
-    tree = await TreeBuilder(RagTask(desk, knowledge, RagShaperSettings()), seed).build()
+    tree = await InformationTreeBuilder(RagTask(desk, knowledge, RagShaperSettings()), seed).build()
     assert tree.calls == 3 and [d.text for d in tree.distractors.values()] == ["the same"]
     assert [len(node.distractors) for node in tree.nodes] == [0, 1]
 
@@ -179,7 +179,9 @@ async def test_an_author_that_never_stops_is_cut_short(cache: Path) -> None:
         "explore_step": lambda _: action.model_dump_json(),
         "write_distractors": lambda _: writing(*map(str, range(100))),
     }
-    tree = await TreeBuilder(RagTask(Desk(1, say), knowledge, RagShaperSettings()), seed).build()
+    tree = await InformationTreeBuilder(
+        RagTask(Desk(1, say), knowledge, RagShaperSettings()), seed
+    ).build()
     assert len(tree.distractors) == MAX_DOCUMENTS
 
 
@@ -189,7 +191,7 @@ async def test_the_curator_sees_its_path_alone_and_the_actions_used(cache: Path)
     wanted = RagShaperSettings.model_validate(
         {"tree": {"max_depth": 5, "branch_probability": 1.0, "forbidden_shown": 3}}
     )
-    await TreeBuilder(RagTask(desk, knowledge, wanted), knowledge.corpus[0]).build()
+    await InformationTreeBuilder(RagTask(desk, knowledge, wanted), knowledge.corpus[0]).build()
     prompts = [p for p in desk.prompts if p.prompt_name() == "explore_step"]
     assert all(len(p.used) <= 3 and len(p.steps) <= 5 for p in prompts)
     assert max(len(p.used) for p in prompts) == 3

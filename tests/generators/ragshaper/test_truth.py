@@ -63,7 +63,7 @@ def test_every_accepted_distractor_is_wrong_and_distinguishable(rows: list[Candi
             assert not mentions(own, true_answer(world, lie.question))
             assert not mentions(own, row.answer or "")
             assert mentions(own, lie.marker) and mentions(own, lie.wrong_answer)
-            assert all(check.passed for check in one.checks) and len(one.checks) == 7
+            assert [v.status for v in one.verdicts] == ["pass"] * 3
             checked += 1
             kinds.add(lie.type)
     print(f"{checked} distractors of {len(kinds)} types")
@@ -74,7 +74,7 @@ def test_trajectories_are_kept_by_f1_and_labelled(rows: list[Candidate]) -> None
     outcomes = set()
     for row in (r for r in rows if r.kind == "trajectory"):
         detail = TrajectoryDetail.model_validate_json(row.detail)
-        kept = all(v.status == "pass" for v in row.verdicts)
+        kept = all(v.status in ("pass", "skipped") for v in row.verdicts)
         outcomes.add(detail.outcome)
         assert not kept or detail.f1 > 0.9
         for met in detail.encounters:
@@ -113,6 +113,7 @@ def test_refusals_have_reasons(rows: list[Candidate]) -> None:
     for row in rows:
         for verdict in row.verdicts:
             assert verdict.status == "pass" or (verdict.reason and len(verdict.reason) < 60)
+        assert all(v.status in ("pass", "skipped") for v in row.verdicts[:-1])
 
 
 def test_rows_are_described_readably(rows: list[Candidate]) -> None:
