@@ -7,14 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthmill.filters.answer_derivation import first_claim, first_result
-from synthmill.filters.base import DiversityFilter, Verifier
+from synthmill.filters.base import DiversityFilter, Filter, Verifier
 from synthmill.filters.equations import equations
-from synthmill.filters.load import filter_names, load_filter
+from synthmill.filters.load import PACKAGES, load_filter
 from synthmill.filters.run import safe_judge
 from synthmill.filters.text import normalize_text, split_steps
 from synthmill.rewards.math_answers import equal_by_rule, stated_answer
 from synthmill.rewards.squad import mentions, token_f1
 from synthmill.schemas.messages import assistant, user
+from synthmill.schemas.plugins import available
 from synthmill.schemas.recipe import FilterSpec
 from synthmill.schemas.row import Candidate
 
@@ -29,9 +30,10 @@ PIECES = (
     "ﷺ", "\u3000", "😀", "\x00", "_", "#", ">",
 )  # fmt: skip
 
+# Filters of generators read their own rows alone.
 IN_PLACE = [
     name
-    for name in filter_names()
+    for name in available(Filter, PACKAGES)
     if isinstance(load_filter(FilterSpec(name=name)), Verifier | DiversityFilter)
 ]
 
