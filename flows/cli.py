@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from synthmill.flows.exit_codes import translated
+from synthmill.flows.startup import import_pyarrow_without_pandas
 
 # Section of the help -> command -> module in `synthmill.flows.commands`.
 SECTIONS: dict[str, dict[str, str]] = {
@@ -83,7 +84,8 @@ class Synthmill(click.Group):
                 formatter.write_dl([(n, c.get_short_help_str(80)) for n, c in commands if c])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; signs that standard output cannot hold become escapes."""
+        """Run the command; characters that standard output cannot encode become escapes."""
+        import_pyarrow_without_pandas()
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")
         with translated(ctx):

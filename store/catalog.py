@@ -30,6 +30,8 @@ from synthmill.store.sql import connect, literal
 from synthmill.store.tags import read_tags
 
 Record = dict[str, Any]
+# The oldest storage format that holds the catalog: every DuckDB since 1.0.0 (2024) opens it.
+STORAGE_VERSION = "v1.0.0"
 
 
 def rebuild(home: Home) -> list[str]:
@@ -48,7 +50,12 @@ def rebuild(home: Home) -> list[str]:
         _clear(home)
         fresh = home.path / ".catalog-new.duckdb"
         try:
-            with connect(str(fresh)) as connection:
+            with connect() as connection:
+                # DuckDB 2 opens files of 1.0 and writes them in place; the reverse does not hold.
+                connection.execute(
+                    f"ATTACH {literal(str(fresh))} AS catalog (STORAGE_VERSION '{STORAGE_VERSION}')"
+                )
+                connection.execute("USE catalog")
                 problems = _build(connection, home)
             fresh.replace(home.catalog)
             # Of somebody who has the old file open for writing; the new one must not replay it.

@@ -1,3 +1,4 @@
+import struct
 import subprocess
 import sys
 import threading
@@ -289,11 +290,27 @@ def test_a_query_only_reads_and_only_the_home(home: Home, dataset: Dataset, sql:
 
 
 @pytest.mark.parametrize(
-    "sql", ["SHOW TABLES", "DESCRIBE runs", 'SUMMARIZE "my-set"', "FROM runs", "TABLE versions"]
+    ("sql", "column", "value"),
+    [
+        ("SHOW TABLES", "name", "my-set_all"),
+        ("DESCRIBE runs", "column_name", "stop_detail"),
+        ('SUMMARIZE "my-set"', "column_name", "task_key"),
+        ("FROM datasets", "name", "my-set"),
+        ("TABLE versions", "operation", "create"),
+    ],
 )
-def test_other_reading_statements_work(home: Home, dataset: Dataset, sql: str) -> None:
+def test_other_reading_statements_work(
+    home: Home, dataset: Dataset, sql: str, column: str, value: str
+) -> None:
     rebuild(home)
-    assert query(home, sql).read_all().num_columns > 0
+    assert value in query(home, sql).read_all()[column].to_pylist()
+
+
+def test_the_file_is_in_the_format_of_duckdb_1(home: Home, dataset: Dataset) -> None:
+    """Opened with DuckDB 1.0.0, 1.1.3 and 1.4.1 when this was written."""
+    rebuild(home)
+    _, magic, version = struct.unpack("<8s4sQ", home.catalog.read_bytes()[:20])
+    assert (magic, version) == (b"DUCK", 64)
 
 
 def test_what_goes_wrong_is_said_with_what_duckdb_proposes(home: Home, dataset: Dataset) -> None:

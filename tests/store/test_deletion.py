@@ -1,9 +1,13 @@
+import time
+from typing import Any
+
 import pytest
+from deltalake import DeltaTable
 
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.lineage import SourceRef
 from synthmill.schemas.row import Row
-from synthmill.store import deletion
+from synthmill.store import table
 from synthmill.store.dataset import Dataset
 from synthmill.store.deletion import delete_source, unblock_source
 from synthmill.store.home import Home
@@ -45,29 +49,34 @@ def test_denied_rows_are_dropped_and_counted_at_every_commit(dataset: Dataset) -
     assert [v.commit.blocked for v in dataset.history() if v.commit] == [2, 2]
 
 
-def test_a_writer_that_began_before_the_deletion_obeys_it(home: Home, dataset: Dataset) -> None:
-    """The append was prepared on a version without the denial: it has to be made again."""
+def test_a_writer_that_began_before_the_deletion_obeys_it(
+    home: Home, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The append was prepared on a version with an empty blocklist, so it must be repeated."""
     late = Dataset.open(home, "my-set")
-    committed = late._committed
+    append, appended = table.append, []
 
-    def denied_meanwhile(run_id: str) -> int:
-        batch = committed(run_id)
+    def deleted_meanwhile(*arguments: Any) -> None:
         if not dataset.blocked_sources():
             delete_source(dataset, BAD)
-        return batch
+        appended.append(arguments[1].num_rows)
+        append(*arguments)
 
-    late._committed = denied_meanwhile  # type: ignore[method-assign]
+    monkeypatch.setattr(table, "append", deleted_meanwhile)
     commit(late, make_rows(0, 10), 0)
     assert read_ids(dataset) == ids(_clean(make_rows(0, 10)))
+    assert appended == [10, 8], "the first attempt conflicted"
 
 
 def test_a_deletion_beside_a_running_writer_is_complete(home: Home, dataset: Dataset) -> None:
     process = PROCESSES.Process(target=run_batches, args=(home.path, "run", 0, 40))
     process.start()
     while dataset.version < 10:
-        pass
+        assert process.is_alive() or dataset.version >= 10, "the writer died"
+        time.sleep(0.01)
     delete_source(dataset, BAD)
-    process.join()
+    process.join(60)
+    assert process.exitcode == 0
     rows = make_rows(0, 240, run_id="run")
     assert read_ids(dataset) == ids(_clean(rows))
 
@@ -77,11 +86,11 @@ def test_a_deletion_cut_short_is_finished_by_the_next(
 ) -> None:
     commit(dataset, make_rows(0, 10), 0)
 
-    def killed(dataset: Dataset, pattern: str) -> dict[str, int]:
+    def killed(*arguments: Any, **options: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(deletion, "_delete", killed)
+        patch.setattr(DeltaTable, "merge", killed)
         with pytest.raises(KeyboardInterrupt):
             delete_source(dataset, BAD)
     assert delete_source(dataset, BAD).rows == {"accepted": 2}

@@ -29,9 +29,30 @@ def math(home: Home) -> Dataset:
     return dataset
 
 
-@pytest.mark.parametrize("sql", re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL))
-def test_sql(home: Home, math: Dataset, sql: str) -> None:
-    assert query(home, sql).read_all().num_columns > 0
+# The first row of each example of the page, in its order; None where there is none.
+FIRST_ROWS: list[dict[str, object] | None] = [
+    {"kind": "sft", "split": "train", "status": "accepted", "rows": 8},
+    None,  # no run has a report here
+    {"filter": "length", "reason": "too short", "rows": 4},
+    {"answer": "answer 1"},
+    {"preset": "paper", "pass_rate": 0.5},
+    {},
+    None,
+    {"run_id": "run-1", "tokens_a_row": 0.0},
+    None,  # all sources have a license
+]
+
+
+@pytest.mark.parametrize(
+    ("sql", "first"),
+    zip(re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL), FIRST_ROWS, strict=True),
+)
+def test_sql(home: Home, math: Dataset, sql: str, first: dict[str, object] | None) -> None:
+    rows = query(home, sql).read_all().to_pylist()
+    if first is None:
+        assert rows == []
+    else:
+        assert any(first.items() <= row.items() for row in rows), rows
 
 
 def test_python(home: Home, math: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
