@@ -58,6 +58,8 @@ class Backend(ABC):
         self.settings = settings
         self.give_up_after_seconds = give_up_after_seconds
         self.failures: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        kept = settings.output_settings()
+        self._cache_identity = canonical_json(kept) if kept else ""
 
     @property
     def model(self) -> str:
@@ -66,8 +68,7 @@ class Backend(ABC):
 
     def cache_identity(self) -> str:
         """The settings that change answers, as text; it is part of the cache key."""
-        kept = self.settings.output_settings()
-        return canonical_json(kept) if kept else ""
+        return self._cache_identity
 
     def samples_a_call(self, request: Request) -> int:
         """How many samples of a request are best asked for in one call."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from synthmill.models.retry import RateHeaders
 
 START = 8  # calls at once before anything is known of a server
-WINDOW_CALLS = 16  # calls that a limit is judged by, at least
+WINDOW_CALLS, WINDOW_SECONDS = 16, 0.1  # what a limit is judged by, at least
+QUEUE_SECONDS = 1.0  # shorter latencies are not worth a lower limit
 GAIN = 0.2  # share of a limit's growth that throughput must grow by
 LOSS = 0.05  # share of throughput that a lower limit may cost
 STEP_UP, STEP_DOWN = 1.5, 0.7
@@ -27,12 +28,18 @@ SHORTEST_LIMIT = 1.0  # seconds
 class _Window:
     """What the calls under one limit did."""
 
+    began: float
     calls: int = 0
     answers: int = 0
     refused: int = 0
     load: int = 0
     seconds: float = 0.0
     fastest: float = float("inf")
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether calls took so little time that a queue at the server would not matter."""
+        return self.seconds < QUEUE_SECONDS * self.calls
 
     @property
     def refused_share(self) -> float:
@@ -59,7 +66,7 @@ class AdaptiveLimit:
         self.ceiling = ceiling
         self.value = min(START, ceiling)
         self.epoch = 0  # calls of earlier epochs say nothing of this limit
-        self._window = _Window()
+        self._window = _Window(0.0)
         self._ramping = True
         self._settling = False
         self._before: int | None = None  # the limit that a probe started from
@@ -69,15 +76,18 @@ class AdaptiveLimit:
         self._waited, self._wait = 0, 1
 
     def finished(
-        self, epoch: int, seconds: float, busy: int, *, answered: bool, refused: bool
+        self, now: float, epoch: int, began: float, busy: int, *, answered: bool, refused: bool
     ) -> None:
-        """Count a call of an epoch that held its place for `seconds`, one of `busy` at its end."""
+        """Count a call of an epoch that began at `began` and ends as one of `busy` calls."""
+        seconds = now - began
         if epoch != self.epoch:
             return
         if self._settling:
             self._restart(settle=False)
             return
         window = self._window
+        if not window.calls:
+            window.began = began
         window.calls += 1
         window.answers += answered
         window.refused += refused
@@ -85,7 +95,8 @@ class AdaptiveLimit:
         window.seconds += seconds
         if answered:
             window.fastest = min(window.fastest, seconds)
-        if window.calls >= max(self.value, WINDOW_CALLS):
+        enough = window.calls >= self.value and window.calls >= WINDOW_CALLS
+        if enough and now - window.began >= WINDOW_SECONDS:
             self._judge(window)
 
     def _judge(self, window: _Window) -> None:
@@ -104,7 +115,7 @@ class AdaptiveLimit:
             self._settle_probe(window, self._before)
 
     def _ramp(self, window: _Window) -> None:
-        grows = self._throughput is None or self._outgrows(window, 1 + GAIN)
+        grows = self._throughput is None or self._is_better(window, self.value // 2)
         if grows and self.value < self.ceiling:
             self._keep(window)
             self._set(min(self.ceiling, 2 * self.value), settle=False)
@@ -120,14 +131,20 @@ class AdaptiveLimit:
     def _keep(self, window: _Window) -> None:
         self._throughput, self._refused_share = window.throughput, window.refused_share
 
-    def _outgrows(self, window: _Window, factor: float) -> bool:
-        """Whether more calls at once brought more answers, and not just more refusals."""
-        more = window.throughput >= (self._throughput or 0.0) * factor
-        return more and window.refused_share <= self._refused_share + REFUSALS_RISE
+    def _is_better(self, window: _Window, before: int) -> bool:
+        """Whether this limit is to be preferred to the one before."""
+        growth = self.value / before - 1
+        factor = 1 - LOSS
+        if growth > 0:
+            factor = 1 - GAIN if window.is_quick else 1 + GAIN * growth
+        answers = window.throughput >= (self._throughput or 0.0) * factor
+        return answers and window.refused_share <= self._refused_share + REFUSALS_RISE
 
     def _probe(self, window: _Window) -> None:
         """Try another limit, if there is one in the direction whose turn it is."""
-        lower = max(1, min(self.value - 1, int(self._lower(window))))
+        lower = self.value
+        if window.refused or not window.is_quick:
+            lower = max(1, min(self.value - 1, int(self._lower(window))))
         higher = min(self.ceiling, max(self.value + 1, int(self.value * STEP_UP)))
         if (higher if self._up else lower) == self.value:
             self._up = not self._up
@@ -146,8 +163,7 @@ class AdaptiveLimit:
         return places if self._wait == 1 else self.value * STEP_DOWN
 
     def _settle_probe(self, window: _Window, before: int) -> None:
-        growth = self.value / before - 1
-        if self._outgrows(window, 1 + GAIN * growth if growth > 0 else 1 - LOSS):
+        if self._is_better(window, before):
             self._keep(window)
             self._wait = 2
             self._probe(window)
@@ -164,7 +180,7 @@ class AdaptiveLimit:
     def _restart(self, *, settle: bool) -> None:
         """Begin a window; first wait, if told to, until a call under this limit has finished."""
         self.epoch += 1
-        self._window = _Window()
+        self._window = _Window(0.0)
         self._settling = settle
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from time import monotonic
 
@@ -56,11 +56,11 @@ class CircuitBreaker:
 class Endpoint:
     """The state of one server."""
 
-    def __init__(self, url: str, ceiling: int, pacer: RatePacer | None = None) -> None:
+    def __init__(self, url: str, ceiling: int, pacer: RatePacer) -> None:
         self.url = url
         self.limit = AdaptiveLimit(ceiling)
         self.breaker = CircuitBreaker()
-        self.pacer = pacer or RatePacer()
+        self.pacer = pacer
         self.latencies: dict[str, LatencyTracker] = {}
         self.busy = 0
         self.resumes_at = 0.0
@@ -69,9 +69,9 @@ class Endpoint:
 
     def ready(self, now: float) -> bool:
         """Whether a call may start."""
-        if self.death is not None or now < self.starts_at(now):
-            return False
-        return not self.breaker.probing if self.breaker.is_open else self.busy < self.limit.value
+        breaker = self.breaker
+        free = not breaker.probing if breaker.is_open else self.busy < self.limit.value
+        return free and self.death is None and self.starts_at(now) <= now
 
     def starts_at(self, now: float) -> float:
         """The earliest moment for the next call, were there a place."""
@@ -117,20 +117,23 @@ class Place:
     started: float
     epoch: int
     probe: bool
-    timer: asyncio.Timeout
+    task: "asyncio.Task[object] | None" = None
+    expired: bool = False
     hold: float = 0.0
     tokens: int | None = None
     outcome: str = "failed"
 
+    def ended_by_limit(self) -> bool:
+        """Whether the cancellation that has just reached the call's task was its time limit."""
+        return self.expired and self.task is not None and self.task.uncancel() == 0
 
-@dataclass(order=True, slots=True)
+
+@dataclass(slots=True)
 class _Waiting:
-    priority: int
-    number: int
-    place: "asyncio.Future[Place]" = field(compare=False)
-    avoid: Endpoint | None = field(compare=False)
-    kind: str = field(compare=False)
-    timeouts: int = field(compare=False)
+    place: "asyncio.Future[Place]"
+    avoid: Endpoint | None
+    kind: str
+    timeouts: int
 
 
 class EndpointPool:
@@ -147,7 +150,7 @@ class EndpointPool:
         self.last_answer = 0.0
         self._give_up_after = give_up_after
         self._longest = longest
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[tuple[int, int, _Waiting]] = []  # a heap, by priority and arrival
         self._numbers = count()
         self._held: set[Place] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -158,21 +161,25 @@ class EndpointPool:
     ) -> Place:
         """A place, if possible not at `avoid` (where this call has just failed); `leave` it later.
 
+        A call that exceeds its time limit is cancelled: see `Place.ended_by_limit`.
+
         Raises:
             ServerUnavailable: all endpoints have been failing for too long.
         """
-        if not self._waiting and (place := self._take(avoid, kind, timeouts)):
-            return place
-        future: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(priority, next(self._numbers), future, avoid, kind, timeouts)
-        heapq.heappush(self._waiting, waiting)
-        self._serve()
-        try:
-            return await future
-        except asyncio.CancelledError:
-            if future.done() and not future.cancelled() and future.exception() is None:
-                self.leave(future.result())
-            raise
+        place = None if self._waiting else self._take(avoid, kind, timeouts)
+        if place is None:
+            future: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
+            waiting = _Waiting(future, avoid, kind, timeouts)
+            heapq.heappush(self._waiting, (priority, next(self._numbers), waiting))
+            self._serve()
+            try:
+                place = await future
+            except asyncio.CancelledError:
+                if future.done() and not future.cancelled() and future.exception() is None:
+                    self.leave(future.result())
+                raise
+        place.task = asyncio.current_task()
+        return place
 
     def leave(self, place: Place) -> None:
         """Give a place back; a refused call keeps it for as long as an answer would take.
@@ -263,8 +270,7 @@ class EndpointPool:
         best.busy += 1
         best.breaker.probing = probe = best.breaker.is_open
         best.pacer.start(now)
-        timer = asyncio.timeout(self._longest)
-        place = Place(best, kind, timeouts, now, best.limit.epoch, probe, timer)
+        place = Place(best, kind, timeouts, now, best.limit.epoch, probe)
         self._held.add(place)
         if self._ticker is None:
             self._tick()
@@ -273,8 +279,9 @@ class EndpointPool:
     def _release(self, place: Place) -> None:
         endpoint = place.endpoint
         endpoint.limit.finished(
+            monotonic(),
             place.epoch,
-            monotonic() - place.started,
+            place.started,
             endpoint.busy,
             answered=place.outcome == "answered",
             refused=place.outcome == "refused",
@@ -289,7 +296,7 @@ class EndpointPool:
     def _serve(self) -> None:
         """Give places to waiting calls, and set the timer for what only time brings."""
         while self._waiting:
-            first = self._waiting[0]
+            first = self._waiting[0][2]
             if not first.place.done():
                 place = self._take(first.avoid, first.kind, first.timeouts)
                 if place is None:
@@ -303,7 +310,7 @@ class EndpointPool:
         now = monotonic()
         deadline = self._deadline()
         if deadline is not None and now >= deadline:
-            for waiting in self._waiting:
+            for _, _, waiting in self._waiting:
                 if not waiting.place.done():
                     waiting.place.set_exception(ServerUnavailable(self._hopeless()))
             self._waiting.clear()
@@ -320,15 +327,16 @@ class EndpointPool:
     def _tick(self) -> None:
         """End the calls that take much longer than others of their kind."""
         now = monotonic()
-        loop = asyncio.get_running_loop()
-        limits: dict[LatencyTracker, float | None] = {}
+        limits: dict[LatencyTracker, float] = {}
         for place in self._held:
             tracker = place.endpoint.latency(place.kind)
             if tracker not in limits:
-                limits[tracker] = tracker.time_limit()
-            limit = limits[tracker]
-            if limit is not None and now - place.started > limit * TIMEOUT_GROWTH**place.timeouts:
-                _expire(place.timer, loop.time())
+                limits[tracker] = tracker.time_limit() or self._longest
+            limit = min(limits[tracker] * TIMEOUT_GROWTH**place.timeouts, self._longest)
+            if now - place.started > limit and place.task and not place.expired:
+                place.expired = True
+                place.task.cancel()
+        loop = asyncio.get_running_loop()
         self._ticker = loop.call_later(TICK_SECONDS, self._tick) if self._held else None
 
     def _deadline(self) -> float | None:
@@ -348,12 +356,3 @@ class EndpointPool:
         if all(endpoint.death is not None for endpoint in self.endpoints):
             return lines
         return f"no model server answered within {self._give_up_after:g} s: {lines}"
-
-
-def _expire(timer: asyncio.Timeout, now: float) -> None:
-    """End a call now, unless it is ending already or has not begun to wait."""
-    if timer.when() is not None and not timer.expired():
-        try:
-            timer.reschedule(now)
-        except RuntimeError:  # finished, or not entered yet
-            return

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -60,7 +59,7 @@ class HTTPClient:
     `secret` is the key, if there is one: it is taken out of everything a server says.
 
     Raises:
-        InputError: one of the headers cannot be sent, or a certificate cannot be read.
+        InputError: one of the headers cannot be sent.
     """
 
     def __init__(
@@ -69,10 +68,9 @@ class HTTPClient:
         self._settings = settings
         self._secret = secret
         self._proxies: dict[str, str | None] = {}
+        self._tls: ssl.SSLContext | None = None
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, ssl=_tls(settings), keepalive_timeout=KEEP_ALIVE_SECONDS
-            ),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
             headers={**HEADERS, **_checked(headers)},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -102,12 +100,15 @@ class HTTPClient:
         target = URL(url)
         try:
             for _ in range(REDIRECTS):
+                if target.scheme == "https" and self._tls is None:
+                    self._tls = _tls(self._settings)  # takes a tenth of a second
                 request = self._session.request(
                     method,
                     target,
                     data=body,
                     allow_redirects=False,
                     proxy=self._proxy(target),
+                    ssl=self._tls or True,
                 )
                 async with request as response:
                     if response.status in REDIRECT_STATUSES and "Location" in response.headers:
@@ -247,7 +248,7 @@ def _checked(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.title(): value for name, value in headers.items()}
 
 
-def _tls(settings: HTTPSettings) -> Any:
+def _tls(settings: HTTPSettings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context()
         if settings.ca_file is not None:

@@ -12,6 +12,14 @@ from random import Random
 RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 # A time-out is doubled after each call that it ended: a long answer gets through at last.
 TIMEOUT_GROWTH = 2.0
+_RATE_HEADERS = (
+    ("requests", "x-ratelimit-%s-requests"),
+    ("tokens", "x-ratelimit-%s-tokens"),
+    ("requests", "anthropic-ratelimit-requests-%s"),
+    ("tokens", "anthropic-ratelimit-tokens-%s"),
+    ("requests", "x-ratelimit-%s"),
+)
+_RATE_PARTS = ("limit", "remaining", "reset")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
@@ -64,16 +72,14 @@ def rate_headers(headers: Mapping[str, str]) -> dict[str, RateHeaders]:
     Reads `x-ratelimit-remaining-requests` (OpenAI, Groq, vLLM gateways),
     `anthropic-ratelimit-requests-remaining` and the plain `x-ratelimit-remaining`.
     """
-    found = {}
-    for kind in ("requests", "tokens"):
-        for pattern in (f"x-ratelimit-%s-{kind}", f"anthropic-ratelimit-{kind}-%s"):
-            values = [headers.get(pattern % part) for part in ("limit", "remaining", "reset")]
-            if read := _rate(*values):
-                found[kind] = read
-    if not found:
-        values = [headers.get(f"x-ratelimit-{part}") for part in ("limit", "remaining", "reset")]
-        if read := _rate(*values):
-            found["requests"] = read
+    found: dict[str, RateHeaders] = {}
+    for kind, pattern in _RATE_HEADERS:
+        if kind not in found and pattern % "remaining" in headers:
+            limit, remaining, reset = (headers.get(pattern % part, "") for part in _RATE_PARTS)
+            try:
+                found[kind] = RateHeaders(int(limit), int(remaining), _seconds_until(reset))
+            except ValueError:
+                continue
     return found
 
 
@@ -96,14 +102,6 @@ def retry_delay(headers: Mapping[str, str]) -> float | None:
         if seconds is not None:
             return seconds * unit
     return None
-
-
-def _rate(limit: str | None, remaining: str | None, reset: str | None) -> RateHeaders | None:
-    try:
-        seconds = _seconds_until(reset or "")
-        return RateHeaders(int(limit or ""), int(remaining or ""), seconds)
-    except ValueError:
-        return None
 
 
 def _seconds_until(text: str) -> float:

@@ -28,8 +28,12 @@ class Usage:
 
     def __iadd__(self, other: "Usage") -> Self:
         """Add in place: an accumulator that is handed around stays the same object."""
-        for name in _COUNTS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.calls += other.calls
+        self.prompt_tokens += other.prompt_tokens
+        self.cached_tokens += other.cached_tokens
+        self.completion_tokens += other.completion_tokens
+        self.dollars += other.dollars
+        self.unpriced_tokens += other.unpriced_tokens
         return self
 
     def __add__(self, other: "Usage") -> "Usage":

@@ -197,15 +197,18 @@ class OpenAI(Backend):
                 call.kind, priority=call.priority, timeouts=call.timeouts, avoid=failed_at
             )
             try:
-                async with place.timer:
+                try:
                     return await self._attempt(call, place)
-            except (TransientError, TimeoutError) as raised:
-                error = raised if isinstance(raised, TransientError) else TransientError(TIMED_OUT)
+                except asyncio.CancelledError:
+                    if not place.ended_by_limit():
+                        raise
+                    raise TransientError(TIMED_OUT) from None
+            except TransientError as error:
                 self.failures[call.kind][error.kind] += 1
                 delay = self._after_failure(call, place, error)
                 failed_at, last = place.endpoint, str(error)
-            except HTTPStatusError as rejected:
-                raise self._rejection(rejected, f"prompt {call.kind}: ") from rejected
+            except HTTPStatusError as error:
+                raise self._rejection(error, f"prompt {call.kind}: ") from error
             finally:
                 self._pool.leave(place)
             # A server that answers others but never this request will not answer it at all; one
