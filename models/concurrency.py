@@ -55,11 +55,12 @@ class _Window:
 class AdaptiveLimit:
     """A limit of calls at once that follows throughput.
 
-    It doubles while throughput grows with it. From then on it is probed: up by half, which must
-    bring more answers per second, and down (by the refused share, else by a third), which must
-    not cost any. Random failures and refusals are the same at every limit, so they do not move
-    it; a server that queues or refuses what exceeds its places is left with little more than
-    those. Probes that change nothing become rare. A limit that is not in use is not judged.
+    It doubles, or more where calls are quick, while throughput grows with it. From then on it is
+    probed: up by half, which must bring more answers per second, and down (by the refused share,
+    else by a third), which must not cost any. Random failures and refusals are the same at every
+    limit, so they do not move it; a server that queues or refuses what exceeds its places is left
+    with little more than those. Probes that change nothing become rare. A limit that is not in
+    use is not judged.
     """
 
     def __init__(self, ceiling: int) -> None:
@@ -68,6 +69,7 @@ class AdaptiveLimit:
         self.epoch = 0  # calls of earlier epochs say nothing of this limit
         self._window = _Window(0.0)
         self._ramping = True
+        self._ramped_from = self.value
         self._settling = False
         self._before: int | None = None  # the limit that a probe started from
         self._throughput: float | None = None
@@ -95,7 +97,9 @@ class AdaptiveLimit:
         window.seconds += seconds
         if answered:
             window.fastest = min(window.fastest, seconds)
-        enough = window.calls >= self.value and window.calls >= WINDOW_CALLS
+        # The first window decides nothing.
+        fewest = WINDOW_CALLS if self._throughput is not None else 0
+        enough = window.calls >= max(self.value, fewest)
         if enough and now - window.began >= WINDOW_SECONDS:
             self._judge(window)
 
@@ -115,18 +119,22 @@ class AdaptiveLimit:
             self._settle_probe(window, self._before)
 
     def _ramp(self, window: _Window) -> None:
-        grows = self._throughput is None or self._is_better(window, self.value // 2)
+        grows = self._throughput is None or self._is_better(window, self._ramped_from)
         if grows and self.value < self.ceiling:
             self._keep(window)
-            self._set(min(self.ceiling, 2 * self.value), settle=False)
+            self._ramped_from = self.value
+            factor = 4 if window.is_quick else 2
+            self._set(min(self.ceiling, factor * self.value), settle=False)
             return
         self._ramping = False
         self._up = False
         if grows:
             self._keep(window)
             self._probe(window)
+        elif window.refused:
+            self._set(max(self._ramped_from, int(self._lower(window))))
         else:
-            self._set(max(1, self.value // 2))
+            self._set(self._ramped_from)
 
     def _keep(self, window: _Window) -> None:
         self._throughput, self._refused_share = window.throughput, window.refused_share

@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -12,9 +13,12 @@ from synthmill.models.errors import TIMED_OUT, RateLimited, ServerUnavailable, T
 from synthmill.models.retry import TIMEOUT_GROWTH, rate_headers
 
 FAILURES_TO_OPEN = 10  # failures in a row, with no answer between, that count as dead
-REFUSALS_TO_PAUSE = 10  # likewise refusals for rate, that hold up every call of the server
+# Likewise refusals for rate that hold up every call of the server, if they also last for longer
+# than answers need: of calls that start together, the refused ones end first.
+REFUSALS_TO_PAUSE, SHORTEST_REFUSING = 10, 1.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 15.0  # seconds between two probes of a dead server
 UNKNOWN_LATENCY = 0.25  # seconds that a refused call keeps its place, before any is answered
+RECENT_CALLS, FEWEST_FAILURES = 100, 5  # what the status looks at, and keeps silent below
 TICK_SECONDS = 0.1  # how often calls are compared with their time limits
 
 
@@ -26,13 +30,14 @@ class CircuitBreaker:
         self.last_failure = ""
         self.is_open = False
         self.probing = False
-        self._failures = self._probes = 0
+        self.failures = 0  # in a row
+        self._probes = 0
 
     def answered(self) -> None:
         """The server lives."""
         self.failing_since = None
         self.is_open = False
-        self._failures = self._probes = 0
+        self.failures = self._probes = 0
 
     def note(self, now: float, failure: str) -> None:
         """Keep what went wrong, and since when nothing else happened."""
@@ -43,8 +48,8 @@ class CircuitBreaker:
     def failed(self, now: float, failure: TransientError, *, probe: bool) -> float:
         """A call failed; returns the seconds until the server is tried again, 0 while it lives."""
         self.note(now, str(failure))
-        self._failures += 1
-        opens = not self.is_open and (failure.absent or self._failures >= FAILURES_TO_OPEN)
+        self.failures += 1
+        opens = not self.is_open and (failure.absent or self.failures >= FAILURES_TO_OPEN)
         if not (opens or probe):
             return 0.0
         self.is_open = True
@@ -66,6 +71,7 @@ class Endpoint:
         self.resumes_at = 0.0
         self.death: str | None = None  # why it will not come back
         self.refusals = 0  # in a row
+        self.last_answer = 0.0
 
     def ready(self, now: float) -> bool:
         """Whether a call may start."""
@@ -152,6 +158,7 @@ class EndpointPool:
         self._longest = longest
         self._waiting: list[tuple[int, int, _Waiting]] = []  # a heap, by priority and arrival
         self._numbers = count()
+        self._recent: deque[TransientError | None] = deque(maxlen=RECENT_CALLS)
         self._held: set[Place] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._ticker: asyncio.TimerHandle | None = None
@@ -195,9 +202,11 @@ class EndpointPool:
     def answered(self, place: Place, tokens: int, headers: Mapping[str, str]) -> None:
         """The call was answered, and took so many tokens."""
         now = self.last_answer = monotonic()
+        self._recent.append(None)
         endpoint = place.endpoint
         endpoint.breaker.answered()
         endpoint.refusals = 0
+        endpoint.last_answer = now
         endpoint.latency(place.kind).add(now - place.started, answered=True)
         place.outcome, place.tokens = "answered", tokens
         pause = endpoint.pacer.pause_of(rate_headers(headers))
@@ -210,11 +219,14 @@ class EndpointPool:
         endpoint = place.endpoint
         endpoint.breaker.note(now, str(error))
         endpoint.refusals += 1
+        self._recent.append(error)
         place.outcome = "refused"
-        place.hold = min(wait, endpoint.latency(place.kind).mean or UNKNOWN_LATENCY)
+        latency = endpoint.latency(place.kind).mean or UNKNOWN_LATENCY
+        place.hold = min(wait, latency)
         pause = endpoint.pacer.pause_of(rate_headers(error.headers))
         # A refusal among answers is that call's own; refusals only, or a long wait, are all's.
-        if endpoint.refusals >= REFUSALS_TO_PAUSE or wait > self._give_up_after:
+        silent = now - endpoint.last_answer > max(SHORTEST_REFUSING, 2 * latency)
+        if (silent and endpoint.refusals >= REFUSALS_TO_PAUSE) or wait > self._give_up_after:
             pause = max(pause, wait)
         endpoint.resumes_at = max(endpoint.resumes_at, now + pause)
 
@@ -222,6 +234,8 @@ class EndpointPool:
         """The call failed in another way."""
         now = monotonic()
         endpoint = place.endpoint
+        if not error.absent:
+            self._recent.append(error)
         if error.kind == TIMED_OUT:
             endpoint.latency(place.kind).add(now - place.started, answered=False)
         pause = endpoint.breaker.failed(now, error, probe=place.probe)
@@ -250,14 +264,24 @@ class EndpointPool:
                 timer.cancel()
 
     def status(self) -> str | None:
-        """One line when endpoints are dead or told us to wait, else None."""
+        """One line when endpoints are dead or told us to wait, or many calls fail; else None."""
         now = monotonic()
         lines = [line for endpoint in self.endpoints if (line := endpoint.status(now))]
         if not lines:
-            return None
+            return self._failing()
         alive = len(self.endpoints) - len(lines)
         state = f"{alive} of {len(self.endpoints)} endpoints left" if alive else "paused"
         return f"{state}: {', '.join(lines)}"
+
+    def _failing(self) -> str | None:
+        """Which share of the last calls failed, and how."""
+        failed = [error for error in self._recent if error is not None]
+        if len(failed) < FEWEST_FAILURES:
+            return None
+        kinds = Counter(error.kind for error in failed).most_common()
+        words = {error.kind: error for error in failed}
+        told = ", ".join(f"{count} {words[kind]}" for kind, count in kinds)
+        return f"of the last {len(self._recent)} calls failed: {told}"
 
     def _take(self, avoid: Endpoint | None, kind: str, timeouts: int) -> Place | None:
         now = monotonic()

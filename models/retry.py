@@ -11,7 +11,7 @@ from random import Random
 
 RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 # A time-out is doubled after each call that it ended: a long answer gets through at last.
-TIMEOUT_GROWTH = 2.0
+TIMEOUT_GROWTH = 1.5
 _RATE_HEADERS = (
     ("requests", "x-ratelimit-%s-requests"),
     ("tokens", "x-ratelimit-%s-tokens"),
@@ -43,7 +43,7 @@ class RetryPolicy:
 
     def backoff(self, failures: int, random: Random) -> float:
         """Seconds before the next try after so many failures: exponential, with jitter."""
-        longest = self.first_backoff * 2.0 ** min(failures, 30)
+        longest = self.first_backoff * 2.0 ** min(max(0, failures - 1), 30)
         return min(longest, self.longest_backoff) * random.uniform(0.5, 1.0)
 
 

@@ -8,7 +8,9 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-LOOKAHEAD = 4  # results kept waiting for a slow one, in multiples of the concurrency
+# Results kept waiting for a slow one, in multiples of the concurrency. Measured: where 6 % of the
+# calls hang, 4 leave most places empty while the slowest task ends, 16 do not.
+LOOKAHEAD = 16
 
 
 class OrderedConcurrency:

@@ -11,9 +11,12 @@ outlives a client that is killed.
 - `asked` counts requests by key (the hash of the body), `answered` those that were answered in
   full: `max(server.answered.values())` is 1 when nothing was paid for twice.
 - `Faults(share, kinds)` makes that share of requests fail, decided by the key and the number of
-  the try: the same run meets the same faults, and a retry meets its own luck. `faulted` counts
-  them by kind.
+  the try: the same run meets the same faults, and a retry meets its own luck; `Faults.mixed` gives
+  each kind its own share. `faulted` counts them by kind. A 429 comes at once, other faults after
+  the time that an answer takes.
 - `capacity` answers 429 to what exceeds so many requests at once; `peak` is the most there were.
+- `slots` are how many requests are answered side by side; the others wait, in order of arrival.
+- `refuses` gets each body and returns the message of an HTTP 400, or None.
 - `key` is the only API key it accepts; `model` the only model it knows; `choices` the most samples
   it gives for one call; `latency` the seconds that an answer takes.
 - `stop()` and `start()` take it down and up again on the same port.
@@ -33,7 +36,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-KINDS = ("429", "500", "reset", "hang", "truncated", "wrong_json")
+KINDS = ("429", "500", "reset", "hang", "truncated", "wrong_json")  # and "empty"
 HANG_SECONDS = 60.0
 
 Answer = Callable[[dict[str, Any], int], str | dict[str, Any]]
@@ -47,11 +50,21 @@ class Faults:
     kinds: tuple[str, ...] = KINDS
     retry_after: str = "0.05"
     seed: int = 0
+    weights: tuple[float, ...] | None = None
+
+    @classmethod
+    def mixed(cls, shares: dict[str, float], **others: Any) -> Self:
+        """Faults of which each kind has its own share of all requests."""
+        return cls(sum(shares.values()), tuple(shares), weights=tuple(shares.values()), **others)
 
     def of(self, key: str, attempt: int) -> str | None:
         """The fault that a request meets at an attempt, or None."""
-        rng = Random(f"{self.seed}/{key}/{attempt}")
-        return rng.choice(self.kinds) if rng.random() < self.share else None
+        return self.draw(Random(f"{self.seed}/{key}/{attempt}"))
+
+    def draw(self, rng: Random) -> str | None:
+        """A fault by chance, or None."""
+        fault = rng.choices(self.kinds, self.weights)[0] if self.weights else rng.choice(self.kinds)
+        return fault if rng.random() < self.share else None
 
 
 def text_of(body: dict[str, Any], seed: int) -> str:
@@ -102,9 +115,13 @@ class ScriptedServer:
         model: str = "scripted",
         choices: int = 10**6,
         latency: float = 0.0,
+        slots: int | None = None,
+        refuses: Callable[[dict[str, Any]], str | None] = lambda body: None,
     ) -> None:
         self.answer, self.faults, self.capacity, self.key = answer, faults, capacity, key
         self.model, self.choices, self.latency = model, choices, latency
+        self.slots = asyncio.Semaphore(slots or 10**6)
+        self.refuses = refuses
         self.prompt_cache = 0  # prompt tokens of each call that are said to come from a cache
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
@@ -190,10 +207,13 @@ class ScriptedServer:
             if self.capacity is not None and self.busy > self.capacity:
                 self.refused += 1
                 return _error(429, "too many requests at once")
-            if self.latency:
-                await asyncio.sleep(self.latency)
-            answer = self._completion(body, choice)
+            if message := self.refuses(body):
+                return _error(400, message)
             fault = self.faults and self.faults.of(key, self.asked[key])
+            if self.latency and fault != "429":
+                async with self.slots:
+                    await asyncio.sleep(self.latency)
+            answer = self._completion(body, choice)
             if fault:
                 self.faulted[fault] += 1
                 return await self._misbehave(request, fault, answer)
@@ -257,6 +277,10 @@ class ScriptedServer:
                 return web.Response(text='{"choices": [{"mess', content_type="application/json")
             case "hang":
                 await asyncio.sleep(HANG_SECONDS)
+            case "empty":
+                for choice in answer["choices"]:
+                    choice["message"]["content"] = ""
+                return web.json_response(answer)
         if fault == "truncated":
             text = json.dumps(answer).encode()
             response = web.StreamResponse(headers={"Content-Length": str(len(text))})

@@ -285,7 +285,9 @@ class OpenAI(Backend):
         if error.kind == TIMED_OUT:
             call.timeouts += 1
             return 0.0  # it has waited long enough
-        return self._policy.backoff(call.failures, self._random)
+        # A server that has answered other calls meanwhile needs no longer and longer pauses.
+        in_a_row = min(call.failures, place.endpoint.breaker.failures)
+        return self._policy.backoff(in_a_row, self._random)
 
     def _key(self, name: str | None) -> str | None:
         if name is None:
