@@ -117,7 +117,7 @@ async def run(server: ScriptedServer, rows: int) -> Measured:
             if progress.status and (not statuses or statuses[-1] != progress.status):
                 statuses.append(progress.status)
 
-        report = await start(recipe, home, watch=watch)
+        report = await start(recipe, home, on_progress=watch)
         seconds = time.perf_counter() - began
         rows_made = Dataset.open(home, "faulty").rows()
         empty = sum(not row.messages[-1].text.strip() for row in rows_made)

@@ -1,5 +1,7 @@
 """Readers of a question: from memory, from documents alone, and with every answer there is."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from synthmill.models.prompt import Prompt
@@ -7,6 +9,7 @@ from synthmill.schemas.base import Record
 from synthmill.sources.documents.prompt_documents import PromptDocuments
 
 UNKNOWN = "unknown"
+Phrase = Annotated[str, Field(max_length=1000)]
 
 
 class ShortAnswer(Record):
@@ -31,8 +34,8 @@ class AnswerFromDocuments(Prompt[ShortAnswer]):
 class ListedAnswers(Record):
     """Every distinct answer that documents support, and where the way to it forks."""
 
-    answers: list[str] = Field(max_length=20)
-    forks: list[str] = Field(
+    answers: list[Phrase] = Field(max_length=20)
+    forks: list[Phrase] = Field(
         default=[],
         max_length=20,
         description="values of a step in between, where documents allow more than one",
