@@ -70,7 +70,13 @@ def stop_text(stop: str | None, detail: str | None) -> str:
 def outcome(report: RunReport) -> str:
     """One line: why the run ended, and the counts, which add up."""
     why = stop_text(report.stop, report.stop_detail)
-    return f"{why}: {balance(report.accepted, report.rejected, report.failed)}"
+    line = f"{why}: {balance(report.accepted, report.rejected, report.failed)}"
+    if report.repeats:
+        line += (
+            f"; repeats the tasks of run {report.repeats} (give another seed, "
+            "or resume that run with a larger target)"
+        )
+    return line
 
 
 def cost(report: RunReport) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from synthmill.filters.base import Filter
 from synthmill.models.registry import ModelRegistry
 from synthmill.pipelines.plan import Plan, check_source, make_plan
+from synthmill.pipelines.run_store import earlier_run
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import Recipe
 from synthmill.store.dataset import Dataset
@@ -40,7 +41,7 @@ async def check(recipe: Recipe, home: Home) -> AsyncIterator[Finding]:
         "source": lambda: asyncio.to_thread(check_source, plan.source),
         "models": lambda: _models(recipe),
         "filters": lambda: asyncio.to_thread(_filters, plan),
-        "disk": lambda: asyncio.to_thread(_disk, recipe, home),
+        "disk": lambda: asyncio.to_thread(_disk, plan, home),
     }
     for what, look in looks.items():
         try:
@@ -62,12 +63,16 @@ def _filters(plan: Plan) -> str:
     return ", ".join(found.name for found in filters) or "none"
 
 
-def _disk(recipe: Recipe, home: Home) -> str:
+def _disk(plan: Plan, home: Home) -> str:
     home.prepare()
     free = shutil.disk_usage(home.path).free
     if free < ENOUGH_DISK:
         raise InputError(f"{home.path}: {free / 2**20:.0f} MiB free, at least 1 GiB is advised")
-    name = recipe.output.dataset
-    state = "grows" if name in home.dataset_names() else "is new"
-    version = f", version {Dataset.open(home, name).version}" if state == "grows" else ""
-    return f"{free / 2**30:.0f} GiB free; dataset {name!r} {state}{version}"
+    name = plan.recipe.output.dataset
+    found = f"{free / 2**30:.0f} GiB free; dataset {name!r} "
+    if name not in home.dataset_names():
+        return f"{found}is new"
+    dataset = Dataset.open(home, name)
+    found += f"grows, version {dataset.version}"
+    earlier = earlier_run(plan, dataset)
+    return f"{found}; the tasks of run {earlier} would be repeated" if earlier else found

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from synthmill.generators.base import FeedbackGenerator
 from synthmill.pipelines.checkpoint import Checkpoint
 from synthmill.pipelines.dedup_index_sync import DedupIndexSync
 from synthmill.pipelines.engine import Batch, Engine
@@ -44,11 +45,12 @@ class RunStore:
         self._index = index
         self._run_id = run_id
         self._state_path: Path | None = None
+        self._repeats = earlier_run(plan, dataset, run_id)
         last = dataset.last_commit(run_id)
         self._next_batch = 0 if last is None else last[0] + 1
         self.states: SavedStates | None = None
         if last is not None:
-            self.checkpoint = Checkpoint.model_validate_json(last[1].cursor)
+            self.checkpoint = Checkpoint.model_validate_json(last[1].checkpoint)
             if self.checkpoint.state is not None:
                 self._state_path = self._path_of(self.checkpoint.state)
                 self.states = self._read_states(self.checkpoint.state)
@@ -88,6 +90,7 @@ class RunStore:
             by_kind=dict(tally.by_kind),
             funnel=list(tally.funnel.values()),
             usage=engine.usage(),
+            repeats=self._repeats,
             used=tally.usage + position.partial,
             unused=engine.unused,
             versions=self._versions() if stop else [],
@@ -110,7 +113,7 @@ class RunStore:
         metadata = CommitMetadata(
             run_id=self._run_id,
             batch=self._next_batch,
-            cursor=position.model_dump_json(),
+            checkpoint=position.model_dump_json(),
             state=position.state,
             recipe_hash=self._plan.recipe_hash,
             recipe=recipe.model_dump_json(exclude={"folder"}),
@@ -153,10 +156,25 @@ class RunStore:
         for version in reversed(self._dataset.history()):
             commit = version.commit
             if commit and commit.state and commit.generator == self._plan.generator.label:
-                earlier = Checkpoint.model_validate_json(commit.cursor)
+                earlier = Checkpoint.model_validate_json(commit.checkpoint)
                 self.checkpoint.first_task = self.checkpoint.task = earlier.task
                 self.states = self._read_states(commit.state).newest()
                 return
+
+
+def earlier_run(plan: Plan, dataset: Dataset, run_id: str = "") -> str | None:
+    """The newest other run whose tasks a run of this plan would repeat, or None.
+
+    It wrote to the dataset with the same recipe hash, and this one does not continue its state.
+    """
+    generator = plan.generator
+    if isinstance(generator, FeedbackGenerator) and plan.recipe.generator.continue_state:
+        return None
+    for version in reversed(dataset.history()):
+        commit = version.commit
+        if commit and commit.recipe_hash == plan.recipe_hash and commit.run_id != run_id:
+            return commit.run_id
+    return None
 
 
 def save_recipe(home: Home, run_id: str, recipe: Recipe) -> None:

@@ -110,7 +110,7 @@ class Budget(Record):
     minutes: float | None = Field(default=None, gt=0)
 
 
-class Output(Record):
+class OutputSpec(Record):
     """The dataset that is written, and its splits."""
 
     dataset: str = Field(pattern=NAME_PATTERN, description="lower case letters, digits, - and _")
@@ -120,7 +120,7 @@ class Output(Record):
     )
 
     @model_validator(mode="after")
-    def _shares_add_up(self) -> "Output":
+    def _shares_add_up(self) -> "OutputSpec":
         if not self.splits or abs(sum(self.splits.values()) - 1) > 1e-9:
             raise ValueError(f"the shares of splits add up to {sum(self.splits.values()):g}, not 1")
         return self
@@ -153,7 +153,7 @@ class Recipe(Record):
     filters: list[FilterSpec] = []
     target: int | None = Field(default=None, gt=0, description="accepted rows to make")
     budget: Budget = Budget()
-    output: Output
+    output: OutputSpec
     engine: EngineSettings = EngineSettings()
     folder: Path | None = Field(
         default=None,

@@ -53,6 +53,9 @@ class RunReport(Record):
     unused: Usage = Field(
         default=Usage(), description="by tasks that were started and not needed in the end"
     )
+    repeats: str | None = Field(
+        default=None, description="an earlier run of the same recipe that wrote to the dataset"
+    )
     versions: list[int] = Field(default=[], description="dataset versions this run committed")
 
     @property

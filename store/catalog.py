@@ -191,7 +191,7 @@ def _carry_over(connection: duckdb.DuckDBPyConnection, name: str, identity: str)
 def _version_record(dataset: str, version: Version) -> Record:
     record = version.model_dump(exclude={"commit", "rows_added", "rows_removed"})
     if version.commit:
-        commit = version.commit.model_dump(exclude={"cursor", "recipe"})
+        commit = version.commit.model_dump(exclude={"checkpoint", "recipe", "state"})
         commit["models"] = canonical_json(commit["models"])
         commit["counts"] = canonical_json(commit["counts"])
         record.update(commit)

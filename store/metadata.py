@@ -15,14 +15,14 @@ PREFIX = "synthmill."
 class CommitMetadata(Record):
     """What the engine says of a batch it commits.
 
-    `cursor` is JSON text of the engine's own (tasks consumed, counts): whoever
-    resumes the run goes on from the cursor of its last commit. Every commit carries it, so it
-    should stay within some hundred kilobytes.
+    `checkpoint` is JSON text of the engine (position, counts): a resumed run continues from the
+    checkpoint of its last commit. Every commit carries it, so it should stay within some hundred
+    kilobytes.
     """
 
     run_id: str
     batch: int = Field(ge=0, description="number of the batch within its run, from 0")
-    cursor: str = "{}"
+    checkpoint: str = "{}"
     state: str | None = Field(
         default=None, description="hash of the feedback states, a file in the dataset's `state/`"
     )

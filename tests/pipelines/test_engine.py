@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from synthmill.pipelines.load import read_recipe
+from synthmill.pipelines.plan import make_plan
 from synthmill.pipelines.progress import Progress
 from synthmill.pipelines.run import preview, resume, start
+from synthmill.pipelines.run_store import earlier_run
 from synthmill.schemas.report import RunReport
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
@@ -82,9 +84,13 @@ async def test_a_candidate_budget_is_kept(home: Home) -> None:
 
 async def test_the_same_rows_again_are_duplicates_of_the_earlier_version(home: Home) -> None:
     unique = {"filters": [{"name": "exact_content"}], "source": {"count": 4}}
-    await start(recipe(**unique), home)
+    first = await start(recipe(**unique), home)
+    plan = make_plan(recipe(**unique))
+    earlier = earlier_run(plan, Dataset.open(home, "numbers"))
     report = await start(recipe(**unique), home)
     assert (report.accepted, report.rejected) == (0, 8)
+    assert report.repeats == earlier == first.run_id and first.repeats is None
+    assert (await start(recipe(**unique, seed=1), home)).repeats is None
     earlier = {row.id for row in rows(home)}
     matched = [row.verdicts[-1].detail or "" for row in rows(home, "rejected")]
     assert all(any(row_id in text for row_id in earlier) for text in matched)

@@ -53,10 +53,12 @@ def commit(
     rows: pa.Table | Sequence[Row],
     batch: int,
     run_id: str = "run-1",
-    cursor: str = "{}",
+    checkpoint: str = "{}",
 ) -> int | None:
     """Commit rows as one batch."""
-    metadata = CommitMetadata(run_id=run_id, batch=batch, cursor=cursor, recipe_hash="1-abc")
+    metadata = CommitMetadata(
+        run_id=run_id, batch=batch, checkpoint=checkpoint, recipe_hash="1-abc"
+    )
     return dataset.commit(rows, run_id=run_id, batch=batch, metadata=metadata)
 
 

@@ -36,7 +36,7 @@ def repeat_batches(path: Path, run_id: str, end: int) -> None:
 def commit_batch(dataset: Dataset, run_id: str, batch: int) -> int | None:
     """Commit the rows that this batch of this run always has."""
     rows = make_rows(batch * ROWS_A_BATCH, (batch + 1) * ROWS_A_BATCH, run_id=run_id)
-    return commit(dataset, rows, batch, run_id, cursor=str(batch))
+    return commit(dataset, rows, batch, run_id, checkpoint=str(batch))
 
 
 def create_at(path: Path, moment: float) -> None:

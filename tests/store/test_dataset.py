@@ -32,17 +32,17 @@ def test_a_batch_is_committed_once(dataset: Dataset) -> None:
 
 
 def test_a_batch_without_rows_moves_the_cursor(dataset: Dataset) -> None:
-    assert commit(dataset, [], 0, cursor='{"tasks": 7}') == 1
+    assert commit(dataset, [], 0, checkpoint='{"tasks": 7}') == 1
     assert commit(dataset, [], 0) is None
     last = dataset.last_commit("run-1")
-    assert last is not None and last[0] == 0 and json.loads(last[1].cursor) == {"tasks": 7}
+    assert last is not None and last[0] == 0 and json.loads(last[1].checkpoint) == {"tasks": 7}
 
 
 def test_metadata_comes_back_as_it_went_in(dataset: Dataset) -> None:
     metadata = CommitMetadata(
         run_id="run-1",
         batch=3,
-        cursor='{"state": "ünïcode \\u2028 \\"quoted\\""}',
+        checkpoint='{"state": "ünïcode \\u2028 \\"quoted\\""}',
         recipe='{"name": "x"}',
         recipe_hash="1-abc",
         generator="cotevol@1",

@@ -51,7 +51,7 @@ def test_fifty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     dataset = Dataset.create(Home(tmp_path), "my-set")
     last = dataset.last_commit("run")
     assert last is not None and last[0] > 5, "all kills fell before the first commits"
-    assert last[1].cursor == str(last[0])
+    assert last[1].checkpoint == str(last[0])
     assert _stored(dataset) == _expected("run", last[0] + 1)
     commits = [v for v in dataset.history() if v.operation == "commit"]
     assert [v.commit.batch for v in commits if v.commit] == list(range(last[0] + 1))
