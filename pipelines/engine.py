@@ -10,7 +10,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice, repeat
@@ -220,7 +220,9 @@ class Engine:
         self._open[index] = result.usage
         try:
             if self._feedback is not None:
-                result.task = await self._next_task(self._feedback, index, result.usage)
+                key = f"next task {index}"
+                with closing(TaskContext(self._services, key, index, result.usage)) as context:
+                    result.task = await self._feedback.next_task(index, context)
             if result.task is not None:
                 await self._generate(index, result.task, result)
         except (InputError, ServerUnavailable, FilterError):
@@ -233,26 +235,16 @@ class Engine:
         self._admission.finished(result.progression)
         return index, result
 
-    async def _next_task(self, feedback: FeedbackLoop, index: int, usage: Usage) -> Task | None:
-        context = TaskContext(self._services, f"next task {index}", index, usage)
-        try:
-            return await feedback.next_task(index, context)
-        finally:
-            context.close()
-
     async def _generate(self, index: int, task: Task, result: TaskResult) -> None:
         if isinstance(task.item, InvalidItem):
             candidate = _unreadable(task.item)
             result.candidates.append((Judged(candidate, tuple(candidate.verdicts), False), {}))
             return
-        context = TaskContext(self._services, task.key, index, result.usage)
-        try:
+        with closing(TaskContext(self._services, task.key, index, result.usage)) as context:
             async with aclosing(self._plan.generator.generate(task, context)) as candidates:
                 async for candidate in candidates:
                     judged = await context.verify(candidate)
                     result.candidates.append((judged, context.take_costs(candidate)))
-        finally:
-            context.close()
 
     def _settle(self, index: int, result: TaskResult) -> StopStatus | None:
         """Judge a task's candidates in order, up to the bound that may be reached among them."""

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.calls_per_row import needed_tokens
 from synthmill.pipelines.checkpoint import Tally
+from synthmill.pipelines.load import read_recipe
 from synthmill.pipelines.run import preview, start
 from synthmill.pipelines.stop_conditions import AdmissionControl, Progression
 from synthmill.schemas.recipe import Budget
@@ -30,6 +32,13 @@ async def test_a_target_far_below_the_concurrency_starts_few_tasks(
         bought = sum(usage.bought.tokens for usage in report.usage.values())
         used = sum(row.prompt_tokens + row.completion_tokens for row in rows(home))
         assert report.unused.tokens <= bought - used <= 2 * used
+
+
+async def test_a_small_target_of_cotevol_buys_little_more_than_it_needs(home: Home) -> None:
+    report = await start(read_recipe("cotevol-demo").model_copy(update={"target": 5}), home)
+    needed = needed_tokens(rows(home, None, dataset="cotevol-demo"))
+    bought = sum(usage.bought.tokens for usage in report.usage.values())
+    assert report.accepted == 5 and needed <= bought <= 3 * needed
 
 
 async def test_a_preview_starts_few_tasks(tmp_path: Path) -> None:
