@@ -10,7 +10,7 @@ from synthmill.pipelines.progress import Progress
 from synthmill.schemas.report import FunnelStage, RunReport
 from synthmill.schemas.usage import Usage
 from synthmill.store.home import Home
-from synthmill.store.media import FOLDER as MEDIA
+from synthmill.store.media import MEDIA_DIR
 
 TOP_REASONS = 3
 
@@ -208,6 +208,6 @@ def next_commands(report: RunReport, home: Home) -> list[str]:
 
 def _exporter(report: RunReport, home: Home) -> str:
     """The exporter that takes most of what the run made."""
-    if not (home.dataset(report.dataset) / MEDIA).is_dir():
+    if not (home.dataset(report.dataset) / MEDIA_DIR).is_dir():
         return "trl"
     return "verl" if set(report.by_kind) == {"rlvr"} else "ms_swift"

@@ -20,7 +20,7 @@ from synthmill.runtime.files import atomic_file
 from synthmill.schemas.arrow import ROW_SCHEMA
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json
-from synthmill.store.catalog_schema import FORMAT, TABLES, CatalogFile, Scans, overall_views
+from synthmill.store.catalog_schema import FORMAT, TABLES, CatalogFile, DatasetViews, overall_views
 from synthmill.store.errors import translate_errors
 from synthmill.store.home import Home
 from synthmill.store.log import LogFile, columns_hash, newest_version, read_log, table_id
@@ -221,14 +221,14 @@ def _add_views(connection: duckdb.DuckDBPyConnection, folder: Path, name: str, n
     shapes = connection.execute(
         "SELECT DISTINCT columns FROM versions WHERE dataset = ? AND columns IS NOT NULL", [name]
     ).fetchall()
-    scans = Scans(
+    views = DatasetViews(
         name,
         newest,
         [CatalogFile(*file) for file in files],
         none=str(_empty_file(folder)),
         by_name=shapes != [(columns_hash(Schema.from_arrow(ROW_SCHEMA).to_json()),)],
     )
-    connection.execute(scans.at_macro() + scans.views())
+    connection.execute(views.at_macro() + views.views())
 
 
 def _empty_file(folder: Path) -> Path:

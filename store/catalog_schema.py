@@ -53,7 +53,7 @@ class CatalogFile(NamedTuple):
     removed_in: int | None
 
 
-class Scans(NamedTuple):
+class DatasetViews(NamedTuple):
     """How a dataset's files are read.
 
     `none` is the path of a Parquet file without rows, for versions without files; `by_name` says

@@ -141,7 +141,7 @@ class Dataset:
     @property
     def media_folder(self) -> Path:
         """The folder of the files that rows refer to."""
-        return self.folder / media.FOLDER
+        return self.folder / media.MEDIA_DIR
 
     # ---- the log
 

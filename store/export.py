@@ -75,13 +75,13 @@ def export(
     with new_folder(out, force) as folder:
         with ExitStack() as open_files:
             files: dict[tuple[str, str], RecordFile] = {}
-            for row in _rows(dataset, number, where):
-                reason = _unwanted(row, exporter, kinds, splits)
-                record = None if reason else exporter.convert(row)
+            wanted = _wanted(_rows(dataset, number, where), exporter, kinds, splits, left_out)
+            for part, row in exporter.select(wanted):
+                record = exporter.convert(row)
                 if record is None:
-                    left_out[reason or f"{row.kind}: {exporter.name} cannot express it"] += 1
+                    left_out[f"{row.kind}: {exporter.name} cannot express it"] += 1
                     continue
-                key = (exporter.part(row), re.sub(r"\W", "_", row.split))
+                key = (part, re.sub(r"\W", "_", row.split))
                 if key not in files:
                     files[key] = _new_file(folder, exporter, *key)
                     open_files.callback(files[key].close)
@@ -122,19 +122,23 @@ def _rows(dataset: Dataset, version: int, where: str | None) -> Iterator[Row]:
         raise InputError(f"condition {where!r}: {complaint(error)}") from error
 
 
-def _unwanted(
-    row: Row,
+def _wanted(
+    rows: Iterable[Row],
     exporter: Exporter[Any],
     kinds: Sequence[str] | None,
     splits: Sequence[str] | None,
-) -> str | None:
-    if kinds and row.kind not in kinds:
-        return f"{row.kind}: not asked for"
-    if splits and row.split not in splits:
-        return f"split {row.split}: not asked for"
-    if row.kind not in exporter.kinds:
-        return f"{row.kind}: not a kind that {exporter.name} takes"
-    return None
+    left_out: Counter[str],
+) -> Iterator[Row]:
+    """The rows that were asked for and are of the exporter's kinds; others are counted."""
+    for row in rows:
+        if kinds and row.kind not in kinds:
+            left_out[f"{row.kind}: not asked for"] += 1
+        elif splits and row.split not in splits:
+            left_out[f"split {row.split}: not asked for"] += 1
+        elif row.kind not in exporter.kinds:
+            left_out[f"{row.kind}: not a kind that {exporter.name} takes"] += 1
+        else:
+            yield row
 
 
 def _new_file(folder: Path, exporter: Exporter[Any], part: str, split: str) -> RecordFile:

@@ -8,7 +8,7 @@ from synthmill.runtime.files import atomic_write
 from synthmill.schemas.errors import InputError
 from synthmill.store.errors import translate_errors
 
-FOLDER = "media"
+MEDIA_DIR = "media"
 
 
 def put_media(dataset: Path, content: bytes, suffix: str) -> tuple[str, str]:
@@ -23,7 +23,7 @@ def put_media(dataset: Path, content: bytes, suffix: str) -> tuple[str, str]:
     if not re.fullmatch(r"\.[a-z0-9]{1,10}", suffix):
         raise InputError(f"media suffix {suffix!r} is not a dot and up to 10 letters or digits")
     digest = hashlib.sha256(content).hexdigest()
-    relative = f"{FOLDER}/{digest[:2]}/{digest}{suffix}"
+    relative = f"{MEDIA_DIR}/{digest[:2]}/{digest}{suffix}"
     target = dataset / relative
     if not target.exists():
         with translate_errors(f"media of {dataset}"):

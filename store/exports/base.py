@@ -1,6 +1,7 @@
 """The interface of exporters: pure functions from a row to a record of a trainer's data."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from synthmill.schemas.base import Settings
@@ -38,6 +39,15 @@ class Exporter(ABC, Generic[S]):
     @abstractmethod
     def part(self, row: Row) -> str:
         """The part a row of one of the exporter's kinds belongs to."""
+
+    def select(self, rows: Iterable[Row]) -> Iterable[tuple[str, Row]]:
+        """The rows to write, each with its part; every row once by default.
+
+        An exporter of a dataset as a whole (a mixture with fixed proportions, say) overrides this:
+        it may leave rows out, repeat them or write a row to several parts. `rows` is a stream in
+        the order of the dataset; what is kept of it stays in memory.
+        """
+        return ((self.part(row), row) for row in rows)
 
     @abstractmethod
     def features(self, part: str) -> "Features":

@@ -1,6 +1,7 @@
 """What exports hold, checked by loading them with `datasets` as a trainer does."""
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from synthmill.schemas.row import Row
 from synthmill.store.dataset import Dataset
 from synthmill.store.export import ExportSummary, export
 from synthmill.store.exports.base import load_exporter
+from synthmill.store.exports.datasets import DatasetsExporter, DatasetsExportSettings
 from synthmill.store.tags import set_tag
 from tests.store.building import commit, make_row, make_rows
 
@@ -233,6 +235,25 @@ def test_versions_tags_kinds_splits_and_conditions(dataset: Dataset, tmp_path: P
         rows("misspelt", kinds=["sft", "rlrv"])
     names = {"all", "tag", "number", "kinds", "splits", "where"}
     assert {p.name for p in tmp_path.iterdir()} - {"cache", "factory"} == names
+
+
+class Mixture(DatasetsExporter):
+    """Rows with even numbers twice, odd ones left out, in two parts."""
+
+    def select(self, rows: Iterable[Row]) -> Iterator[tuple[str, Row]]:
+        for row in rows:
+            if int(row.task_key.removeprefix("task-")) % 2 == 0:
+                yield from (("hard", row), ("replay", row), ("replay", row))
+
+
+def test_an_exporter_chooses_from_the_dataset_as_a_whole(dataset: Dataset, out: Path) -> None:
+    rows = make_rows(0, 9)
+    commit(dataset, rows, 0)
+    exporter = Mixture(DatasetsExportSettings(columns=["id"]))
+    summary = export(dataset, exporter, out, splits=["train"])
+    assert summary.rows == {"hard": {"train": 3}, "replay": {"train": 6}}
+    replay = load_dataset(str(out), "replay", split="train")["id"]
+    assert list(replay) == [id for n in (2, 4, 8) for id in [rows[n].id] * 2]
 
 
 def test_a_folder_is_replaced_only_by_force_and_only_if_it_is_an_export(
