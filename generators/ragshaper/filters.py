@@ -192,7 +192,7 @@ class DistractorText(Verifier):
         detail = DistractorDetail.model_validate_json(candidate.detail)
         reason, found = self._untrustworthy(detail) or self._not_near(detail) or (None, None)
         if reason is None and detail.rank is None:
-            reason, found = "not retrievable", "not among the first for any query"
+            reason, found = "not retrievable", "no query of the question finds it"
         return self.verdict("fail", reason, detail=found) if reason else self.verdict("pass")
 
     def _untrustworthy(self, detail: DistractorDetail) -> tuple[str, str | None] | None:

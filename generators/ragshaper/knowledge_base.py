@@ -1,6 +1,5 @@
 """The knowledge base K: a corpus with its retriever and similarity threshold tau."""
 
-import asyncio
 from collections.abc import Sequence
 
 from synthmill.generators.base import Resources
@@ -8,6 +7,8 @@ from synthmill.generators.ragshaper.settings import RagShaperSettings
 from synthmill.generators.retrieval.base import Retriever
 from synthmill.generators.retrieval.bm25 import Bm25Retriever
 from synthmill.generators.retrieval.calibration import Calibration, calibrate
+from synthmill.generators.retrieval.dense import open_dense
+from synthmill.generators.retrieval.encoders import TextEncoder
 from synthmill.schemas.base import Record
 from synthmill.sources.base import DocumentSource
 from synthmill.sources.documents.corpus import Corpus, open_corpus, titled
@@ -69,19 +70,22 @@ async def open_knowledge_base(
         "documents read",
         lambda report: open_corpus(source, settings.chunking, folder, report),
     )
-    retriever = await _retriever(corpus, settings)
+    retriever = await _retriever(corpus, settings, resources)
     calibration = await calibrate(corpus, retriever, settings.retrieval.threshold)
     return KnowledgeBase(corpus, retriever, calibration)
 
 
-async def _retriever(corpus: Corpus, settings: RagShaperSettings) -> Retriever:
+async def _retriever(
+    corpus: Corpus, settings: RagShaperSettings, resources: Resources
+) -> Retriever:
     retrieval = settings.retrieval
-    if retrieval.encoder is None or retrieval.method == "bm25":
-        # In a thread: indexing a large corpus takes long, and the event loop must go on.
-        return await asyncio.to_thread(Bm25Retriever, corpus, retrieval.bm25)
-    from synthmill.generators.retrieval.dense import open_dense
-    from synthmill.generators.retrieval.encoders import make_encoder
-    from synthmill.generators.retrieval.vectors import CachedEncoder
-
-    path = corpus.folder.parent / "vectors.sqlite"
-    return await open_dense(corpus, CachedEncoder(make_encoder(retrieval.encoder), path))
+    if retrieval.method == "bm25":
+        return await resources.in_thread(
+            f"passages indexed, of {len(corpus):,}",
+            lambda report: Bm25Retriever(corpus, retrieval.bm25, report),
+        )
+    client = resources.models.client(retrieval.encoder.role)
+    encoder = TextEncoder(client, retrieval.encoder)
+    return await open_dense(
+        corpus, encoder, lambda done: resources.progress("passages embedded", done, len(corpus))
+    )

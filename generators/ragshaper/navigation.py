@@ -98,7 +98,7 @@ class SearchArguments(BaseModel):
     """Arguments of a search."""
 
     query: str = Field(description="a descriptive query in natural language", max_length=2000)
-    top_k: int | None = Field(default=None, ge=1, description="documents wanted at most")
+    top_k: int | None = Field(default=None, ge=1, le=100, description="documents wanted at most")
 
 
 class SearchTool(Tool):

@@ -22,17 +22,11 @@ class RetrievalSettings(Settings):
         default="bm25", description="bm25 needs no model; dense is the paper's"
     )
     bm25: Bm25Settings = Bm25Settings()
-    encoder: EncoderSettings | None = Field(default=None, description="needed for dense")
+    encoder: EncoderSettings = Field(default=EncoderSettings(), description="of the method dense")
     k: int = Field(default=5, ge=3, description="documents of a search")
     threshold: CalibrationSettings = Field(
         default=CalibrationSettings(), description="tau, below which nothing is found"
     )
-
-    @model_validator(mode="after")
-    def _encoder_given(self) -> "RetrievalSettings":
-        if self.method == "dense" and self.encoder is None:
-            raise ValueError("method dense needs an encoder")
-        return self
 
 
 class SeedSettings(Settings):

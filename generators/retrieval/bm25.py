@@ -9,7 +9,7 @@ plain BM25 scores cannot.
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from synthmill.schemas.identity import canonical_json, sha256_text
 from synthmill.sources.documents.corpus import Corpus, built_once
 
 INDEX_VERSION = 2
+PASSAGES_BETWEEN_REPORTS = 1000
 # Robertson and Zaragoza, "The Probabilistic Relevance Framework" (2009), section 3.6: k1 between
 # 1.2 and 2, b between 0.5 and 0.8; the values are Lucene's, whose variant of the formula this is.
 K1 = 1.2
@@ -39,14 +40,25 @@ class Bm25Settings(Settings):
 
 
 class Bm25Retriever(Retriever):
-    """BM25 over a corpus; the index is mapped from disk, and built there once."""
+    """BM25 over a corpus; the index is mapped from disk, and built there once.
 
-    def __init__(self, corpus: Corpus, settings: Bm25Settings | None = None) -> None:
+    `report` is called with the number of passages indexed so far; an exception of it ends the
+    building, which leaves nothing behind.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        settings: Bm25Settings | None = None,
+        report: Callable[[int], None] = lambda passages: None,
+    ) -> None:
         self.settings = settings or Bm25Settings()
         library = _bm25s()
         key = canonical_json([INDEX_VERSION, library.__version__, self.settings.model_dump()])
         folder = corpus.folder / f"bm25-{sha256_text(key)[:12]}"
-        built_once(folder, lambda new: _build(corpus.texts(), self.settings, new))
+        built_once(
+            folder, lambda new: _build(_reported(corpus.texts(), report), self.settings, new)
+        )
         self._index = library.BM25.load(str(folder), mmap=True)
         self._count = len(corpus)
         self._vocabulary: dict[str, int] = self._index.vocab_dict
@@ -115,6 +127,13 @@ def _bm25s() -> Any:
 
 def _distinct(query: str) -> list[str]:
     return list(dict.fromkeys(words(query)))
+
+
+def _reported(texts: Iterable[str], report: Callable[[int], None]) -> Iterator[str]:
+    for number, text in enumerate(texts, 1):
+        if number % PASSAGES_BETWEEN_REPORTS == 0:
+            report(number)
+        yield text
 
 
 def _build(texts: Iterable[str], settings: Bm25Settings, folder: Path) -> None:

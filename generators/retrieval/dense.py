@@ -1,13 +1,13 @@
 """Dense retrieval: cosine of an encoder's vectors, exact search by faiss."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from synthmill.generators.retrieval.base import Hit, Retriever
-from synthmill.generators.retrieval.encoders import Encoder
+from synthmill.generators.retrieval.encoders import TextEncoder
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import sha256_text
 from synthmill.sources.documents.corpus import Corpus, built_once
@@ -18,7 +18,7 @@ PASSAGES_AT_ONCE = 1024
 class DenseRetriever(Retriever):
     """Cosine similarity over a corpus. Make it with `open_dense`."""
 
-    def __init__(self, encoder: Encoder, index: Any) -> None:
+    def __init__(self, encoder: TextEncoder, index: Any) -> None:
         self._encoder = encoder
         self._index = index
 
@@ -43,12 +43,18 @@ class DenseRetriever(Retriever):
         return [float(score) for score in others @ vector[0]]
 
 
-async def open_dense(corpus: Corpus, encoder: Encoder) -> DenseRetriever:
+async def open_dense(
+    corpus: Corpus,
+    encoder: TextEncoder,
+    report: Callable[[int], None] = lambda passages: None,
+) -> DenseRetriever:
     """The retriever over a corpus; vectors are made and indexed once.
 
+    `report` is called with the number of passages embedded so far.
+
     Raises:
-        InputError: the extra `documents` is not installed, or the encoder refuses.
-        ConnectionError: the encoder's endpoint does not answer.
+        InputError: the extra `documents` is not installed.
+        ServerUnavailable, RequestRejected: of the embedding model.
     """
     try:
         import faiss
@@ -63,6 +69,7 @@ async def open_dense(corpus: Corpus, encoder: Encoder) -> DenseRetriever:
             vectors = await encoder.encode(part, "passage")
             index = index or faiss.IndexFlatIP(vectors.shape[1])
             index.add(np.ascontiguousarray(vectors))
+            report(index.ntotal)
         built_once(folder, lambda new: faiss.write_index(index, str(_file(new))))
     return DenseRetriever(encoder, faiss.read_index(str(_file(folder))))
 
