@@ -114,8 +114,8 @@ class Backend(ABC):
         """One line when the back end is waiting for something (a dead server), else None."""
         return None
 
-    async def check(self) -> str:
-        """One line that says the back end is ready, after asking it at no or next to no cost.
+    async def check(self, roles: Sequence[str] = ()) -> str:
+        """One line that says the back end is ready for some roles, after next to no cost.
 
         Raises:
             ServerUnavailable, RequestRejected: it is not; the message says what would be right.

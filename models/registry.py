@@ -132,11 +132,12 @@ class ModelRegistry:
         """
         lines = []
         for identity, backend in self._backends.items():
-            roles = ", ".join(r for r, spec in self._specs.items() if _identity(spec) == identity)
+            roles = [role for role, spec in self._specs.items() if _identity(spec) == identity]
+            names = ", ".join(roles)
             try:
-                lines.append(f"{roles}: {await backend.check()}")
+                lines.append(f"{names}: {await backend.check(roles)}")
             except (ServerUnavailable, RequestRejected) as error:
-                raise InputError(f"model {roles}: {error}") from error
+                raise InputError(f"model {names}: {error}") from error
         return lines
 
 

@@ -14,6 +14,7 @@ from synthmill.schemas.recipe import Recipe
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
 
+GIVE_UP_AFTER = 10.0  # seconds that a check waits for a server that fails
 ENOUGH_DISK = 2**30  # bytes; ours: a run that ends for want of disk is worse than a warning
 
 
@@ -51,7 +52,8 @@ async def check(recipe: Recipe, home: Home) -> AsyncIterator[Finding]:
 
 
 async def _models(recipe: Recipe) -> str:
-    async with ModelRegistry(recipe.models, cache=None, give_up_after_seconds=0) as models:
+    specs = recipe.models
+    async with ModelRegistry(specs, cache=None, give_up_after_seconds=GIVE_UP_AFTER) as models:
         return "; ".join(await models.check()) or "none needed"
 
 

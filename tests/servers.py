@@ -166,6 +166,7 @@ class ScriptedServer:
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_post("/v1/completions", self._text)
+        app.router.add_post("/v1/embeddings", self._embeddings)
         self._runner = web.AppRunner(
             app, shutdown_timeout=0.1, access_log=None, handler_cancellation=True
         )
@@ -182,6 +183,16 @@ class ScriptedServer:
 
     async def _text(self, request: web.Request) -> web.StreamResponse:
         return await self._serve(request, self._text_choice)
+
+    async def _embeddings(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if rejection := self._rejection(request, body):
+            return rejection
+        data = [
+            {"index": index, "embedding": [float(len(text)), 1.0]}
+            for index, text in enumerate(body["input"])
+        ]
+        return web.json_response({"data": data, "usage": {"prompt_tokens": len(data)}})
 
     def _rejection(self, request: web.Request, body: dict[str, Any] | None = None) -> Any:
         given = request.headers.get("Authorization")

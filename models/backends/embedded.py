@@ -93,7 +93,7 @@ class Embedded(Backend):
         count = self._language_model.count_tokens
         return [Embedding(lexical_vector(text), count(text)) for text in texts]
 
-    async def check(self) -> str:
+    async def check(self, roles: Sequence[str] = ()) -> str:
         """Write one token."""
         await self._writer.generate(Job("1 + 1", max_tokens=1))
         return f"{self.name}: {self.model} (small, shipped: for trying and tests)"

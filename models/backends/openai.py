@@ -37,9 +37,15 @@ from synthmill.models.openai_api.settings import (
     checked_address,
 )
 from synthmill.models.prompt import Prompt
-from synthmill.models.request import Request
+from synthmill.models.request import Request, Sampling
 from synthmill.schemas.errors import InputError, nearest
+from synthmill.schemas.messages import user
 from synthmill.schemas.recipe import ModelSpec
+
+CHECK_SCHEMA = (
+    '{"type": "object", "properties": {"color": {"type": "string", "maxLength": 20}}, '
+    '"required": ["color"]}'
+)
 
 A = TypeVar("A", Completion, Embedding)
 
@@ -131,6 +137,9 @@ class OpenAI(Backend):
         self, request: Request, prompt: Prompt[Any], *, priority: int = 0
     ) -> list[Completion]:
         """Ask until an endpoint answers; failures that may pass are counted and tried again."""
+        return await self._complete(request, prompt.prompt_name(), priority)
+
+    async def _complete(self, request: Request, kind: str, priority: int = 0) -> list[Completion]:
         settings, model = self.settings, self.spec.model
         if settings.api == "completions" or (request.prefix and settings.prefix == "completions"):
             path, read = "/completions", from_text
@@ -139,7 +148,7 @@ class OpenAI(Backend):
             path, read = "/chat/completions", from_chat
             write = partial(chat_body, request, model)
         call = _Call(
-            prompt.prompt_name(),
+            kind,
             path,
             lambda dialect: write(dialect=dialect),
             lambda body, sent_bytes: read(body, request, sent_bytes),
@@ -165,8 +174,12 @@ class OpenAI(Backend):
         )
         return await self._ask(call)
 
-    async def check(self) -> str:
-        """Ask every endpoint for its models, and look for ours among them."""
+    async def check(self, roles: Sequence[str] = ()) -> str:
+        """Look for the model at every endpoint, then make one small call of each form.
+
+        The forms are a text, and two samples of a JSON object, or for the role `embedding` one
+        vector. What an endpoint refuses of them is in the answer.
+        """
         assert self._http is not None
         for endpoint in self._pool.endpoints:
             try:
@@ -181,6 +194,16 @@ class OpenAI(Backend):
                 raise ConfigurationError(
                     f"{endpoint.url} has no model {self.spec.model!r}{hint}; it serves {known}"
                 )
+        if "embedding" in roles:
+            await self.embed(["one text"])
+        if set(roles) != {"embedding"}:
+            text = Request(
+                model=self.model,
+                messages=(user("Answer with a JSON object: which color has the sky?"),),
+                sampling=Sampling(max_tokens=32),
+            )
+            for changes in ({}, {"n": 2, "json_schema": CHECK_SCHEMA}):
+                await self._complete(text.model_copy(update=changes), "check")
         urls = ", ".join(endpoint.url for endpoint in self._pool.endpoints)
         return "; ".join([f"{self.name}: {urls} serves {self.spec.model}", *self._notices()])
 

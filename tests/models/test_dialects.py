@@ -30,13 +30,14 @@ def refuses_styles(*styles: str, words: str = "bad request") -> Refuses:
     return lambda body: words if body.get("response_format", {}).get("type") in styles else None
 
 
-async def judged(server: ScriptedServer, times: int = 2, **settings: Any) -> tuple[str, str]:
-    """The status and the check line after some typed answers."""
+async def judged(server: ScriptedServer, times: int = 2, **settings: Any) -> tuple[str, str, int]:
+    """The status and the number of calls after some typed answers, and the line of a check."""
     async with ModelRegistry({"default": role(server.url, **settings)}, cache=None) as models:
         for seed in range(times):
             reply = await models.client().generate(Judge(text="x"), seed=seed)
             assert reply.unwrap() == Opinion(verdict="good", score=3)
-        return models.status() or "", (await models.check())[0]
+        status, asked = models.status() or "", len(server.asked)
+        return status, (await models.check())[0], asked
 
 
 @pytest.mark.parametrize("words", ["response_format is not supported", "bad request"])
@@ -45,11 +46,11 @@ async def test_a_refused_schema_steps_down_and_is_not_tried_again(words: str) ->
         lambda body, seed: OPINION, refuses=refuses_styles("json_schema", words=words)
     )
     with server:
-        status, check = await judged(server)
+        status, check, asked = await judged(server)
     for line in (status, check):
         assert f"{server.url}: json_schema is refused: json_object is sent" in line
-    assert len(server.asked) == 3  # two forms of the first question, one of the second
-    assert [body["response_format"]["type"] for body in server.bodies] == ["json_object"] * 2
+    assert asked == 3  # two forms of the first question, one of the second
+    assert [body["response_format"]["type"] for body in server.bodies[:2]] == ["json_object"] * 2
     assert (Judge.json_schema() or "") in server.bodies[0]["messages"][-1]["content"]
 
 
@@ -57,7 +58,7 @@ async def test_a_server_without_any_json_mode_is_told_the_schema_in_the_prompt()
     with ScriptedServer(
         lambda body, seed: OPINION, refuses=refuses("no such field", "response_format")
     ) as server:
-        status, _ = await judged(server)
+        status, _, _ = await judged(server)
     assert "json_object is refused: the schema is told in the prompt" in status
     assert all("response_format" not in body for body in server.bodies)
 
@@ -123,6 +124,32 @@ async def test_a_hopeless_request_fails_in_the_words_of_the_server_and_teaches_n
             assert models.status() is None
             await models.client().generate(Judge(text="brief"), seed=1)
     assert server.bodies[-1]["response_format"]["type"] == "json_schema"
+
+
+async def test_a_check_tries_each_form_and_tells_what_is_refused() -> None:
+    def refused(body: dict[str, Any]) -> str | None:
+        if body.get("response_format", {}).get("type") == "json_schema":
+            return "response_format: json_schema is not supported"
+        return "only one completion choice is supported" if body.get("n", 1) > 1 else None
+
+    with ScriptedServer(refuses=refused) as server:
+        async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
+            (line,) = await models.check()
+    assert line == (
+        f"default: openai: {server.url} serves scripted; {server.url}: json_schema is refused: "
+        "json_object is sent, several samples a call are refused: one is asked"
+    )
+    assert all(body["max_tokens"] <= 32 for body in server.bodies)
+
+
+async def test_a_check_of_an_embedding_model_asks_for_a_vector() -> None:
+    with ScriptedServer() as server:
+        async with ModelRegistry({"embedding": role(server.url)}, cache=None) as models:
+            assert await models.check() == [f"embedding: openai: {server.url} serves scripted"]
+            vectors = await models.client("embedding").embed(["a", "bb", "a"])
+    assert vectors.shape == (3, 2)
+    assert (vectors[0] == vectors[2]).all()
+    assert not server.bodies
 
 
 async def test_rows_and_cache_keys_carry_the_given_name() -> None:
