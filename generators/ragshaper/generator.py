@@ -16,8 +16,11 @@ from synthmill.generators.base import (
 from synthmill.generators.ragshaper.distractors import distractor_row
 from synthmill.generators.ragshaper.filters import DEFAULT_FILTERS
 from synthmill.generators.ragshaper.knowledge_base import KnowledgeBase, open_knowledge_base
-from synthmill.generators.ragshaper.labels import LabeledRollout, label_trajectory
-from synthmill.generators.ragshaper.navigation import roll_out_question
+from synthmill.generators.ragshaper.navigation import (
+    LabeledRollout,
+    label_trajectory,
+    roll_out_question,
+)
 from synthmill.generators.ragshaper.questions import JudgedQuestion, synthesize_question
 from synthmill.generators.ragshaper.records import (
     DISTRACTOR_TYPES,

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from synthmill.generators.base import Judged
-from synthmill.generators.ragshaper.labels import LabeledRollout
-from synthmill.generators.ragshaper.navigation import TOOLS
+from synthmill.generators.ragshaper.navigation import TOOLS, LabeledRollout
 from synthmill.generators.ragshaper.records import (
     CheckedDistractor,
     HopRecord,

@@ -36,7 +36,7 @@ class SeedSettings(Settings):
         default=None, description="regular expression that a seed passage must hold"
     )
     limit: int | None = Field(default=None, gt=0, description="seeds at most; null takes all")
-    seed: int = Field(default=0, description="of their order")
+    seed: int = Field(default=0, description="seed of their order")
 
 
 class TreeSettings(Settings):
@@ -52,7 +52,7 @@ class TreeSettings(Settings):
         default=2, ge=0, description="depths at which branching is drawn (paper)"
     )
     tries: int = Field(
-        default=3, ge=1, description="proposals before a branch dies (released code's retries)"
+        default=3, ge=1, description="proposals before a branch ends (released code's retries)"
     )
     forbidden_shown: int = Field(
         default=40, ge=0, description="used actions that the curator is shown (released code)"
@@ -60,8 +60,10 @@ class TreeSettings(Settings):
     observation_chars: int = Field(
         default=500, ge=100, description="of each earlier observation in a prompt (released code)"
     )
-    min_distractor_calls: int = Field(default=3, ge=0, description="asked of the curator (paper)")
-    min_distractors: int = Field(default=5, ge=0, description="asked of the curator (paper)")
+    min_distractor_calls: int = Field(
+        default=3, ge=0, description="requested from the curator (paper)"
+    )
+    min_distractors: int = Field(default=5, ge=0, description="requested from the curator (paper)")
     max_distractors: int = Field(
         default=12, ge=0, description="written for one tree, up to the last call's; ours"
     )
@@ -85,7 +87,7 @@ class QuestionSettings(Settings):
     temperature_step: float = Field(
         default=0.1, ge=0, le=2, description="added at each further attempt (released code)"
     )
-    max_sentences: int = Field(default=2, ge=1, description="(paper)")
+    max_sentences: int = Field(default=2, ge=1, description="sentences of a question (paper)")
     min_hops: int = Field(default=3, ge=1, description="chained hops (paper)")
     observation_chars: int = Field(
         default=1600, ge=100, description="of an observation in the prompt (released code)"

@@ -28,7 +28,7 @@ class Chain(NamedTuple):
     hops: tuple[Hop, ...]
 
     def phrase(self, length: int | None = None) -> str:
-        """What the first `length` hops (all, if None) lead to, as a noun phrase."""
+        """The end of the first `length` hops (all, if None) as a noun phrase."""
         phrase = self.start
         for hop in self.hops[:length]:
             edition = f"{hop.qualifier} " if hop.qualifier else ""
@@ -42,7 +42,7 @@ class Chain(NamedTuple):
 
 
 def chain_of(question: str) -> Chain | None:
-    """The chain that a question asks for, or None where it is of another form."""
+    """The chain that a question asks for, or None where it has another form."""
     asked = _ASKED.search(question)
     if asked is None:
         return None
@@ -54,7 +54,7 @@ def chain_of(question: str) -> Chain | None:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two names are of one entity: code may be named with or without its module."""
+    """Whether two names mean the same entity: code may be named with or without its module."""
     one, other = one.casefold(), other.casefold()
     return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
 
@@ -74,9 +74,10 @@ def sound(fact: Fact, hop: Hop) -> bool:
 
 
 def follow(chain: Chain, facts: Sequence[Fact], *, careful: bool) -> list[Fact]:
-    """The facts that answer the hops, as far as they go; a careless reader takes the first found.
+    """The facts that answer the hops, up to the first hop without one.
 
-    What speaks of the whole question at once saves a careless reader the steps between.
+    A careless reader takes the first fact found, and a statement about the whole question at once
+    in place of the steps between.
     """
     if not careful:
         whole = about(facts, "", chain.phrase(len(chain.hops) - 1), chain.hops[-1])
@@ -95,7 +96,7 @@ def follow(chain: Chain, facts: Sequence[Fact], *, careful: bool) -> list[Fact]:
 
 
 def chain_answers(chain: Chain, facts: Sequence[Fact]) -> list[str]:
-    """Every answer that the facts support, whatever way they branch; in reading order."""
+    """Every answer that the facts support along every branch, in reading order."""
     entities = [chain.start]
     for number, hop in enumerate(chain.hops):
         entities = list(
@@ -110,7 +111,7 @@ def chain_answers(chain: Chain, facts: Sequence[Fact]) -> list[str]:
 
 
 def followed_to_end(chain: Chain, found: Sequence[Fact]) -> str | None:
-    """The answer of a followed chain, or None where it broke off."""
+    """The answer of a followed chain, or None where its facts do not reach the end."""
     if not found or found[-1].relation != chain.hops[-1].relation:
         return None
     whole = len(found) == len(chain.hops) or found[-1].subject == chain.phrase(len(chain.hops) - 1)

@@ -29,7 +29,7 @@ EAGER = 0.6  # how often a hop is followed by a distractor while some are wanted
 
 @answers(ExploreStep)
 def next_action(prompt: ExploreStep, rng: Random) -> NextAction:
-    """Distract about what was just learned, else go on to the next entity, else finish."""
+    """Request distractors about a fact just read, else search for the next entity, else finish."""
     facts = known_facts(prompt.steps)
     here, visited = _standpoint(prompt.steps, facts)
     if prompt.room and prompt.steps[-1].tool == SEARCH and len(prompt.steps) > 1:
@@ -52,7 +52,7 @@ def next_action(prompt: ExploreStep, rng: Random) -> NextAction:
 
 
 def _ways_on(facts: Sequence[Fact], here: str, visited: set[str]) -> Iterator[list[str]]:
-    """Entities not looked up yet: those that this one leads to, those others do, any at all."""
+    """Entities not searched yet: objects of this one, objects of others, then any subject."""
     ahead = [f for f in facts if f.leads_on and f.object not in visited]
     yield [f.object for f in ahead if f.subject == here]
     yield [f.object for f in ahead if f.subject in visited]
@@ -79,7 +79,7 @@ def known_facts(steps: Sequence[ExploredStep]) -> list[Fact]:
 
 
 def _standpoint(steps: Sequence[ExploredStep], facts: Sequence[Fact]) -> tuple[str, set[str]]:
-    """The entity looked up last, and all that were; at the root, what the seed speaks of."""
+    """The entity searched last, and all that were; at the root, the subject of the seed."""
     queries = [step.argument for step in steps[1:] if step.tool == SEARCH]
     if queries:
         return queries[-1], set(queries)
@@ -90,7 +90,7 @@ def _standpoint(steps: Sequence[ExploredStep], facts: Sequence[Fact]) -> tuple[s
 def _distractions(
     facts: Sequence[Fact], here: str, visited: set[str], kinds: Sequence[DistractorType]
 ) -> list[tuple[Fact, list[DistractorType]]]:
-    """Facts to write distractors about (what led here, what is true here), with fitting types."""
+    """Facts about this entity or leading to it, with the distractor types that fit each."""
     found = []
     for fact in facts:
         if fact.subject == here or (fact.object == here and fact.subject in visited):
@@ -100,8 +100,8 @@ def _distractions(
 
 
 def _fits(kind: DistractorType, fact: Fact, facts: Sequence[Fact]) -> bool:
-    """A count alone has parts to tell, a shortcut needs a step to leave out, and what its
-    subject's own name gives away cannot be told wrong."""
+    """Whether a type fits: parts need a count, a shortcut needs a step to leave out, and an object
+    that its subject's name contains cannot be changed."""
     if fact.object in fact.subject:
         return False
     if kind == "fragmented_puzzle":
@@ -118,7 +118,7 @@ EMPTY = WrittenDistractors(question="", true_answer="", documents=[])
 
 @answers(WriteDistractors)
 def written(prompt: WriteDistractors, rng: Random) -> WrittenDistractors:
-    """Distractors about the prompt's fact; none where the rules can make none of this type."""
+    """Distractors about the prompt's fact; none where the rules cannot make this type."""
     pages = (*prompt.source.documents, *prompt.context.documents)
     facts = read_facts(pages)
     fact = next((f for f in facts if f.quote == prompt.fact and f.passage == 0), None)
@@ -217,7 +217,7 @@ def _before(fact: Fact, facts: Sequence[Fact]) -> Fact | None:
 
 
 def _wrong_value(fact: Fact, facts: Sequence[Fact], rng: Random) -> str:
-    """Another object of the same kind: one that was read, or the true one altered."""
+    """Another object of the same kind: one that was read, or the true one changed."""
     relation = BY_NOUN[fact.relation]
     if relation.leads_on:
         others = sorted(
@@ -256,7 +256,7 @@ def _adjacent(edition: str, rng: Random) -> str:
 
 
 def _respelled(name: str, rng: Random) -> str:
-    """A name like the given one: another vowel in its first word, or another number."""
+    """A similar name: another vowel, or another number."""
     if any(character.isdigit() for character in name):
         return re.sub(r"\d", lambda d: str((int(d.group()) + 1) % 10), name, count=1)
     vowels = [i for i, character in enumerate(name) if i and character in "aeiou"]

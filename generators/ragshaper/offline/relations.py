@@ -48,12 +48,12 @@ class Relation(NamedTuple):
         return sentence.format(s=subject, o=value, q=qualifier) + "."
 
     def inquiry(self, subject: str) -> str:
-        """A query in the words in which a document would state it."""
+        """A query in the words of a document that states it."""
         return self.says(subject, "", "").strip(" ,.") if self.sentences else f"class {subject}"
 
     @property
     def leads_on(self) -> bool:
-        """Whether the object is something of which more can be asked."""
+        """Whether the object can be the subject of further facts."""
         return self.value in ("entity", "code", "module")
 
 
@@ -116,7 +116,7 @@ RELATIONS = (
 COUNTED = ("count", "km", "g")  # kinds of value that have parts to tell
 BY_NOUN = {relation.noun: relation for relation in RELATIONS}
 
-# Words that take a statement back: who reads with care does not build on it.
+# Words that qualify a statement: a careful reader does not rely on it.
 HEDGE = re.compile(
     r"\b(?:reportedly|allegedly|rumou?r(?:ed|s)?|it is said|some (?:say|accounts|claim)|"
     r"unconfirmed|unverified|supposedly|may well|hearsay)\b",
@@ -159,7 +159,7 @@ _DIRECT = re.compile(
 
 
 class Fact(NamedTuple):
-    """What a passage states, and how: `caveat` names what should keep a reader from relying on it.
+    """A statement of a passage; `caveat` names the reason why a reader should not rely on it.
 
     `passage` is the passage's place among those read; the quote stands from `start` to `end` there.
     """
@@ -213,13 +213,13 @@ def _facts(page: PromptDocument) -> Iterator[Fact]:
 
 
 def _subject_of(title: str) -> str:
-    """What a manual's page is of: `json — JSON encoder and decoder` is of json."""
+    """The subject of a manual's page: of `json — JSON encoder and decoder`, json."""
     name, dash, _ = title.partition(" — ")
     return name if dash and " " not in name else ""
 
 
 def _stated(sentence: str, heading: str, module_page: str) -> Iterator[Fact]:
-    """What one sentence states; its place and caveat are the caller's to fill in."""
+    """The facts of one sentence, without place and caveat."""
     words = sentence.replace("\n", " ").rstrip(".!? ")
     for relation in RELATIONS:
         match = _match(relation, words)
@@ -264,7 +264,7 @@ def _match(relation: Relation, sentence: str) -> re.Match[str] | None:
 
 @cache
 def _patterns(relation: Relation) -> tuple[re.Pattern[str], ...]:
-    """The sentences as patterns. A subject starts its clause, so that no name is cut in half."""
+    """The sentences as patterns. A subject starts its clause, so no name is cut."""
     name = CODE if relation.value in _CODE_KINDS else NAME
     made = []
     for sentence in relation.sentences:

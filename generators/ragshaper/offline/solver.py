@@ -54,7 +54,7 @@ MAX_HOPS = 4
 
 @answers(SynthesizeQuestion)
 def asked(prompt: SynthesizeQuestion, rng: Random) -> SynthesizedQuestion:
-    """A question along the chain that most misleading documents bear on; empty if there is none."""
+    """A question along the chain that most distractors are about; empty if there is no chain."""
     facts = known_facts(prompt.steps)
     chains = list(_chains(facts, prompt.min_hops))
     if not chains:
@@ -102,14 +102,14 @@ def _chains(facts: Sequence[Fact], least: int) -> Iterator[tuple[Fact, ...]]:
 
 
 def _start(chain: Sequence[Fact]) -> str:
-    """The entity to start from; code by its own name alone, lest its module is given away."""
+    """The entity to start from; code without its module, which the question may ask for."""
     first = chain[0]
     coded = BY_NOUN[first.relation].value in ("code", "module")
     return _last(first.subject) if coded else first.subject
 
 
 def _serves(fact: Fact) -> bool:
-    """Whether a chain may start with a fact: its subject is a name of one thing, not a phrase."""
+    """Whether a chain may start with a fact: its subject names one thing and is not a phrase."""
     coded = BY_NOUN[fact.relation].value in ("code", "module")
     return not fact.subject.startswith("the ") and (not coded or _one_thing(_last(fact.subject)))
 
@@ -128,7 +128,7 @@ def _last(name: str) -> str:
 
 
 def _appeal(chain: tuple[Fact, ...], misled: set[str]) -> tuple[bool, int, bool]:
-    """Whether its last hop misleads, then how many hops do, then whether its end is an end."""
+    """Distractors about the last hop, then about any hop; then whether nothing follows."""
     return (
         chain[-1].quote in misled,
         sum(fact.quote in misled for fact in chain),
@@ -158,7 +158,7 @@ def _slipped(question: str, chain: Sequence[Fact], rng: Random) -> str:
 
 @answers(AnswerFromDocuments)
 def answered(prompt: AnswerFromDocuments, rng: Random) -> ShortAnswer:
-    """The answer of a reader who prefers sound statements, and takes others where there is none."""
+    """A reader prefers sound statements, and takes others where there are none."""
     chain = chain_of(prompt.question)
     if chain is None:
         return ShortAnswer(answer=UNKNOWN)
@@ -170,7 +170,7 @@ def answered(prompt: AnswerFromDocuments, rng: Random) -> ShortAnswer:
 
 @answers(AnswerFromMemory)
 def answered_alone(prompt: AnswerFromMemory, rng: Random) -> ShortAnswer:
-    """The rules know nothing by heart."""
+    """The rules know nothing without documents."""
     return ShortAnswer(answer=UNKNOWN)
 
 
@@ -192,7 +192,7 @@ def all_answers(prompt: ListAnswers, rng: Random) -> ListedAnswers:
 
 @answers(TellApart)
 def told_apart(prompt: TellApart, rng: Random) -> SideChoice:
-    """The side that a careful reader can answer from, where it is one of the two."""
+    """The side from which a careful reader can answer, if it is exactly one."""
     first, second = (_answers(prompt.question, side) for side in (prompt.first, prompt.second))
     if first and not second:
         return SideChoice(choice="first", reason="the second is of another edition, or hearsay")
@@ -246,7 +246,7 @@ def _found(chain: Chain, facts: Sequence[Fact], careful: bool, rng: Random) -> l
 
 
 def _set_aside(chain: Chain, facts: Sequence[Fact], found: Sequence[Fact]) -> list[str]:
-    """What a careful reader says of statements that it does not rely on."""
+    """Remarks of a careful reader on statements that it does not rely on."""
     notes, entity = [], chain.start
     for number, hop in enumerate(chain.hops[: len(found) + 1]):
         for fact in about(facts, entity, chain.phrase(number), hop):
@@ -263,7 +263,7 @@ def _learned(fact: Fact) -> str:
 
 
 def _query(relation: str, edition: str | None, entity: str, asked: Counter[str]) -> str | None:
-    """A query for a hop that was not tried yet, or None when all ways were."""
+    """A query for a hop that was not tried yet, or None after all of them."""
     ways = [
         f"{relation} of {entity}" + (f" in {edition}" if edition else ""),
         " ".join(filter(None, (BY_NOUN[relation].inquiry(entity), edition))),

@@ -15,7 +15,7 @@ from synthmill.models.errors import ConfigurationError, RequestRejected, ServerU
 from synthmill.models.offline import answers
 from synthmill.models.prompt import MalformedAnswer
 from synthmill.schemas.messages import Message, user
-from tests.generators.ragshaper.desk import Desk
+from tests.generators.ragshaper.offline_context import OfflineContext
 
 
 class Asked(BaseModel):
@@ -52,9 +52,11 @@ def tagged(name: str, arguments: Any) -> str:
     return f"<tool_call>{json.dumps({'name': name, 'arguments': arguments})}</tool_call>"
 
 
-async def rolled(desk: Desk, limits: RolloutLimits | None = None, **fields: Any) -> Rollout:
+async def rolled(
+    context: OfflineContext, limits: RolloutLimits | None = None, **fields: Any
+) -> Rollout:
     return await roll_out(
-        desk,
+        context,
         [user("Double 3 until it is above 20.")],
         lambda conversation: Counting(conversation=conversation, **fields),
         Toolbox([Double()]),
@@ -64,7 +66,7 @@ async def rolled(desk: Desk, limits: RolloutLimits | None = None, **fields: Any)
 
 
 async def test_it_thinks_calls_observes_and_answers() -> None:
-    rollout = await rolled(Desk())
+    rollout = await rolled(OfflineContext())
     assert rollout.stop == "answered" and rollout.final and rollout.final.content == "It is 24."
     messages = rollout.conversation
     assert [m.role for m in messages] == ["assistant", "tool"] * 3 + ["assistant"]
@@ -75,12 +77,12 @@ async def test_it_thinks_calls_observes_and_answers() -> None:
     assert messages[1].tool_call_id == call["id"] and messages[1].name == "double"
     assert messages[1].content == "6 ‹|im_end|>", "an observation cannot end its own message"
     assert rollout.steps[0].observations[0].detail == '{"ran": true}'
-    assert await rolled(Desk()) == rollout
+    assert await rolled(OfflineContext()) == rollout
 
 
-def answering(*texts: Any) -> Desk:
+def answering(*texts: Any) -> OfflineContext:
     given = iter(texts)
-    return Desk(answers={"counting": lambda prompt: next(given)})
+    return OfflineContext(answers={"counting": lambda prompt: next(given)})
 
 
 @pytest.mark.parametrize(
@@ -140,11 +142,11 @@ def test_a_turn_of_mere_spaces_is_read_once() -> None:
 
 
 async def test_a_refused_turn_ends_the_rollout_and_a_dead_server_the_run() -> None:
-    def raising(error: Exception) -> Desk:
+    def raising(error: Exception) -> OfflineContext:
         def answer(prompt: Any) -> str:
             raise error
 
-        return Desk(answers={"counting": answer})
+        return OfflineContext(answers={"counting": answer})
 
     assert (await rolled(raising(RequestRejected("too long")))).stop == "refused by server"
     for error in (ConfigurationError("key"), ServerUnavailable("dead")):

@@ -26,7 +26,7 @@ from synthmill.models.request import Sampling
 from synthmill.schemas.messages import user
 from synthmill.schemas.recipe import ModelSpec
 from synthmill.sources.documents.prompt_documents import PromptDocument, PromptDocuments
-from tests.generators.ragshaper.desk import Desk
+from tests.generators.ragshaper.offline_context import OfflineContext
 
 PYTHON = Path(
     os.environ.get(PYTHON_VARIABLE) or Path(__file__).parents[3] / ".venv-vllm/bin/python"
@@ -51,7 +51,7 @@ class Open(Tool):
         return Observation(text=f"Behind door {arguments.door} is a wall.")
 
 
-class Wire(Desk):
+class Wire(OfflineContext):
     """A context whose questions go to vLLM."""
 
     def __init__(self, models: ModelRegistry) -> None:
@@ -92,9 +92,9 @@ def test_tools_are_called_over_the_wire() -> None:
         body = {"tool_choice": chosen, "frequency_penalty": 1.5}
         spec = served(arguments=arguments, extra_body=body)
         async with ModelRegistry({"default": spec}, cache=None) as models:
-            desk = Wire(models)
+            context = Wire(models)
             rollout = await roll_out(
-                desk,
+                context,
                 [user("What is 3 + 4?")],
                 lambda conversation: AgentTurn(conversation=conversation),
                 Toolbox([Open()]),
@@ -106,7 +106,7 @@ def test_tools_are_called_over_the_wire() -> None:
         for step in rollout.steps:
             assert step.calls and json.loads(step.calls[0].arguments)["door"] in (1, 2, 3)
             assert not step.observations[0].failed and step.prompt_tokens
-        assert all(reply.completion.tool_calls for reply in desk.replies)
+        assert all(reply.completion.tool_calls for reply in context.replies)
 
     asyncio.run(run())
 

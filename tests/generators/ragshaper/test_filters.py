@@ -14,8 +14,8 @@ from synthmill.pipelines.run import start
 from synthmill.schemas.recipe import Recipe
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
-from tests.generators.ragshaper.desk import Desk, world_source
-from tests.generators.ragshaper.made import light, make, true_answer
+from tests.generators.ragshaper.offline_context import OfflineContext, world_source
+from tests.generators.ragshaper.run_generator import light, make, true_answer
 
 
 async def test_nothing_is_spent_on_a_question_that_a_filter_rejects(tmp_path: Path) -> None:
@@ -24,12 +24,12 @@ async def test_nothing_is_spent_on_a_question_that_a_filter_rejects(tmp_path: Pa
     def remember(prompt: AnswerFromMemory) -> str:
         return ShortAnswer(answer=true_answer(world, prompt.question)).model_dump_json()
 
-    desks = [Desk(number, {"answer_from_memory": remember}) for number in range(4)]
-    rows = await make(source, light(), tmp_path, desks)
+    contexts = [OfflineContext(number, {"answer_from_memory": remember}) for number in range(4)]
+    rows = await make(source, light(), tmp_path, contexts)
     assert len(rows) >= 4 and {row.kind for row in rows} == {"rlvr"}
     reasons = Counter((row.verdicts[-1].filter, row.verdicts[-1].reason) for row in rows)
     assert reasons["closed_book", "known without evidence"] >= 3
-    asked = Counter(name for desk in desks for name, _ in desk.asked)
+    asked = Counter(name for context in contexts for name, _ in context.asked)
     assert asked["synthesize_question"] == 3 * len(rows), "three attempts for each path"
     assert not asked["navigator_turn"] and not asked["tell_apart"]
 
@@ -40,9 +40,9 @@ async def test_a_new_attempt_gets_the_reason_of_the_filter(tmp_path: Path) -> No
     def remember(prompt: AnswerFromMemory) -> str:
         return ShortAnswer(answer=true_answer(world, prompt.question)).model_dump_json()
 
-    desk = Desk(0, {"answer_from_memory": remember})
-    await make(source, light(), tmp_path, [desk])
-    asked = [p for p in desk.prompts if isinstance(p, prompts.SynthesizeQuestion)]
+    context = OfflineContext(0, {"answer_from_memory": remember})
+    await make(source, light(), tmp_path, [context])
+    asked = [p for p in context.prompts if isinstance(p, prompts.SynthesizeQuestion)]
     assert asked[0].failure == "" and asked[1].failure.startswith("known without evidence")
     assert "known without evidence" in asked[1].messages()[0].text
 

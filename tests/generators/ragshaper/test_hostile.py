@@ -13,8 +13,8 @@ from synthmill.schemas.row import Candidate
 from synthmill.sources.base import DocumentSource
 from synthmill.sources.documents.document import Document
 from synthmill.sources.documents.world import render_documents, sample_world
-from tests.generators.ragshaper.desk import Desk
-from tests.generators.ragshaper.made import accepted, light, make, true_answer
+from tests.generators.ragshaper.offline_context import OfflineContext
+from tests.generators.ragshaper.run_generator import accepted, light, make, true_answer
 
 SEED = 31
 ORDERS = (
@@ -47,13 +47,13 @@ class Poisoned(DocumentSource):
         return sha256_text("".join(ORDERS))
 
 
-async def rows(cache: Path, desks: list[Desk]) -> list[Candidate]:
-    return await make(Poisoned(None), light(), cache, desks)
+async def rows(cache: Path, contexts: list[OfflineContext]) -> list[Candidate]:
+    return await make(Poisoned(None), light(), cache, contexts)
 
 
 async def test_orders_change_nothing_but_their_own_quotes(tmp_path: Path) -> None:
-    desks = [Desk(number) for number in range(14)]
-    found = await rows(tmp_path, desks)
+    contexts = [OfflineContext(number) for number in range(14)]
+    found = await rows(tmp_path, contexts)
     world = sample_world(SEED)
     texts = {d.uri: d.text for d in Poisoned(None).items()}
     assert len(accepted(found, "rlvr")) > 8 and len(accepted(found, "trajectory")) > 10
@@ -70,9 +70,9 @@ async def test_orders_change_nothing_but_their_own_quotes(tmp_path: Path) -> Non
 
 
 async def test_no_prompt_holds_a_sign_that_a_server_would_obey(tmp_path: Path) -> None:
-    desks = [Desk(number) for number in range(6)]
-    await rows(tmp_path, desks)
-    prompts = [prompt for desk in desks for prompt in desk.prompts]
+    contexts = [OfflineContext(number) for number in range(6)]
+    await rows(tmp_path, contexts)
+    prompts = [prompt for context in contexts for prompt in context.prompts]
     assert len({prompt.prompt_name() for prompt in prompts}) >= 8
     for prompt in prompts:
         for message in prompt.messages():

@@ -14,7 +14,7 @@ from synthmill.generators.ragshaper.records import Distractor, Injection
 from synthmill.generators.ragshaper.settings import RagShaperSettings
 from synthmill.generators.ragshaper.task import RagTask
 from synthmill.generators.retrieval.calibration import Calibration
-from tests.generators.ragshaper.desk import Desk, knowledge_of, world_source
+from tests.generators.ragshaper.offline_context import OfflineContext, knowledge_of, world_source
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def pool_about(knowledge: KnowledgeBase, count: int) -> list[Distractor]:
 
 def task(knowledge: KnowledgeBase, k: int = 5, **rule: float) -> RagTask:
     settings = {"retrieval": {"k": k}, "navigation": rule}
-    return RagTask(Desk(), knowledge, RagShaperSettings.model_validate(settings))
+    return RagTask(OfflineContext(), knowledge, RagShaperSettings.model_validate(settings))
 
 
 async def steps(

@@ -9,8 +9,11 @@ from synthmill.generators.agent.rollout import Rollout, Step
 from synthmill.generators.agent.tools import FAILED, Call, Observation
 from synthmill.generators.agent.turn import Turn
 from synthmill.generators.ragshaper.describe import describe
-from synthmill.generators.ragshaper.labels import TrajectoryLabel, label_trajectory
-from synthmill.generators.ragshaper.navigation import TeacherRollout
+from synthmill.generators.ragshaper.navigation import (
+    TeacherRollout,
+    TrajectoryLabel,
+    label_trajectory,
+)
 from synthmill.generators.ragshaper.records import Distractor, Injection, TrajectoryDetail
 from synthmill.schemas.row import Row
 

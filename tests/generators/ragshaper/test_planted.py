@@ -33,7 +33,7 @@ from synthmill.generators.ragshaper.tree import (
 from synthmill.generators.retrieval.calibration import Calibration
 from synthmill.schemas.verdict import Verdict
 from synthmill.sources.documents.document import Passage
-from tests.generators.ragshaper.desk import Desk, knowledge_of, world_source
+from tests.generators.ragshaper.offline_context import OfflineContext, knowledge_of, world_source
 
 SETTINGS = RagShaperSettings.model_validate({"preset": "light"})
 PROVENANCE = PathProvenance(
@@ -66,8 +66,8 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> list[Good]:
 async def _good(cache: Path) -> list[Good]:
     knowledge, found = await knowledge_of(world_source(21)[0], cache), []
     for number in range(16):
-        desk = Desk(number)
-        task = RagTask(desk, knowledge, SETTINGS)
+        context = OfflineContext(number)
+        task = RagTask(context, knowledge, SETTINGS)
         tree = await InformationTreeBuilder(task, knowledge.corpus[number * 5]).build()
         for path in select_paths(tree.nodes, 1, 0.7):
             question = await synthesize_question(task.scoped("path"), tree, path, PROVENANCE)
@@ -179,19 +179,19 @@ QUESTIONS: dict[str, Callable[[Good], SynthesizedQuestion | None]] = {
 }
 
 
-async def verdict_of(good: Good, asked: SynthesizedQuestion, desk: Desk) -> Verdict:
+async def verdict_of(good: Good, asked: SynthesizedQuestion, context: OfflineContext) -> Verdict:
     """The last verdict on a question of the same path."""
     hops = locate_hops(asked.reasoning_steps, good.passages)
-    task = RagTask(desk, good.knowledge, SETTINGS)
+    task = RagTask(context, good.knowledge, SETTINGS)
     evidence = await gather_evidence(task, asked, hops, good.passages)
     row = question_row(PROVENANCE, hops, asked.negative_aspect, evidence)
-    return (await desk.verify(row)).verdicts[-1]
+    return (await context.verify(row)).verdicts[-1]
 
 
 async def test_good_questions_pass_again(good: list[Good]) -> None:
     assert len(good) >= 10
     for one in good:
-        last = await verdict_of(one, one.question.asked, Desk())
+        last = await verdict_of(one, one.question.asked, OfflineContext())
         assert last.status == "skipped" and last.filter == "distractor_distinguishable"
 
 
@@ -201,7 +201,7 @@ async def test_planted_bad_questions_are_caught(good: list[Good]) -> None:
         for one in good:
             bad = spoil(one)
             if bad is not None:
-                last = await verdict_of(one, bad, Desk())
+                last = await verdict_of(one, bad, OfflineContext())
                 caught[name][(last.reason or "") if last.status == "fail" else "NOT CAUGHT"] += 1
     for name, reasons in caught.items():
         total, missed = sum(reasons.values()), reasons["NOT CAUGHT"]
@@ -231,8 +231,8 @@ async def test_planted_bad_questions_are_caught(good: list[Good]) -> None:
 async def test_what_the_teacher_knows_by_heart_is_refused(good: list[Good]) -> None:
     one = good[0]
     answer = ShortAnswer(answer=one.question.asked.answer).model_dump_json()
-    desk = Desk(answers={"answer_from_memory": lambda prompt: answer})
-    last = await verdict_of(one, one.question.asked, desk)
+    context = OfflineContext(answers={"answer_from_memory": lambda prompt: answer})
+    last = await verdict_of(one, one.question.asked, context)
     assert (last.filter, last.reason) == ("closed_book", "known without evidence")
 
 
@@ -243,8 +243,8 @@ async def test_readers_that_answer_nonsense_decide_nothing(good: list[Good]) -> 
         "list_answers": "single_answer",
         "answer_from_memory": "closed_book",
     }.items():
-        desk = Desk(answers={prompt: lambda _: "{broken"})
-        last = await verdict_of(one, one.question.asked, desk)
+        context = OfflineContext(answers={prompt: lambda _: "{broken"})
+        last = await verdict_of(one, one.question.asked, context)
         assert (last.filter, last.status) == (name, "error")
 
 
@@ -254,17 +254,17 @@ class Case(NamedTuple):
     good: Good
     distractor: Distractor
 
-    async def verdict(self, distractor: Distractor, desk: Desk) -> Verdict:
+    async def verdict(self, distractor: Distractor, context: OfflineContext) -> Verdict:
         """The last verdict on a distractor of the same question."""
         truth = [self.good.tree.passages[name] for name in distractor.support]
-        task = RagTask(desk, self.good.knowledge, SETTINGS)
+        task = RagTask(context, self.good.knowledge, SETTINGS)
         row = await distractor_row(task, self.good.question.asked, distractor, truth)
-        return (await desk.verify(row)).verdicts[-1]
+        return (await context.verify(row)).verdicts[-1]
 
 
 async def accepted(good: list[Good]) -> list[Case]:
     cases = [Case(one, d) for one in good for d in one.tree.distractors_of(one.path.nodes)]
-    return [c for c in cases if (await c.verdict(c.distractor, Desk())).status == "pass"]
+    return [c for c in cases if (await c.verdict(c.distractor, OfflineContext())).status == "pass"]
 
 
 def spoiled(case: Case) -> Iterator[tuple[str, Distractor]]:
@@ -301,7 +301,7 @@ async def test_planted_bad_distractors_are_caught(good: list[Good]) -> None:
     assert len(cases) >= 15
     for case in cases:
         for wanted, bad in spoiled(case):
-            last = await case.verdict(bad, Desk())
+            last = await case.verdict(bad, OfflineContext())
             caught[wanted][(last.reason or "") if last.status == "fail" else "NOT CAUGHT"] += 1
     for name, reasons in caught.items():
         total, missed = sum(reasons.values()), reasons["NOT CAUGHT"]
@@ -318,5 +318,5 @@ async def test_a_copy_of_the_source_is_refused(good: list[Good]) -> None:
         source = case.good.tree.passages[lie.source]
         pieces = re.split(f"{re.escape(answer)}|{re.escape(lie.true_answer)}", source.text)
         update = {"text": max(pieces, key=len), "title": f"{lie.title} ({lie.marker})"}
-        last = await case.verdict(lie.model_copy(update=update), Desk())
+        last = await case.verdict(lie.model_copy(update=update), OfflineContext())
         assert last.reason == "copy of its source"

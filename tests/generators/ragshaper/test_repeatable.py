@@ -16,8 +16,8 @@ from synthmill.schemas.recipe import Recipe
 from synthmill.sources.corpus import CorpusSettings, CorpusSource
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
-from tests.generators.ragshaper.desk import world_source
-from tests.generators.ragshaper.made import all_tasks, light, prepared
+from tests.generators.ragshaper.offline_context import world_source
+from tests.generators.ragshaper.run_generator import all_tasks, light, prepared
 
 
 def recipe(concurrency: int) -> Recipe:

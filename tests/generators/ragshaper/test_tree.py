@@ -30,7 +30,7 @@ from synthmill.generators.ragshaper.tree import (
     path_to,
     select_paths,
 )
-from tests.generators.ragshaper.desk import Desk, knowledge_of, world_source
+from tests.generators.ragshaper.offline_context import OfflineContext, knowledge_of, world_source
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +49,9 @@ async def grow(
     knowledge: KnowledgeBase, seed: int, answers: dict | None = None, **tree: object
 ) -> InformationTree:
     wanted = RagShaperSettings.model_validate({"tree": tree})
-    desk = Desk(seed, answers)
+    context = OfflineContext(seed, answers)
     passage = knowledge.corpus[Random(seed).randrange(len(knowledge.corpus))]
-    return await InformationTreeBuilder(RagTask(desk, knowledge, wanted), passage).build()
+    return await InformationTreeBuilder(RagTask(context, knowledge, wanted), passage).build()
 
 
 @settings(max_examples=25, deadline=None)
@@ -163,10 +163,12 @@ async def test_a_distractor_written_again_is_kept_once(cache: Path) -> None:
         )
         return action.model_dump_json()
 
-    desk = Desk(
+    context = OfflineContext(
         1, {"explore_step": explore, "write_distractors": lambda _: writing("the same", "the same")}
     )
-    tree = await InformationTreeBuilder(RagTask(desk, knowledge, RagShaperSettings()), seed).build()
+    tree = await InformationTreeBuilder(
+        RagTask(context, knowledge, RagShaperSettings()), seed
+    ).build()
     assert tree.calls == 3 and [d.text for d in tree.distractors.values()] == ["the same"]
     assert [len(node.distractors) for node in tree.nodes] == [0, 1]
 
@@ -180,19 +182,19 @@ async def test_an_author_that_never_stops_is_cut_short(cache: Path) -> None:
         "write_distractors": lambda _: writing(*map(str, range(100))),
     }
     tree = await InformationTreeBuilder(
-        RagTask(Desk(1, say), knowledge, RagShaperSettings()), seed
+        RagTask(OfflineContext(1, say), knowledge, RagShaperSettings()), seed
     ).build()
     assert len(tree.distractors) == MAX_DOCUMENTS
 
 
 async def test_the_curator_sees_its_path_alone_and_the_actions_used(cache: Path) -> None:
-    desk = Desk(3)
+    context = OfflineContext(3)
     knowledge = await knowledge_of(world_source()[0], cache)
     wanted = RagShaperSettings.model_validate(
         {"tree": {"max_depth": 5, "branch_probability": 1.0, "forbidden_shown": 3}}
     )
-    await InformationTreeBuilder(RagTask(desk, knowledge, wanted), knowledge.corpus[0]).build()
-    prompts = [p for p in desk.prompts if p.prompt_name() == "explore_step"]
+    await InformationTreeBuilder(RagTask(context, knowledge, wanted), knowledge.corpus[0]).build()
+    prompts = [p for p in context.prompts if p.prompt_name() == "explore_step"]
     assert all(len(p.used) <= 3 and len(p.steps) <= 5 for p in prompts)
     assert max(len(p.used) for p in prompts) == 3
 

@@ -12,8 +12,8 @@ from synthmill.rewards.squad import mentions, token_f1
 from synthmill.schemas.identity import content_id
 from synthmill.schemas.row import Candidate, Row
 from synthmill.sources.documents.world import render_documents, sample_world
-from tests.generators.ragshaper.desk import Desk, world_source
-from tests.generators.ragshaper.made import accepted, light, make, true_answer
+from tests.generators.ragshaper.offline_context import OfflineContext, world_source
+from tests.generators.ragshaper.run_generator import accepted, light, make, true_answer
 
 SEED = 11
 
@@ -22,7 +22,9 @@ SEED = 11
 def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Candidate]:
     cache = tmp_path_factory.mktemp("corpora")
     return asyncio.run(
-        make(world_source(SEED)[0], light(), cache, [Desk(number) for number in range(30)])
+        make(
+            world_source(SEED)[0], light(), cache, [OfflineContext(number) for number in range(30)]
+        )
     )
 
 

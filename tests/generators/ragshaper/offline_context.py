@@ -1,4 +1,4 @@
-"""A desk to work at in tests: a context without an engine, and a small generated world."""
+"""A context without an engine, a knowledge base and a small generated world, for tests."""
 
 import asyncio
 import tempfile
@@ -31,7 +31,7 @@ STAGES = [
 NO_WORKERS: Any = None  # none of these filters runs in one
 
 
-class Desk:
+class OfflineContext:
     """A `generators.base.Context` that answers by the prompts' own rules, or as told.
 
     `answers` maps a prompt's name to a function of the prompt; what it returns is the text.

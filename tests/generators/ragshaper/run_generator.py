@@ -10,7 +10,7 @@ from synthmill.generators.ragshaper.offline.chains import chain_of
 from synthmill.generators.ragshaper.settings import RagShaperSettings
 from synthmill.schemas.row import Candidate
 from synthmill.sources.documents.world import World
-from tests.generators.ragshaper.desk import Desk
+from tests.generators.ragshaper.offline_context import OfflineContext
 from tests.generators.resources import resources
 
 Truth = dict[tuple[str, str, str | None], str]
@@ -31,19 +31,19 @@ async def prepared(source: Any, settings: RagShaperSettings, cache: Path) -> Rag
 async def all_tasks(generator: RagShaper) -> list[Task]:
     """All tasks, as if no outcome changed the state."""
     tasks, state = list[Task](), generator.initial_state()
-    while task := await generator.next_task(len(tasks), state, Desk()):
+    while task := await generator.next_task(len(tasks), state, OfflineContext()):
         tasks.append(task)
     return tasks
 
 
 async def make(
-    source: Any, settings: RagShaperSettings, cache: Path, desks: Sequence[Desk]
+    source: Any, settings: RagShaperSettings, cache: Path, contexts: Sequence[OfflineContext]
 ) -> list[Candidate]:
-    """The judged candidates of the first seeds, one for each desk."""
+    """The judged candidates of the first seeds, one for each context."""
     generator, rows = await prepared(source, settings, cache), list[Candidate]()
-    for desk, task in zip(desks, await all_tasks(generator), strict=False):
-        async for candidate in generator.generate(task, desk):
-            judged = await desk.verify(candidate)
+    for context, task in zip(contexts, await all_tasks(generator), strict=False):
+        async for candidate in generator.generate(task, context):
+            judged = await context.verify(candidate)
             rows.append(candidate.model_copy(update={"verdicts": list(judged.verdicts)}))
     return rows
 
