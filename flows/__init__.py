@@ -2,6 +2,6 @@
 
 import os
 
-# Prefect's client and server report usage unless they are told not to.
+# Prefect's client and server send usage reports unless these variables are set.
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")

@@ -33,7 +33,7 @@ def log_funnel(report: RunReport) -> None:
 class ProgressArtifact:
     """A bar on the run's page and a line in its log, both every few seconds.
 
-    It is for looking at only: an API that does not answer never ends a run.
+    It is for display only: an API that does not answer never ends a run.
     """
 
     def __init__(self, name: str) -> None:
@@ -44,13 +44,13 @@ class ProgressArtifact:
         self._logger = get_run_logger()
 
     async def update(self, progress: Progress) -> None:
-        """Show where the run stands, if it is time."""
+        """Show the state of the run, every few seconds."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + UPDATE_SECONDS
             await self._show(_percent(progress), one_line(progress))
 
     async def end(self, report: RunReport) -> None:
-        """Show what came of the run; the bar is full where nothing is left to do."""
+        """Show the result; the bar is full if nothing is left to do."""
         if not report.resumable:
             self._percent = 100.0
         await self._show(self._percent, outcome(report))

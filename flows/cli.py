@@ -52,7 +52,7 @@ MODULES = {name: module for section in SECTIONS.values() for name, module in sec
 
 
 class Synthmill(click.Group):
-    """The group of all commands; what goes wrong in one becomes a line and an exit code."""
+    """The group of all commands; a failure becomes one line and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of the help."""
@@ -69,7 +69,7 @@ class Synthmill(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the arguments begin with; a misspelt one is told the nearest."""
+        """The command that the arguments name; for a misspelled one, the nearest is suggested."""
         from synthmill.schemas.errors import nearest
 
         if args and args[0] not in MODULES and not args[0].startswith("-"):
@@ -97,10 +97,10 @@ class Synthmill(click.Group):
     package_name="synthmill", prog_name="synthmill", message="%(prog)s %(version)s"
 )
 def main() -> None:
-    """Make training data: generate, verify, keep what is good, know why the rest is not.
+    """Generate training data, verify it, and keep the reasons for everything rejected.
 
-    A recipe (one YAML file) says what to make. A run turns it into rows of a versioned dataset;
-    datasets live in a data folder (--home, else $SYNTHMILL_HOME, else ./factory).
+    A recipe (one YAML file) defines what to generate. A run writes rows to a versioned dataset;
+    datasets are in a data folder (--home, else $SYNTHMILL_HOME, else ./factory).
 
     \b
     Start here:
@@ -109,8 +109,8 @@ def main() -> None:
       synthmill sql 'select kind, count(*) from "cotevol-demo" group by kind'
       synthmill export cotevol-demo --to trl -o trl-data
 
-    Exit codes: 0 done; 1 a defect of Synthmill; 2 something that you can mend, said in one line;
-    3 the run stopped before its end and can be resumed.
+    Exit codes: 0 done; 1 a defect of Synthmill; 2 something that you can correct, described in
+    one line; 3 the run stopped early and can be resumed.
     """
 
 

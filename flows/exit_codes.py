@@ -1,4 +1,4 @@
-"""What goes wrong, as one line on stderr and an exit code; never a traceback."""
+"""Failures as one line on stderr and an exit code; never a traceback."""
 
 import errno
 import os
@@ -17,13 +17,13 @@ from synthmill.schemas.errors import InputError
 
 DEFECT, USER_ERROR, RESUMABLE = 1, 2, 3
 DUCKDB_INTERRUPTED = "Query interrupted"  # the RuntimeError that it makes of Ctrl-C
-# What a system says of a path that was given to it; any other error of it may be ours.
+# Errors caused by the path that the user gave; other errors of the system may be ours.
 WRONG_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
 SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS)$", re.IGNORECASE)
 
 
 class CommandError(click.ClickException):
-    """A failure that is said in one line."""
+    """A failure, described in one line."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         line = " ".join(message.split())
@@ -38,7 +38,7 @@ class CommandError(click.ClickException):
 
 @contextmanager
 def translated(ctx: click.Context) -> Iterator[None]:
-    """Turn what a command raises into faults; click's own exceptions pass as they are."""
+    """Turn a command's exceptions into `CommandError`; those of click pass unchanged."""
     try:
         yield
     except InputError as error:
@@ -48,11 +48,11 @@ def translated(ctx: click.Context) -> Iterator[None]:
     except (BrokenPipeError, KeyboardInterrupt):
         raise  # click ends quietly on both
     except Exception as error:
-        raise _told(error) from error
+        raise _unexpected(error) from error
 
 
-def _told(error: Exception) -> Exception:
-    """What to say of an exception that no command expects."""
+def _unexpected(error: Exception) -> Exception:
+    """The error to show for an exception that no command expects."""
     if isinstance(error, OSError) and error.errno in WRONG_PLACE:
         place = error.filename or "a file or folder"
         return CommandError(f"{place}: {error.strerror}; use another place, or --home", USER_ERROR)

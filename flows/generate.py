@@ -1,7 +1,7 @@
 """The flow `generate`: a run of a recipe with history, retries and artifacts.
 
-It is thin: the engine does the work, with or without Prefect. A retry of a flow run is a resume
-of the same engine run, so nothing is lost, made twice or paid for twice.
+The engine does the work, with or without Prefect. A retry of a flow run resumes the same engine
+run, so nothing is lost, generated twice or paid for twice.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ from synthmill.store.reports import read_report
 
 RETRIES = 3
 RETRY_SECONDS = 60
-SEED_BITS = 31  # so that a seed reads well and every language can hold it
+SEED_BITS = 31  # short to read, and every language can hold it
 
 OnProgress = Callable[[Progress], None]
 # The display of `tracked_run`; parameters of a flow must be JSON.
@@ -73,7 +73,8 @@ async def generate(
         raise RunStopped(f"{report.stop_detail}; resume with: {hint(place, 'resume', run_id)}")
     if report.stop == "interrupted":
         return Cancelled(message=f"interrupted; resume with: {hint(place, 'resume', run_id)}")
-    # Not a state of our own: Prefect would raise what a first attempt raised after a good retry.
+    # A plain result, not a state: with one, Prefect raises the first attempt's error even after a
+    # successful retry.
     return report.model_dump(mode="json")
 
 

@@ -27,7 +27,7 @@ def publish(
     exporter: str = "trl",
     version: str | None = None,
 ) -> State[None]:
-    """Export one version and write its card; both are of the same version, whoever writes on.
+    """Export one version and write its card; both are of the same version.
 
     Args:
         dataset: the dataset.

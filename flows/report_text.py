@@ -16,7 +16,7 @@ TOP_REASONS = 3
 
 
 class FunnelRow(NamedTuple):
-    """One line of the funnel: what reached a stage, what went no further, and why."""
+    """One line of the funnel: candidates that reached a filter, its verdicts and reasons."""
 
     stage: str
     reached: int
@@ -47,7 +47,7 @@ def funnel_rows(stages: Iterable[FunnelStage]) -> list[FunnelRow]:
 
 
 def top(reasons: Mapping[str, int], most: int = TOP_REASONS) -> str:
-    """`wrong answer (41), too long (3)`: the most frequent first, and how many the others are."""
+    """`wrong answer (41), too long (3)`: the most frequent first, then the sum of the others."""
     ranked = Counter(reasons).most_common()
     shown = [f"{reason} ({count:,})" for reason, count in ranked[:most]]
     others = sum(count for _, count in ranked[most:])
@@ -63,7 +63,7 @@ def balance(accepted: int, rejected: int, failed: int) -> str:
 
 
 def stop_text(stop: str | None, detail: str | None) -> str:
-    """Why a run ended, with the particulars."""
+    """Why a run ended, with details."""
     return f"{stop or 'not ended'}{f' ({detail})' if detail else ''}"
 
 
@@ -96,7 +96,7 @@ def cost(report: RunReport) -> str:
 
 
 def markdown(report: RunReport) -> str:
-    """The report as Markdown: what a flow run's page shows."""
+    """The report as Markdown, for a flow run's page."""
     lines = [
         f"# {report.recipe}: {stop_text(report.stop, report.stop_detail)}",
         "",
@@ -139,7 +139,7 @@ def versions_text(report: RunReport) -> str:
 
 
 def one_line(progress: Progress) -> str:
-    """Where a run stands, in a line of a log."""
+    """The state of a run as one line of a log."""
     parts = [f"{duration(progress.seconds)} {accepted_text(progress)}", counts_text(progress)]
     parts += [f"{tasks_text(progress)}", spending_text(progress), time_left_text(progress)]
     if progress.rejects:
@@ -193,7 +193,7 @@ def hint(home: Home, *words: str) -> str:
 
 
 def next_commands(report: RunReport, home: Home) -> list[str]:
-    """What to do with what a run made."""
+    """Commands that are useful after a run."""
     name = report.dataset
     if not report.accepted:
         return [hint(home, "why", report.run_id)]
@@ -207,7 +207,7 @@ def next_commands(report: RunReport, home: Home) -> list[str]:
 
 
 def _exporter(report: RunReport, home: Home) -> str:
-    """The exporter that takes most of what the run made."""
+    """The exporter that can express most rows of the run."""
     if not (home.dataset(report.dataset) / MEDIA_DIR).is_dir():
         return "trl"
     return "verl" if set(report.by_kind) == {"rlvr"} else "ms_swift"

@@ -1,4 +1,4 @@
-"""Serving a recipe on a schedule: a process that Prefect's API tells when to run."""
+"""Serving a recipe on a schedule that Prefect's API triggers."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def serve(
 ) -> None:
     """Serve `generate` for a recipe until the process is stopped, which pauses the schedule.
 
-    Runs never overlap: one that is due while another works starts after it.
+    Runs never overlap: a run that is due during another starts after it.
 
     Raises:
         InputError: recipe, cron text or time zone cannot be used, or the API does not answer.
@@ -50,7 +50,7 @@ def serve(
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
     finally:
-        # Prefect's own pause is cut short when SIGTERM comes while a run is at work.
+        # Prefect's own pause is interrupted when SIGTERM arrives during a run.
         with get_client(sync_client=True) as client:
             deployment = client.read_deployment_by_name(f"{generate.name}/{recipe.name}")
             client.pause_deployment(deployment.id)

@@ -1,8 +1,8 @@
 """The DuckDB catalog: a projection of table logs and run reports, built beside and swapped in.
 
-Two processes cannot share a DuckDB file for writing, so none does: `rebuild` writes a new file
-and renames it over the old one, and readers open it read-only. Whoever has the old one open goes
-on reading that. A rebuild reads only what the logs gained since the one before.
+Two processes cannot share a DuckDB file for writing, so `rebuild` writes a new file and renames it
+over the old one. Readers open it read-only; those that have the old file open keep reading it. A
+rebuild reads only the log entries that are newer than the last one.
 """
 
 import fcntl
@@ -40,13 +40,13 @@ def rebuild(home: Home) -> list[str]:
     Safe beside other rebuilds (they take turns) and readers (they keep the file they opened).
 
     Returns:
-        What could not be read (a broken log, a report that is none), one line each.
+        One line for each thing that could not be read (a damaged log or report).
 
     Raises:
-        InputError: full disk, no permission; the catalog is then as it was.
+        InputError: full disk, no permission; the catalog is then unchanged.
     """
     home.prepare()
-    with translate_errors(f"catalog {home.catalog}"), _turn(home):
+    with translate_errors(f"catalog {home.catalog}"), _exclusive(home):
         _clear(home)
         fresh = home.path / ".catalog-new.duckdb"
         try:
@@ -58,7 +58,7 @@ def rebuild(home: Home) -> list[str]:
                 connection.execute("USE catalog")
                 problems = _build(connection, home)
             fresh.replace(home.catalog)
-            # Of somebody who has the old file open for writing; the new one must not replay it.
+            # The log of a writer that has the old file open must not be replayed on the new one.
             home.catalog.with_suffix(".duckdb.wal").unlink(missing_ok=True)
         finally:
             _clear(home)
@@ -80,13 +80,13 @@ def refresh(home: Home) -> Home:
 
 
 def _clear(home: Home) -> None:
-    """Remove what a rebuild that failed or was killed left behind."""
+    """Remove the temporary files of a rebuild that failed or was killed."""
     for left_over in home.path.glob(".catalog-new*"):
         left_over.unlink()
 
 
 @contextmanager
-def _turn(home: Home) -> Iterator[None]:
+def _exclusive(home: Home) -> Iterator[None]:
     """Rebuilds of a home take turns, so that the one that read the most is swapped in last."""
     with (home.path / ".catalog.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -116,14 +116,14 @@ def _build(connection: duckdb.DuckDBPyConnection, home: Home) -> list[str]:
 
 
 def _attach_old(connection: duckdb.DuckDBPyConnection, home: Home) -> bool:
-    """Attach the catalog as it stands, if there is one of this format that can be read."""
+    """Attach the existing catalog, if it is readable and of this format."""
     if not home.catalog.is_file():
         return False
     try:
         connection.execute(f"ATTACH {literal(str(home.catalog))} AS old (READ_ONLY)")
         if connection.sql("SELECT format FROM old.catalog_format").fetchall() == [(FORMAT,)]:
             return True
-    except duckdb.Error:  # damaged, or another program's: all of it can be read from the logs
+    except duckdb.Error:  # damaged, or another program's: everything is read from the logs instead
         pass
     with suppress(duckdb.Error):
         connection.execute("DETACH old")
@@ -133,7 +133,7 @@ def _attach_old(connection: duckdb.DuckDBPyConnection, home: Home) -> bool:
 def _add_dataset(
     connection: duckdb.DuckDBPyConnection, home: Home, name: str, has_old: bool
 ) -> None:
-    """Bring one dataset into the catalog: what the old one knows, then what the log gained."""
+    """Add one dataset: what the old catalog has of it, then the newer entries of its log."""
     folder = home.dataset(name)
     table = folder / "rows"
     identity = table_id(table)

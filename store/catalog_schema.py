@@ -8,7 +8,7 @@ import pyarrow as pa
 from synthmill.schemas.arrow import ROW_SCHEMA
 from synthmill.store.sql import literal, quoted, scan, scan_files
 
-FORMAT = 3  # a catalog of another format is built anew, not carried on
+FORMAT = 3  # a catalog of another format is rebuilt from the logs
 
 TABLES = f"""
 CREATE TABLE catalog_format AS SELECT {FORMAT} AS format;

@@ -23,9 +23,9 @@ SPARE_BYTES = 256 * 1024  # for the log entry
 
 
 class Dataset:
-    """One dataset of a home: get it with `open` or `create`.
+    """One dataset of a home; make it with `open` or `create`.
 
-    Not to be used in a forked child process (delta-rs panics there); spawn instead.
+    Do not use it in a forked child process (delta-rs panics there); use spawn.
     """
 
     def __init__(self, home: Home, name: str) -> None:
@@ -39,7 +39,7 @@ class Dataset:
         """The dataset `name`.
 
         Raises:
-            InputError: there is none, or its log is damaged.
+            InputError: there is no such dataset, or its log is damaged.
         """
         dataset = cls(home, name)
         if not DeltaTable.is_deltatable(dataset.location):
@@ -58,10 +58,10 @@ class Dataset:
 
     @classmethod
     def create(cls, home: Home, name: str) -> "Dataset":
-        """The dataset `name`, made if it does not exist yet (by us or by another process).
+        """The dataset `name`, created if it does not exist yet.
 
         Raises:
-            InputError: the name will not do, or the folder cannot be written.
+            InputError: the name is not allowed, or the folder cannot be written.
         """
         dataset = cls(home, name)
         if not DeltaTable.is_deltatable(dataset.location):
@@ -92,15 +92,15 @@ class Dataset:
         batch: int,
         metadata: CommitMetadata,
     ) -> int | None:
-        """Commit a batch of a run as one version, exactly once; no rows are a batch too.
+        """Commit a batch of a run as one version, exactly once; a batch may have no rows.
 
         Rows of deleted sources are dropped and counted in the metadata's `blocked`.
 
         Returns:
-            The new version, or None if this batch (or a later one) of the run is already in.
+            The new version, or None if this batch (or a later one) of the run is already committed.
 
         Raises:
-            InputError: full disk, no permission; the dataset is then as it was.
+            InputError: full disk, no permission; the dataset is then unchanged.
         """
         arrow = rows if isinstance(rows, pa.Table) else rows_to_table(rows)
         arrow = arrow.select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
@@ -135,7 +135,7 @@ class Dataset:
         return int(self._table.version())
 
     def put_media(self, content: bytes, suffix: str) -> tuple[str, str]:
-        """Store a file of a row; see `store.media.put_media`."""
+        """Store a file of a row; its path relative to the dataset and its SHA-256."""
         return media.put_media(self.folder, content, suffix)
 
     @property
@@ -162,7 +162,7 @@ class Dataset:
         return [entry.version for entry in read_log(Path(self.location), self.version)]
 
     def blocked_sources(self) -> list[str]:
-        """The sources whose rows may not come back, see `store.deletion.delete_source`."""
+        """The blocklist: sources whose rows are dropped from every commit."""
         self._table.update_incremental()
         return blocked_patterns(self._table)
 
@@ -187,7 +187,7 @@ class Dataset:
     def files(self, version: int | None = None, status: Status | None = None) -> list[str]:
         """Addresses of the Parquet files of a version, in the order of their writing.
 
-        They are the rows of that version exactly; a folder listing is not.
+        They hold exactly the rows of that version; a listing of the folder does not.
         """
         return list(live_files(self.at(version), status))
 
@@ -218,8 +218,7 @@ class Dataset:
     ) -> Row:
         """The row whose id begins with `prefix`.
 
-        Copies have one id, so there may be several such rows: then it is one of `status`, if any
-        of them is.
+        Copies share an id, so several rows may match: one with `status` is preferred.
 
         Raises:
             InputError: no row fits, or rows of several ids do.
@@ -231,10 +230,10 @@ class Dataset:
     def rows_since(
         self, version: int, columns: Sequence[str] | None = None
     ) -> pa.RecordBatchReader:
-        """Stream the accepted rows that versions after `version` added and that still stand.
+        """Stream the accepted rows that were added after `version` and still exist.
 
-        Rows that a compaction or a deletion wrote anew are not among them, so an index that
-        holds `version` is up to date with them added.
+        Rows that a compaction or a deletion only rewrote are left out, so an index of `version` is
+        up to date once these rows are added.
 
         Raises:
             InputError: there is no such version, or its files are gone.

@@ -1,4 +1,4 @@
-"""Deleting what came from a source, for good: the rows go, and may not come back."""
+"""Deleting the rows of a source, and blocking the source for later commits."""
 
 import json
 
@@ -15,7 +15,7 @@ KEY = ["id", "run_id", "task_key"]
 
 
 class Deletion(Record):
-    """What a deletion did: the newest version after it, and how many rows went, by status."""
+    """The result of a deletion: the version after it, and the deleted rows by status."""
 
     version: int
     pattern: str
@@ -23,7 +23,7 @@ class Deletion(Record):
 
 
 def rows_of_source(dataset: Dataset, pattern: str) -> dict[str, int]:
-    """How many rows a deletion would take out of the newest version, by status.
+    """How many rows a deletion would remove from the newest version, by status.
 
     Raises:
         InputError: the pattern would match everything.
@@ -36,9 +36,9 @@ def delete_source(dataset: Dataset, pattern: str) -> Deletion:
     """Delete every row, accepted or rejected, that has a source of this URI or SHA-256.
 
     In `pattern`, `*` stands for any text. First the source is put on the blocklist (a version of
-    its own, without a change of rows), which every later commit obeys, also of runs that are
-    under way; then one version takes the rows out. Both are recorded in the log. Older versions
-    still hold the rows. Called again, it finishes what a crash left undone.
+    its own, without a change of rows), which every later commit respects, also commits of
+    running runs; then one version removes the rows. Both are recorded in the log. Older versions
+    keep the rows. After a crash, call it again to complete the deletion.
 
     Raises:
         InputError: the pattern would match everything; full disk, no permission.
@@ -51,7 +51,7 @@ def delete_source(dataset: Dataset, pattern: str) -> Deletion:
 
 
 def unblock_source(dataset: Dataset, pattern: str) -> None:
-    """Take a source off the blocklist; its deleted rows stay deleted.
+    """Remove a source from the blocklist; its deleted rows stay deleted.
 
     Raises:
         InputError: it is not on the list; full disk, no permission.

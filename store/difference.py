@@ -42,7 +42,7 @@ class Difference:
         before, after = live_files(dataset.at(old)), live_files(dataset.at(new))
         gone = _rows(path for path in before if path not in after)
         fresh = _rows(path for path in after if path not in before)
-        # EXCEPT ALL counts: of a row that stands twice and then three times, one was added.
+        # EXCEPT ALL counts copies: two of a row before and three after are one added.
         self._changes = (
             f"SELECT 'added' AS change, * FROM ({fresh} EXCEPT ALL {gone}) UNION ALL "
             f"SELECT 'removed' AS change, * FROM ({gone} EXCEPT ALL {fresh})"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from synthmill.schemas.errors import InputError
 
-# delta-rs and DuckDB wrap the system's error, so its text is all there is to tell them apart.
+# delta-rs and DuckDB wrap the system's error, so only its text distinguishes them.
 REMEDIES = {
     "No space left on device": "the disk is full; free some space (nothing was changed)",
     "Disk quota exceeded": "the disk quota is used up; free some space (nothing was changed)",
@@ -23,7 +23,7 @@ REMEDIES = {
 
 
 def check_free_space(folder: Path, needed: int) -> None:
-    """Refuse to begin what the disk will not hold; delta-rs panics noisily half-way.
+    """Check the free space before writing; on a full disk delta-rs panics half-way.
 
     Raises:
         InputError: fewer than `needed` bytes are free.
@@ -35,7 +35,7 @@ def check_free_space(folder: Path, needed: int) -> None:
 
 @contextmanager
 def translate_errors(what: str) -> Iterator[None]:
-    """Turn failures that the user can mend into `InputError`; others pass as they are."""
+    """Turn failures that the user can correct into `InputError`; others pass unchanged."""
     try:
         yield
     except InputError:
@@ -48,5 +48,5 @@ def translate_errors(what: str) -> Iterator[None]:
 
 
 def hint_for(error: Exception) -> str | None:
-    """What the user can do about a failure of disk or table, if we know."""
+    """What the user can do about a failure of the disk or the table, or None if unknown."""
     return next((remedy for sign, remedy in REMEDIES.items() if sign in str(error)), None)

@@ -49,10 +49,10 @@ def export(
     where: str | None = None,
     force: bool = False,
 ) -> ExportSummary:
-    """Write the accepted rows of a version into the folder `out`, as the exporter's trainer wants.
+    """Write the accepted rows of a version into the folder `out`, in the trainer's form.
 
     `out` holds a folder for each part, in it a file for each split, and a README.md that lets
-    `datasets.load_dataset(out, part, split=split)` find them. It appears complete or not at all.
+    `datasets.load_dataset(out, part, split=split)` find them. `out` appears complete or not at all.
 
     Args:
         version: number or tag; the newest by default.
@@ -62,8 +62,7 @@ def export(
         force: replace an earlier export at `out`.
 
     Raises:
-        InputError: no such version or kind, a wrong condition, nothing to export, `out` is in the
-            way.
+        InputError: no such version or kind, a wrong condition, nothing to export, or `out` exists.
     """
     number = resolve(dataset, version)
     for kind in kinds or ():
@@ -160,8 +159,9 @@ def _nothing(
 def _readme(summary: ExportSummary, exporter: Exporter[Any], folder: Path) -> str:
     """A dataset card whose head tells `datasets` which files make up which part and split.
 
-    `datasets` caches a folder by its path and this head, whatever has become of the files. So the
-    head names their content, or a second export to one place would be read as the first.
+    `datasets` caches a folder by its path and this head, without looking at the files. So the
+    head contains a hash of their content; else a second export to the same folder would be read as
+    the first.
     """
     lines = ["---", "configs:"]
     for part, splits in summary.rows.items():

@@ -1,4 +1,4 @@
-"""The files of an export: records buffered, written batch by batch, in a folder made at once."""
+"""The files of an export: records are buffered and written batch by batch."""
 
 import json
 from abc import ABC, abstractmethod
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datasets import Features
 
 BATCH_RECORDS = 1000
-SUMMARY = "export.json"  # also the sign that a folder is an export and may be replaced
+SUMMARY = "export.json"  # a folder that contains it is an export and may be replaced
 
 
 class RecordFile(ABC):
@@ -84,7 +84,7 @@ RECORD_FILES: dict[str, type[RecordFile]] = {"parquet": ParquetRecords, "jsonl":
 
 @contextmanager
 def new_folder(out: Path, force: bool) -> Iterator[Path]:
-    """A folder to write into, which becomes `out` when all went well, and else is gone.
+    """A folder to write into, which becomes `out` on success and is removed otherwise.
 
     Raises:
         InputError: `out` exists (with `force`: and is no earlier export), full disk, no permission.

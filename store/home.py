@@ -1,4 +1,4 @@
-"""Where a project's data lives.
+"""The data folder of a project.
 
 datasets/<name>/rows/    the Delta table
 datasets/<name>/media/   files the rows refer to, named by their SHA-256
@@ -24,7 +24,7 @@ DEFAULT_HOME = "factory"
 
 
 class Home:
-    """The data folder of a project: paths only; nothing is made until something is written."""
+    """The paths of a data folder; folders are created when something is written."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).expanduser().absolute()
@@ -35,7 +35,7 @@ class Home:
         return cls(option or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
 
     def prepare(self) -> "Home":
-        """Make the folder.
+        """Create the folder.
 
         Raises:
             InputError: it cannot be made (a file is in the way, no permission, full disk).
@@ -113,7 +113,7 @@ class Home:
         return sorted(p.name for p in runs.iterdir() if p.is_dir()) if runs.is_dir() else []
 
 
-# A dataset gives its name to views; these names are the catalog's own.
+# Views are named after datasets; these names are used by the catalog itself.
 RESERVED = frozenset(
     {
         "catalog_format", "datasets", "failures", "files", "funnel", "runs", "sources", "tags",
@@ -124,10 +124,10 @@ RESERVED_ENDINGS = ("_rejected", "_all", "_at")
 
 
 def dataset_name(name: str) -> str:
-    """`name` itself, once it is known to be fit for a folder and for SQL views.
+    """`name` itself, after a check that it can name a folder and SQL views.
 
     Raises:
-        InputError: it is not.
+        InputError: it cannot.
     """
     if not re.fullmatch(NAME_PATTERN, name):
         raise InputError(
@@ -137,6 +137,6 @@ def dataset_name(name: str) -> str:
     if name in RESERVED or name.endswith(RESERVED_ENDINGS):
         raise InputError(
             f"{name!r} cannot name a dataset: the catalog keeps the names "
-            f"{', '.join(sorted(RESERVED))} and the endings {', '.join(RESERVED_ENDINGS)} to itself"
+            f"{', '.join(sorted(RESERVED))} and the endings {', '.join(RESERVED_ENDINGS)}"
         )
     return name

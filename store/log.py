@@ -1,7 +1,7 @@
 """The table's log, entry by entry: which files each version added and removed, and why.
 
-delta-rs tells the state of one version at a time; catalog, history and resume need what many
-versions changed, so they read the log's JSON entries (an open, stable format) themselves.
+delta-rs gives the state of one version at a time; catalog, history and resume need the changes of
+many versions, so they read the log's JSON entries (an open, stable format) directly.
 Synthmill's tables never expire their log, see `store.table`.
 """
 
@@ -69,7 +69,7 @@ def read_log(
     `known` are the files that versions before `first` added, by path.
 
     Raises:
-        InputError: an entry is missing or is not what Delta writes.
+        InputError: an entry is missing or has another form than Delta writes.
     """
     files = dict(known or {})
     for number in range(first, last + 1):
@@ -98,7 +98,7 @@ def read_entry(table: Path, version: int) -> list[dict[str, Any]]:
     """The actions of one version.
 
     Raises:
-        InputError: the entry is missing or is not what Delta writes.
+        InputError: the entry is missing or has another form than Delta writes.
     """
     path = entry_path(table, version)
     try:

@@ -1,4 +1,4 @@
-"""What a version of a dataset says of itself, and how that is kept in the table's log."""
+"""The metadata of a dataset's versions, and its form in the table's log."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ PREFIX = "synthmill."
 
 
 class CommitMetadata(Record):
-    """What the engine says of a batch it commits.
+    """The metadata of a committed batch.
 
     `checkpoint` is JSON text of the engine (position, counts): a resumed run continues from the
     checkpoint of its last commit. Every commit carries it, so it should stay within some hundred
@@ -63,7 +63,7 @@ def encode(operation: str, values: Mapping[str, Any]) -> dict[str, str]:
 def decode_commit(entry: Mapping[str, Any]) -> CommitMetadata | None:
     """The commit's metadata in a log entry, or None if it is not the commit of a batch.
 
-    Keys that this version does not know (a newer program's) are left out.
+    Unknown keys (of a newer program) are left out.
     """
     if entry.get(f"{PREFIX}operation") != "commit":
         return None

@@ -76,7 +76,7 @@ def _check_kind(sql: str) -> None:
 
 
 def _check_reads_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Let DuckDB judge it: below the top level it binds nothing that writes.
+    """Have DuckDB check it: below the top level it binds nothing that writes.
 
     A SELECT can carry a COPY in its WITH clause, which would write into the datasets.
     """
@@ -93,7 +93,11 @@ def _batches(
     connection: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader
 ) -> Iterator[pa.RecordBatch]:
     with connection:
-        try:
+        try:  # Arrow turns errors of DuckDB into its own or into OSError
             yield from reader
-        except (duckdb.Error, pa.ArrowException, OSError) as error:  # Arrow makes either of it
+        except (
+            duckdb.Error,
+            pa.ArrowException,
+            OSError,
+        ) as error:
             raise InputError(f"SQL: {complaint(error)}") from error

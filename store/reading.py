@@ -43,7 +43,7 @@ def read_files(files: dict[str, str], schema: pa.Schema) -> pa.RecordBatchReader
 
 def _conformed(batch: pa.RecordBatch, status: str, schema: pa.Schema) -> pa.RecordBatch:
     def column(field: pa.Field) -> pa.Array:
-        if field.name == "status":  # the partition's value stands in the log, not in the file
+        if field.name == "status":  # the partition's value is in the log, not in the file
             return pa.repeat(pa.scalar(status), len(batch))
         if field.name not in batch.schema.names:
             return pa.nulls(len(batch), field.type)
@@ -64,7 +64,7 @@ def added_since(
         return read_files(fresh, schema)
     if not fresh:
         return read_files({}, schema)
-    # A compaction or deletion wrote old rows into new files: leave out those that stood before.
+    # A compaction or deletion wrote old rows into new files: leave out those that existed before.
     names = ", ".join(f"fresh.{quoted(name)}" for name in schema.names)
     return run_query(
         f"SELECT {names} FROM {scan_files(fresh)} AS fresh "
@@ -88,7 +88,7 @@ def find_rows(files: Iterable[str], prefix: str) -> pa.Table:
     """The rows whose id begins with `prefix`, accepted ones first; there may be several of one id.
 
     Raises:
-        InputError: the prefix is no id, or fits no row, or rows of several ids.
+        InputError: the prefix is malformed, or matches no row, or rows of several ids.
     """
     if not prefix or not prefix.isalnum():
         raise InputError(f"{prefix!r} is not the beginning of a row id")

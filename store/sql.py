@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-# Nothing is fetched from a network, whatever a query names.
+# No query may fetch anything from a network.
 OFFLINE = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -15,7 +15,7 @@ OFFLINE = {
 
 
 def connect(path: str = ":memory:") -> duckdb.DuckDBPyConnection:
-    """A connection that is offline, speaks UTC and spills to the system's temporary folder."""
+    """An offline connection in UTC that spills to the system's temporary folder."""
     spill = Path(tempfile.gettempdir()) / f"synthmill-duckdb-{os.getuid()}"
     connection = duckdb.connect(path, config={**OFFLINE, "temp_directory": str(spill)})
     connection.execute("SET TimeZone = 'UTC'")
@@ -23,7 +23,7 @@ def connect(path: str = ":memory:") -> duckdb.DuckDBPyConnection:
 
 
 def complaint(error: Exception) -> str:
-    """What DuckDB says is wrong, and what it proposes, without its excerpt of the query."""
+    """DuckDB's error message with its suggestion, without the excerpt of the query."""
     said = str(error).strip().partition("\n\n")[0].partition("\n\t")[0]
     return " ".join(said.split())
 

@@ -40,7 +40,7 @@ WRITER = WriterProperties(compression="ZSTD", compression_level=3, max_row_group
 
 
 def create_table(location: str, name: str) -> None:
-    """Make a new table at `location`, unless another process is faster."""
+    """Create a table at `location`, unless another process creates it first."""
     try:
         DeltaTable.create(
             location,
@@ -48,7 +48,7 @@ def create_table(location: str, name: str) -> None:
             name=name,
             partition_by=["status"],
             configuration=PROPERTIES,
-            # A second try would be version 1 of the other's table.
+            # A retry would become version 1 of the table that the other process made.
             commit_properties=CommitProperties(
                 custom_metadata=encode("create", {}), max_commit_retries=0
             ),
@@ -82,10 +82,10 @@ def append(table: DeltaTable, rows: pa.Table, commit: CommitProperties) -> None:
 
 
 def retry_on_conflict(step: Callable[[], T]) -> T:
-    """Do `step`, which begins by looking at the newest version, again while others are faster.
+    """Repeat `step`, which starts from the newest version, while other writers commit first.
 
-    delta-rs itself retries appends that do not contradict; what comes here is a source denied,
-    a column added or rows deleted meanwhile.
+    delta-rs itself retries appends that do not conflict; what remains are sources blocked, columns
+    added or rows deleted meanwhile.
     """
     for attempt in range(TRIES - 1):
         try:

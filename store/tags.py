@@ -20,7 +20,7 @@ def set_tag(dataset: Dataset, tag: str, version: int | None = None) -> int:
         The version it points at now.
 
     Raises:
-        InputError: the name will not do, or there is no such version.
+        InputError: the name is not allowed, or there is no such version.
     """
     if not re.fullmatch(NAME, tag) or tag == LATEST:
         raise InputError(
@@ -35,7 +35,7 @@ def set_tag(dataset: Dataset, tag: str, version: int | None = None) -> int:
 
 
 def remove_tag(dataset: Dataset, tag: str) -> None:
-    """Forget a tag; the version stays.
+    """Remove a tag; the version stays.
 
     Raises:
         InputError: there is no such tag.
@@ -45,7 +45,7 @@ def remove_tag(dataset: Dataset, tag: str) -> None:
 
 
 def resolve(dataset: Dataset, pointer: str | int | None) -> int:
-    """The version that a tag's name or a number stands for; the newest for None or 'latest'.
+    """The version that a tag or a number names; the newest for None or 'latest'.
 
     Raises:
         InputError: there is no such tag or version.

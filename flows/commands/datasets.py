@@ -129,7 +129,7 @@ def show(
 ) -> None:
     """Show a row, or the first rows of a dataset.
 
-    A row is named by its id or the beginning of it, or as DATASET/ID to look into an old version.
+    ROW is an id or its first characters, or DATASET/ID for a row of an old version.
 
     \b
     Examples:
@@ -223,7 +223,7 @@ def diff(dataset: str, old: str, new: str | None, rows: bool, home: "Home") -> N
 )
 @home_option
 def sql(query: str, form: Literal["csv", "json"] | None, limit: int, home: "Home") -> None:
-    """Ask the catalog in SQL.
+    """Query the catalog with SQL.
 
     Every dataset is a view, beside tables about all of them.
 
@@ -255,7 +255,7 @@ def sql(query: str, form: Literal["csv", "json"] | None, limit: int, home: "Home
 @click.argument("dataset")
 @click.argument("name", required=False)
 @click.argument("version", required=False, metavar="[N]")
-@click.option("--delete", is_flag=True, help="Forget the tag; the version stays.")
+@click.option("--delete", is_flag=True, help="Remove the tag; the version stays.")
 @home_option
 def tag(dataset: str, name: str | None, version: str | None, delete: bool, home: "Home") -> None:
     """Give a version a name, or list the names.
@@ -281,7 +281,7 @@ def tag(dataset: str, name: str | None, version: str | None, delete: bool, home:
             click.echo(f"{known} -> version {number}")
     elif delete:
         remove_tag(opened, name)
-        click.echo(f"{name} is forgotten")
+        click.echo(f"tag {name} removed")
     else:
         target = set_tag(opened, name, resolve(opened, version))
         click.echo(f"{name} -> version {target}")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     required=True,
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Where to; appears complete or not at all.",
+    help="Output folder; appears complete or not at all.",
 )
 @click.option("--kind", "kinds", multiple=True, help="Only rows of this kind; repeatable.")
 @click.option("--split", "splits", multiple=True, help="Only rows of this split; repeatable.")
@@ -43,7 +43,7 @@ def export(
     version: str | None,
     home: "Home",
 ) -> None:
-    """Write accepted rows of a dataset as a trainer reads them.
+    """Write accepted rows of a dataset in the form that a trainer reads.
 
     FOLDER gets a folder for each shape of record and a file for each split; `datasets` loads it
     as it is. What the trainer cannot express is left out and counted.
@@ -85,7 +85,7 @@ def export(
 def card(dataset: str, out: Path | None, version: str | None, home: "Home") -> None:
     """Print the data card of a dataset, as Markdown.
 
-    It is made from what was committed: counts, funnel, sources, licenses, models, limits.
+    It describes what was committed: counts, funnel, sources, licenses, models, limits.
 
     \b
     Examples:

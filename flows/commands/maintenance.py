@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def maintain(keep_days: int | None, home: "Home") -> None:
     """Compact all datasets and delete files that no version reads.
 
-    Many small commits make many small files; compacted, a dataset is read faster. Rows stay as
-    they are. Files younger than a day are never deleted.
+    Many commits make many small files; a compacted dataset is read faster. Rows do not change.
+    Files younger than a day are never deleted.
 
     \b
     Examples:
@@ -51,10 +51,10 @@ def maintain(keep_days: int | None, home: "Home") -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @home_option
 def delete_source(dataset: str, source: str, yes: bool, home: "Home") -> None:
-    """Delete the rows that came from a source, and bar it for good.
+    """Delete the rows of a source, and block it for later runs.
 
-    SOURCE is a URI or SHA-256 as the catalog's `sources` lists them; `*` stands for any text. A
-    new version lacks the rows; older versions still hold them. Later runs cannot bring them back.
+    SOURCE is a URI or SHA-256 as the catalog's `sources` lists them; `*` stands for any text. The
+    rows are missing from a new version; older versions keep them. Later commits drop such rows.
 
     \b
     Examples:
@@ -68,14 +68,14 @@ def delete_source(dataset: str, source: str, yes: bool, home: "Home") -> None:
 
     opened = Dataset.open(home, dataset)
     if not yes:
-        doomed = _told(rows_of_source(opened, source))
-        click.confirm(f"delete {doomed} of {dataset} and bar {source}?", abort=True)
+        counts = _counts(rows_of_source(opened, source))
+        click.confirm(f"delete {counts} of {dataset} and block {source}?", abort=True)
     done = delete_source(opened, source)
     catalog.rebuild(home)
-    click.echo(f"deleted {_told(done.rows)}; {dataset} is at version {done.version}")
+    click.echo(f"deleted {_counts(done.rows)}; {dataset} is at version {done.version}")
 
 
-def _told(rows: dict[str, int]) -> str:
+def _counts(rows: dict[str, int]) -> str:
     return ", ".join(f"{count:,} {status}" for status, count in sorted(rows.items())) or "no rows"
 
 
@@ -83,15 +83,14 @@ def _told(rows: dict[str, int]) -> str:
 def catalog() -> None:
     """Rebuild the catalog that SQL reads.
 
-    The catalog is a projection of the datasets and can always be made again; no command needs
-    you to.
+    The catalog is made from the datasets and kept up to date by all commands.
     """
 
 
 @catalog.command()
 @home_option
 def rebuild(home: "Home") -> None:
-    """Make the catalog anew from the datasets and run reports.
+    """Rebuild the catalog from the datasets and run reports.
 
     \b
     Example:

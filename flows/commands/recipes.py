@@ -39,15 +39,15 @@ def init_recipe(file: Path | None) -> None:
 
 @click.group()
 def recipe() -> None:
-    """Print what a recipe may say."""
+    """Print the schema of recipes, or the shipped recipes."""
 
 
 @recipe.command()
 def schema() -> None:
     """Print the JSON schema of recipes.
 
-    It holds the settings of every built-in plug-in, so editors complete and check recipes with
-    it: put the line
+    It contains the settings of every built-in plug-in, so that editors can complete and check
+    recipes: put the line
     `# yaml-language-server: $schema=recipe.schema.json` on top of a recipe.
 
     \b

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 @recipe_options
 @home_option
 def check(recipe: RecipeSelection, home: "Home") -> None:
-    """Test all that a recipe needs, before anything is spent.
+    """Test everything that a recipe needs, before anything is spent.
 
     Source, models, keys, filters and disk; one line each.
 
-    Exit code 0 if all is well, 2 if anything is to be corrected.
+    The exit code is 2 if anything must be corrected.
 
     \b
     Examples:
@@ -56,8 +56,8 @@ def run(recipe: RecipeSelection, home: "Home") -> None:
     """Run a recipe until its target is met or its budget is spent.
 
     RECIPE is a file, or the name of a shipped recipe. Rows are committed to the recipe's dataset
-    as the run goes on, accepted and rejected ones. Ctrl-C once ends the run in order, twice at
-    once; either way `synthmill resume` goes on from there.
+    during the run, accepted and rejected ones. Press Ctrl-C once to finish and commit, twice to
+    stop immediately; `synthmill resume` continues either way.
 
     With a Prefect API configured (PREFECT_API_URL or the active profile) the run is a tracked
     flow run; without one no server is needed.
@@ -76,17 +76,17 @@ def run(recipe: RecipeSelection, home: "Home") -> None:
 
 @click.command()
 @click.argument("run")
-@click.option("--target", type=int, metavar="N", help="Another number of accepted rows.")
-@click.option("--candidates", type=int, metavar="N", help="Another bound of emitted rows.")
-@click.option("--tokens", type=int, metavar="N", help="Another bound of tokens.")
-@click.option("--dollars", type=float, metavar="X", help="Another bound of dollars.")
-@click.option("--minutes", type=float, metavar="X", help="Another bound of minutes.")
+@click.option("--target", type=int, metavar="N", help="New target of accepted rows.")
+@click.option("--candidates", type=int, metavar="N", help="New limit of candidates.")
+@click.option("--tokens", type=int, metavar="N", help="New limit of tokens.")
+@click.option("--dollars", type=float, metavar="X", help="New limit of dollars.")
+@click.option("--minutes", type=float, metavar="X", help="New limit of minutes.")
 @home_option
 def resume(run: str, target: int | None, home: "Home", **bounds: Any) -> None:
-    """Go on with a run that stopped, failed or was killed.
+    """Continue a run that stopped, failed or was killed.
 
     Committed rows stay, the open batch is replayed from the response cache, and no model call is
-    paid for twice. Bounds count from the beginning of the run, not from now. `synthmill ls --runs`
+    paid for twice. Limits count from the start of the run, not from now. `synthmill ls --runs`
     lists the runs.
 
     \b
@@ -108,11 +108,11 @@ def resume(run: str, target: int | None, home: "Home", **bounds: Any) -> None:
 def schedule(
     recipe: RecipeSelection, cron: str, timezone: str, same_seed: bool, home: "Home"
 ) -> None:
-    """Run a recipe again and again, at the times that --cron says.
+    """Run a recipe regularly, at the times that --cron gives.
 
     Serves the recipe to the Prefect API that is configured, until this process is stopped. Every
-    run takes a seed of its own, made from the recipe's seed and the scheduled time, so that it
-    makes new rows; a failed run is retried as a resume of the same run.
+    run has its own seed, computed from the recipe's seed and the scheduled time, so that it
+    makes new rows; a failed run is retried by resuming it.
 
     \b
     Examples:

@@ -1,1 +1,1 @@
-"""What a person at the terminal sees: options in, progress, tables and rows out."""
+"""The terminal: options, progress, tables and rows."""

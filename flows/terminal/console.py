@@ -12,7 +12,7 @@ from rich.text import Text
 # are shown as the pictures that Unicode has for them.
 CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
 CONTROLS |= {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
-PLAIN_WIDTH = 120  # of tables that go to a file or a pipe
+PLAIN_WIDTH = 120  # of tables in a file or a pipe
 
 
 def output() -> Console:
@@ -34,7 +34,7 @@ def text(content: str, style: str = "") -> Text:
 
 
 GAP = 2  # between columns
-SHORT_CELL = 12  # what a column of texts needs at least: it folds them between words
+SHORT_CELL = 12  # minimum width of a column of texts, which fold between words
 
 Cells = Sequence[Sequence[object]]
 
@@ -58,7 +58,7 @@ def print_table(
 
 
 def plain_table(headings: Sequence[str], cells: Cells) -> Table:
-    """A table without frills; columns of numbers stand right, and cells are never markup."""
+    """A plain table; numbers are aligned right, and cells are never markup."""
     table = Table(
         box=SIMPLE_HEAD,
         padding=(0, GAP - 1, 0, 0),  # the box itself puts a space between columns
@@ -79,7 +79,7 @@ def plain_table(headings: Sequence[str], cells: Cells) -> Table:
 
 
 def fits(headings: Sequence[str], cells: Cells, width: int) -> bool:
-    """Whether a table needs no more than `width` columns of the screen and breaks no word."""
+    """Whether a table fits into `width` columns of the screen without breaking a word."""
     needed = [
         max([len(heading), *(len(cell_text(cell)) for cell in column)])
         if _whole(column)
@@ -90,7 +90,7 @@ def fits(headings: Sequence[str], cells: Cells, width: int) -> bool:
 
 
 def cell_text(value: object) -> str:
-    """A value as it stands in a table."""
+    """A value as text of a table's cell."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -109,5 +109,5 @@ def _numeric(column: Sequence[object]) -> bool:
 
 
 def _whole(column: Sequence[object]) -> bool:
-    """Whether the cells are single words: names, ids and numbers, of no use in pieces."""
+    """Whether the cells are single words (names, ids, numbers), which must not be folded."""
     return not any(" " in cell_text(cell) for cell in column)

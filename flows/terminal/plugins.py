@@ -60,7 +60,7 @@ def plugin(family: str, name: str) -> type[Any]:
     """One plug-in of a family.
 
     Raises:
-        InputError: there is none of that name.
+        InputError: there is no such plug-in.
     """
     kind, packages, module = FAMILIES[family]
     return load_plugin(kind, name, packages, module)

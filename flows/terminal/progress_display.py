@@ -1,4 +1,4 @@
-"""Showing a run while it works: a live display on a terminal, plain lines elsewhere."""
+"""The progress of a run: a live display on a terminal, plain lines elsewhere."""
 
 import re
 import time
@@ -29,12 +29,12 @@ BAR_WIDTH = 40
 
 @contextmanager
 def show_progress(console: Console, title: str) -> Iterator[OnProgress]:
-    """A watcher that shows progress on `console` as long as the block lasts."""
-    if not console.is_terminal or console.is_dumb_terminal:  # nothing can be drawn over there
+    """A callback that shows progress on `console` until the block ends."""
+    if not console.is_terminal or console.is_dumb_terminal:  # nothing can be redrawn there
         yield PlainLines(console, title)
         return
     start = text(f"{title}: starting", "bold")
-    # The engine's loop is busy with tasks; a thread of its own keeps the display moving.
+    # The display has its own thread, since the engine's event loop is busy with tasks.
     with Live(start, console=console, refresh_per_second=4, transient=True) as live:
         yield lambda progress: live.update(display(title, progress))
 
@@ -53,7 +53,7 @@ class PlainLines:
 
     def __call__(self, progress: Progress) -> None:
         """Print a line if it is time."""
-        status = re.sub(r"\d+", "", progress.status or "")  # a countdown is no news
+        status = re.sub(r"\d+", "", progress.status or "")  # a countdown is not a change
         if status == self._status and self._clock() < self._next:
             return
         self._status = status
@@ -62,7 +62,7 @@ class PlainLines:
 
 
 def display(title: str, progress: Progress) -> RenderableType:
-    """Where a run stands, as a few lines that are drawn over and over."""
+    """The state of a run as a few lines that are redrawn."""
     lines: list[RenderableType] = [
         text(title, "bold"),
         _bar(progress),

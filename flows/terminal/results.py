@@ -34,7 +34,7 @@ def write_json(reader: pa.RecordBatchReader) -> None:
 
 
 def write_table(reader: pa.RecordBatchReader, limit: int) -> None:
-    """Print at most `limit` rows, and say so if there are more.
+    """Print at most `limit` rows, and a note if there are more.
 
     As a table where the columns fit side by side, else one record below the other.
     """
@@ -84,7 +84,7 @@ def _flat(value: Any) -> Any:
 
 
 def _short(value: Any) -> Any:
-    """A value that is nested or long as a text that a screen can take."""
+    """A value that is nested or long as a text of limited length."""
     flat = _flat(value)
     if isinstance(flat, datetime):
         return f"{flat:%Y-%m-%d %H:%M:%S}"

@@ -1,4 +1,4 @@
-"""Rows on the terminal or the desktop: found by id, printed as a reader needs them."""
+"""Rows on the terminal or the desktop: finding them by id, and printing them."""
 
 import io
 import itertools
@@ -82,7 +82,7 @@ def _holder(home: Home, prefix: str) -> str:
 
 
 def print_rows(home: Home, rows: list[Row]) -> None:
-    """Print rows one after the other; a single one with all there is to it."""
+    """Print rows; a single one completely."""
     console = output()
     for row in rows:
         print_row(console, row, _spec(home, row), whole=len(rows) == 1)
@@ -123,15 +123,15 @@ def _spec(home: Home, row: Row) -> PlugInSpec | None:
         return None
 
 
-MOST_DETAIL = 4000  # characters of JSON that a screen can take
-MOST_MEDIA = 2  # files that are named
+MOST_DETAIL = 4000  # characters of JSON that are shown
+MOST_MEDIA = 2  # files whose names are shown
 SHORT_DETAIL = 200  # of a row among others
 
 
 def generator_of(row: Row, spec: PlugInSpec | None) -> Generator | None:
-    """The generator that can tell more of a row, with its recipe's settings.
+    """The generator that describes a row, with its recipe's settings.
 
-    None where it is not to be had any more, or made no record (of an item that was not readable).
+    None if it is not installed any more, or wrote no record (for an unreadable item).
     """
     if spec is None or json.loads(row.detail) == {}:
         return None
@@ -143,9 +143,9 @@ def generator_of(row: Row, spec: PlugInSpec | None) -> Generator | None:
 
 
 def print_row(console: Console, row: Row, spec: PlugInSpec | None, whole: bool = False) -> None:
-    """Print a row; `spec` is its generator as the recipe names it, which may describe it best.
+    """Print a row; `spec` is its generator as the recipe names it, which may describe it.
 
-    Among other rows it is kept short; `whole` shows all there is.
+    Among other rows it is short; `whole` shows everything.
     """
     style = "green" if row.status == "accepted" else "red"
     console.print(Rule(text(f"{row.id}  {row.kind}, {row.status}", f"bold {style}")))
@@ -188,7 +188,7 @@ def _source(uri: str, title: str | None, license: str | None) -> str:
 
 
 def media_text(media: Sequence[Media]) -> str:
-    """The first few files, and how many more there are: a video may be hundreds of frames."""
+    """The first files, and how many more there are: a video may have hundreds of frames."""
     shown = ", ".join(f"{m.path} ({m.mime})" for m in media[:MOST_MEDIA])
     more = len(media) - MOST_MEDIA
     return f"{shown} and {more} more" if more > 0 else shown
@@ -215,7 +215,7 @@ def _print_detail(console: Console, row: Row, generator: Generator | None, whole
 
 
 def print_messages(console: Console, messages: Sequence[Message]) -> None:
-    """Print turns one below the other: who speaks, and what is thought, said and called."""
+    """Print the turns of a conversation: role, reasoning, content and tool calls."""
     for message in messages:
         masked = "" if message.train else " (not trained on)"
         name = f" {message.name}" if message.name else ""

@@ -59,7 +59,7 @@ def run_recipe(chosen: RecipeSelection, home: Home) -> None:
 
 
 def resume_run(run_id: str, home: Home, target: int | None, more: dict[str, Any]) -> None:
-    """Go on with a run; `more` are the bounds of its budget that change."""
+    """Resume a run; `more` holds the changed bounds of its budget."""
     budget = None
     if more:
         old = saved_recipe(home, run_id).budget.model_dump()
@@ -74,10 +74,10 @@ def resume_run(run_id: str, home: Home, target: int | None, more: dict[str, Any]
 def show(
     run_id: str, title: str, home: Home, work: Callable[[OnProgress], Awaitable[RunReport]]
 ) -> None:
-    """Show a run while it works and what came of it.
+    """Show the progress of a run and its result.
 
     Raises:
-        click.exceptions.Exit: it stopped before its end and can be resumed.
+        click.exceptions.Exit: it stopped early and can be resumed.
         InputError: the user must correct something, or every task failed.
     """
 
@@ -90,7 +90,7 @@ def show(
         report = asyncio.run(watched())
     except KeyboardInterrupt:
         if not (home.run(run_id) / RECIPE_FILE).is_file():
-            raise click.Abort from None  # there is nothing to resume yet
+            raise click.Abort from None  # nothing to resume yet
         click.echo("stopped at once", err=True)
         stopped(run_id, home)
     except InputError as error:
@@ -105,7 +105,7 @@ def show(
 
 
 def stopped(run_id: str, home: Home) -> NoReturn:
-    """Say how to go on with a run that did not come to its end."""
+    """Print how to resume a run that stopped early."""
     click.echo(f"resume with: {hint(home, 'resume', run_id)}", err=True)
     raise click.exceptions.Exit(RESUMABLE)
 
@@ -163,7 +163,7 @@ def preview_recipe(chosen: RecipeSelection, home: Home, rows: int) -> None:
 
 
 def print_summary(console: Console, report: RunReport, next_steps: Sequence[str]) -> None:
-    """The outcome, the funnel, the cost and where to go next."""
+    """The outcome, the funnel, the cost and useful next commands."""
     print_outcome(console, report)
     console.print(f"run {report.run_id}, {length_text(report)}{cost(report)}", soft_wrap=True)
     console.print(f"dataset {report.dataset}, {versions_text(report)}", soft_wrap=True)

@@ -104,7 +104,7 @@ def test_delete_source_takes_rows_out_of_the_new_version_only(synthmill: Synthmi
     row = ids(synthmill, "letters")[0]
     asked = synthmill("delete-source", "letters", "*/problems.jsonl", input="n\n")
     assert asked.exit_code == 1
-    assert "delete 7 accepted, 2 rejected of letters and bar */problems.jsonl?" in asked.output
+    assert "delete 7 accepted, 2 rejected of letters and block */problems.jsonl?" in asked.output
     assert len(ids(synthmill, "letters")) == 7
     done = synthmill("delete-source", "letters", "*/problems.jsonl", "--yes").output
     assert "deleted 7 accepted, 2 rejected" in done

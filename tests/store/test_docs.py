@@ -45,7 +45,7 @@ FIRST_ROWS: list[dict[str, object] | None] = [
 
 @pytest.mark.parametrize(
     ("sql", "first"),
-    zip(re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL), FIRST_ROWS, strict=True),
+    list(zip(re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL), FIRST_ROWS, strict=True)),
 )
 def test_sql(home: Home, math: Dataset, sql: str, first: dict[str, object] | None) -> None:
     rows = query(home, sql).read_all().to_pylist()
