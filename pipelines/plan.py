@@ -71,6 +71,8 @@ def make_plan(recipe: Recipe) -> Plan:
     settings = validated(generator_class.Settings, spec.settings, "generator.settings")
     if issubclass(generator_class, FeedbackGenerator):
         generator: Generator[Any] = generator_class(settings, lag=spec.feedback_lag)
+    elif spec.continue_state:
+        raise InputError(f"generator.continue_state: generator {spec.name!r} has no state")
     else:
         generator = generator_class(settings)
     source = source_class(validated(source_class.Settings, recipe.source.settings, "source"))

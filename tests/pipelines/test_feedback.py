@@ -113,6 +113,25 @@ async def test_a_second_run_continues_from_the_state_of_the_first(tmp_path: Path
     assert fresh.tasks > report.tasks
 
 
+async def test_a_continued_run_that_is_cut_ends_in_the_same_rows(tmp_path: Path) -> None:
+    straight, cut = Home(tmp_path / "straight"), Home(tmp_path / "cut")
+    for home in (straight, cut):
+        await start(feedback(lag=4, settings={"count": 20, **UNEVEN}), home)
+    again = feedback(
+        lag=4, settings={"count": 50, **UNEVEN}, generator={"continue_state": True}, target=5
+    )
+    await start(again.model_copy(update={"target": 1000}), straight)
+    first = await start(again, cut)
+    for target in (12, 1000):
+        await resume(first.run_id, cut, target=target)
+    assert rows(cut, None) == rows(straight, None)
+
+
+async def test_a_generator_without_state_cannot_continue_one(home: Home) -> None:
+    with pytest.raises(InputError, match="has no state"):
+        await start(recipe(generator={"continue_state": True}), home)
+
+
 async def test_a_state_of_another_generator_is_not_taken(home: Home) -> None:
     wanted = feedback(settings={"count": 5}, generator={"continue_state": True})
     report = await start(wanted, home)  # nothing to continue: it begins with the initial state
