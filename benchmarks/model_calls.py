@@ -1,12 +1,12 @@
-"""Model calls a second: `ModelClient` beside a bare aiohttp client, as one writes it.
+"""Model calls per second: `ModelClient` beside a bare aiohttp client, as one writes it.
 
     python -m benchmarks.model_calls [--calls 4000] [--concurrency 64] [--rounds 5]
 
 Both talk to the same zero-work server, which is a process of its own, in turns and over as many
 connections at once, and both turn an answer into its text. Ours also renders the prompt, keys it,
-looks it up, commits the answer to the response cache, and books its tokens; what makes up for it
-is an HTTP connection of its own and a faster JSON library. The ratios are medians over the rounds;
-the aim is 0.8 of the bare client.
+looks it up, commits the answer to the response cache, counts its
+tokens, and paces the calls; it posts with aiohttp as well, and parses with a faster JSON library.
+The ratios are medians over the rounds; the aim is 0.6 of the bare client.
 """
 
 import argparse

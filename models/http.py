@@ -125,6 +125,9 @@ class HTTPClient:
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         """The body, which is bounded before and after it is unpacked."""
         most = self._settings.response_bytes
+        encoding = response.headers.get("Content-Encoding", "identity").lower()
+        if encoding == "identity" and (response.content_length or most) < most:
+            return await response.read()  # no longer than it says
         pieces, size = [], 0
         async for piece in response.content.iter_any():
             size += len(piece)
@@ -132,7 +135,6 @@ class HTTPClient:
                 raise TransientError("answer too large")
             pieces.append(piece)
         body = b"".join(pieces)
-        encoding = response.headers.get("Content-Encoding", "identity").lower()
         if encoding == "identity" or not body:
             return body
         if encoding not in ("gzip", "deflate"):
