@@ -196,13 +196,12 @@ class _PathRows:
         if not question.judged.accepted:
             yield question.judged.candidate
             return
-        pool = []
-        for distractor in tree.distractors_of(path.nodes):
-            judged = await self._judge(question, distractor)
-            if judged.accepted:
-                pool.append(_checked(judged))
-            else:
-                yield judged.candidate
+        distractors = await asyncio.gather(
+            *(self._judge(question, one) for one in tree.distractors_of(path.nodes))
+        )
+        for rejected in (one for one in distractors if not one.accepted):
+            yield rejected.candidate
+        pool = [_checked(one) for one in distractors if one.accepted]
         rollouts = await self._rollouts(question, [one.distractor for one in pool])
         row = solved_question_row(question.judged, pool, rollouts, provenance.keep_f1)
         yield row
