@@ -46,7 +46,7 @@ class RunStopped(Exception):
 @flow(name="generate", retries=RETRIES, retry_delay_seconds=RETRY_SECONDS, persist_result=False)
 async def generate(
     recipe: str,
-    home: str = "factory",
+    home: str | None = None,
     changes: Sequence[str] = (),
     fresh_seed: bool = False,
     run_id: str | None = None,
@@ -55,7 +55,7 @@ async def generate(
 
     Args:
         recipe: a recipe file, or the name of a shipped recipe.
-        home: the data folder.
+        home: the data folder; `$SYNTHMILL_HOME` or `./factory` by default.
         changes: `key.path=value` changes to the recipe, such as `target=500`.
         fresh_seed: take the seed from the time this flow run was scheduled for, so that every
             run of a schedule makes new rows.
@@ -66,7 +66,7 @@ async def generate(
     if fresh_seed:
         made = with_scheduled_seed(made, flow_run.scheduled_start_time)
     run_id = run_id or f"{made.name}-{flow_run.id}"
-    place = Home(Path(home))
+    place = Home.find(home)
     report = await _start_or_resume(made, place, run_id)
     await _publish_artifacts(report, place)
     if report.stop == "failed":

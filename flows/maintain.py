@@ -1,7 +1,5 @@
 """The flow `maintain`: compacts datasets, deletes files without a version, rebuilds the catalog."""
 
-from pathlib import Path
-
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
@@ -13,20 +11,21 @@ from synthmill.store.maintenance import maintain_all
 
 
 @flow(name="maintain", persist_result=False)
-def maintain(home: str = "factory", keep_days: int | None = None) -> State[None]:
+def maintain(home: str | None = None, keep_days: int | None = None) -> State[None]:
     """Compact and vacuum every dataset of a home; a dataset that fails does not stop the others.
 
     Args:
-        home: the data folder.
+        home: the data folder; `$SYNTHMILL_HOME` or `./factory` by default.
         keep_days: versions that were superseded longer ago become unreadable, unless they have a
             tag; by default all versions stay.
     """
     silence_stderr_at_exit()
-    done, problems = maintain_all(Home(Path(home)), keep_days)
+    place = Home.find(home)
+    done, problems = maintain_all(place, keep_days)
     create_table_artifact(
         [result._asdict() for result in done],
         key="maintenance",
-        description=f"Home {home}",
+        description=f"Home {place.path}",
     )
     for problem in problems:
         get_run_logger().error(problem)

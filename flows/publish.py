@@ -23,7 +23,7 @@ from synthmill.store.tags import resolve
 def publish(
     dataset: str,
     out: str,
-    home: str = "factory",
+    home: str | None = None,
     exporter: str = "trl",
     version: str | None = None,
 ) -> State[None]:
@@ -32,12 +32,12 @@ def publish(
     Args:
         dataset: the dataset.
         out: folder that gets `<dataset>-<version>-<exporter>/` and `<dataset>-<version>.md`.
-        home: the data folder.
+        home: the data folder; `$SYNTHMILL_HOME` or `./factory` by default.
         exporter: name of the exporter.
         version: number or tag; the newest by default.
     """
     silence_stderr_at_exit()
-    opened = Dataset.open(Home(Path(home)), dataset)
+    opened = Dataset.open(Home.find(home), dataset)
     number = resolve(opened, version)
     text = card(opened, number)
     name = f"{dataset}-{number}"

@@ -30,14 +30,14 @@ CREATE TABLE runs (
     run_id VARCHAR, recipe VARCHAR, recipe_hash VARCHAR, dataset VARCHAR, generator VARCHAR,
     seed BIGINT, started_at TIMESTAMPTZ, ended_at TIMESTAMPTZ, stop VARCHAR, stop_detail VARCHAR,
     tasks BIGINT, emitted BIGINT, accepted BIGINT, rejected BIGINT, failed BIGINT,
-    by_kind VARCHAR, versions BIGINT[]);
+    by_kind VARCHAR, unused_tokens BIGINT, unused_dollars DOUBLE, versions BIGINT[]);
 CREATE TABLE funnel (
     run_id VARCHAR, position BIGINT, filter VARCHAR, passed BIGINT, failed BIGINT,
     errors BIGINT, skipped BIGINT, reasons VARCHAR);
 CREATE TABLE usage (
     run_id VARCHAR, prompt VARCHAR, calls BIGINT, prompt_tokens BIGINT, completion_tokens BIGINT,
-    bought_calls BIGINT, bought_prompt_tokens BIGINT, bought_completion_tokens BIGINT,
-    dollars DOUBLE);
+    bought_calls BIGINT, bought_prompt_tokens BIGINT, bought_cached_tokens BIGINT,
+    bought_completion_tokens BIGINT, dollars DOUBLE, unpriced_tokens BIGINT);
 CREATE TABLE failures (run_id VARCHAR, stage VARCHAR, reason VARCHAR, count BIGINT);
 """
 

@@ -45,7 +45,8 @@ def report_records(home: Home) -> tuple[Records, list[str]]:
 
 def _add(records: Records, report: RunReport) -> None:
     run = report.model_dump(exclude={"failures", "funnel", "usage", "used", "unused"})
-    records["runs"].append({**run, "by_kind": canonical_json(report.by_kind)})
+    unused = {"unused_tokens": report.unused.tokens, "unused_dollars": report.unused.dollars}
+    records["runs"].append({**run, **unused, "by_kind": canonical_json(report.by_kind)})
     for position, stage in enumerate(report.funnel):
         records["funnel"].append(
             {
@@ -67,8 +68,10 @@ def _add(records: Records, report: RunReport) -> None:
                 "completion_tokens": asked.completion_tokens,
                 "bought_calls": bought.calls,
                 "bought_prompt_tokens": bought.prompt_tokens,
+                "bought_cached_tokens": bought.cached_tokens,
                 "bought_completion_tokens": bought.completion_tokens,
                 "dollars": bought.dollars,
+                "unpriced_tokens": bought.unpriced_tokens,
             }
         )
     for where, reasons in {"task": report.failures, **wire}.items():

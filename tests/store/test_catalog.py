@@ -126,7 +126,14 @@ def test_runs_usage_and_failures_come_from_the_reports(home: Home) -> None:
         failures={"time-out": 1},
         by_kind={"sft": 6},
         funnel=[FunnelStage(filter="length", passed=6, failed=3, reasons={"too short": 3})],
-        usage={"Solve": PromptUsage(Usage(calls=20), Usage(dollars=0.5), failures={"429": 4})},
+        usage={
+            "Solve": PromptUsage(
+                Usage(calls=20, prompt_tokens=900),
+                Usage(calls=12, prompt_tokens=500, cached_tokens=300, dollars=0.5),
+                failures={"429": 4},
+            )
+        },
+        unused=Usage(prompt_tokens=70, completion_tokens=7),
         versions=[1, 2],
     )
     huge = report.model_copy(update={"run_id": "r4", "seed": 10**20}).model_dump_json()
@@ -140,7 +147,10 @@ def test_runs_usage_and_failures_come_from_the_reports(home: Home) -> None:
     assert rows_of(home, "SELECT run_id, stop, accepted, versions FROM runs") == [
         ("r1", "target met", 6, [1, 2])
     ]
-    assert rows_of(home, "SELECT prompt, calls, dollars FROM usage") == [("Solve", 20, 0.5)]
+    assert rows_of(home, "SELECT * EXCLUDE run_id FROM usage") == [
+        ("Solve", 20, 900, 0, 12, 500, 300, 0, 0.5, 0)
+    ]
+    assert rows_of(home, "SELECT unused_tokens, unused_dollars FROM runs") == [(77, 0.0)]
     assert rows_of(home, "FROM failures ORDER BY stage") == [
         ("r1", "Solve", "429", 4),
         ("r1", "task", "time-out", 1),
