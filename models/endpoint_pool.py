@@ -264,7 +264,7 @@ class EndpointPool:
                 timer.cancel()
 
     def status(self) -> str | None:
-        """One line when endpoints are dead or told us to wait, or many calls fail; else None."""
+        """One line when endpoints are dead or ask us to wait, or many calls fail; else None."""
         now = monotonic()
         lines = [line for endpoint in self.endpoints if (line := endpoint.status(now))]
         if not lines:
@@ -280,8 +280,8 @@ class EndpointPool:
             return None
         kinds = Counter(error.kind for error in failed).most_common()
         words = {error.kind: error for error in failed}
-        told = ", ".join(f"{count} {words[kind]}" for kind, count in kinds)
-        return f"of the last {len(self._recent)} calls failed: {told}"
+        listed = ", ".join(f"{count} {words[kind]}" for kind, count in kinds)
+        return f"of the last {len(self._recent)} calls failed: {listed}"
 
     def _take(self, avoid: Endpoint | None, kind: str, timeouts: int) -> Place | None:
         now = monotonic()

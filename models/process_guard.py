@@ -1,10 +1,11 @@
-"""Runs a command that must not outlive whoever started it.
+"""Runs a command that ends when its starter ends.
 
     python -m synthmill.models.process_guard COMMAND...
 
 The starter holds the other end of this process's standard input. When that closes (the starter
-ended, by SIGKILL too) or this process is told to end, the command and all its children are: by
-SIGTERM first, and by SIGKILL after `GRACE_SECONDS`. Start it in a process group of its own.
+ended, also by SIGKILL), or when this process gets SIGTERM, the command and all its children are
+ended: by SIGTERM first, and by SIGKILL after `GRACE_SECONDS`. Start it in a process group of its
+own.
 """
 
 import os
@@ -33,7 +34,7 @@ def main() -> int:
             return command.wait(timeout=0.1)
         except subprocess.TimeoutExpired:
             continue
-    os.killpg(0, signal.SIGTERM)  # to ourselves too, who are already ending
+    os.killpg(0, signal.SIGTERM)  # reaches this process too, which is ending already
     try:
         return command.wait(GRACE_SECONDS)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""One vLLM server as a process of ours: started, waited for, watched, ended."""
+"""A model server as a child process: started, waited for, watched, stopped."""
 
 import asyncio
 import logging
@@ -41,7 +41,7 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start the process, guarded: it ends when this one does."""
-        # -P: our own folder must not hide the standard library's modules from the guard.
+        # -P: this folder must not hide modules of the standard library from the guard.
         guard = [sys.executable, "-P", str(Path(__file__).with_name("process_guard.py"))]
         with self._log_file.open("wb") as output:
             self._process = subprocess.Popen(
@@ -80,7 +80,7 @@ class ServerProcess:
         return self._process is not None and self._process.poll() is None
 
     async def stop(self) -> None:
-        """End it with all its children: politely first."""
+        """Stop it with all its children: by SIGTERM, then by SIGKILL."""
         process = self._process
         if process is None:
             return

@@ -20,7 +20,7 @@ from synthmill.models.embedded.language_model import WEIGHTS, LanguageModel
 from synthmill.models.embedded.lexical_vectors import lexical_vector
 from synthmill.models.errors import ConfigurationError, RequestRejected
 from synthmill.models.offline import Continuation, NoOfflineRule, offline_answer
-from synthmill.models.openai_api.align_tokens import matched
+from synthmill.models.openai_api.align_tokens import align_tokens
 from synthmill.models.prompt import Prompt
 from synthmill.models.request import Request
 from synthmill.schemas.errors import InputError, nearest
@@ -158,7 +158,7 @@ def _tokens(written: Generation) -> tuple[Token, ...]:
         )
         for token in written.tokens
     ]
-    return matched(tokens, [None] * len(tokens), written.text)
+    return align_tokens(tokens, [None] * len(tokens), written.text)
 
 
 def _fingerprint(folder: Path) -> str:

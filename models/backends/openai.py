@@ -130,7 +130,7 @@ class OpenAI(Backend):
             await self._http.close()
 
     def status(self) -> str | None:
-        """One line: endpoints that are dead or told us to wait, and what they have refused."""
+        """One line: endpoints that are dead or ask us to wait, and what they have refused."""
         return "; ".join(filter(None, [self._pool.status(), *self._notices()])) or None
 
     async def complete(
@@ -293,7 +293,7 @@ class OpenAI(Backend):
         return call.written[2]
 
     def _after_failure(self, call: _Call[A], place: Place, error: TransientError) -> float:
-        """Tell the pool of a failure; returns the seconds to wait before a retry."""
+        """Report a failure to the pool; returns the seconds to wait before a retry."""
         if isinstance(error, RateLimited):
             wait = error.wait
             if wait is None:

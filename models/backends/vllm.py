@@ -1,4 +1,4 @@
-"""vLLM servers of our own: started for the run, ended with it, spoken to as any other."""
+"""vLLM servers that are started for a run and stopped with it."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ WATCH_SECONDS = 0.5
 log = logging.getLogger("synthmill.vllm")
 
 PYTHON_VARIABLE = "SYNTHMILL_VLLM_PYTHON"
-# A sampler's defaults in a checkpoint would change answers behind the recipe's back; free white
+# A sampler's defaults in a checkpoint would change answers without the recipe saying so; free white
 # space lets a weak model fill its budget with blanks where JSON is asked for.
 ALWAYS = (
     "--disable-uvicorn-access-log",

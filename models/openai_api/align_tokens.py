@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from synthmill.models.completion import Token
 
 
-def matched(
+def align_tokens(
     tokens: Sequence[Token], raw: Sequence[Sequence[int] | None], text: str
 ) -> tuple[Token, ...]:
     """The tokens that make up `text`, their texts joining to it exactly.
 
     Servers also report tokens that are not in the text (an end mark, a stop string, thinking) and
     tokens that hold a part of a character; `raw` has the bytes of each token where the server
-    gives them. Tokens that cannot be matched come back as they are.
+    gives them. Tokens that do not fit come back as they are.
     """
     spelled = _spelled(tokens, raw)
     whole = "".join(spelled)

@@ -17,7 +17,7 @@ import orjson
 from synthmill.models.completion import Alternative, Completion, Embedding, FinishReason, Token
 from synthmill.models.errors import TransientError
 from synthmill.models.http import ERROR_CHARS, error_message
-from synthmill.models.openai_api.align_tokens import matched
+from synthmill.models.openai_api.align_tokens import align_tokens
 from synthmill.models.request import Request
 
 CHARS_A_TOKEN = 4  # where a server counts nothing, so that budgets do not run blind
@@ -74,7 +74,7 @@ def from_embeddings(body: bytes, texts: Sequence[str]) -> list[Embedding]:
 
 
 def served_models(body: bytes) -> list[str]:
-    """Names in a body of `/models`; raises TransientError when it is none."""
+    """Names in a body of `/models`; raises TransientError when it is not one."""
     return _read(body, lambda answer: [str(model["id"]) for model in answer["data"]])
 
 
@@ -148,7 +148,7 @@ def _embeddings(answer: dict[str, Any], texts: Sequence[str]) -> list[Embedding]
 
 
 def _count(value: Any, most: int) -> int | None:
-    """A count of tokens; None where there is none or it cannot be."""
+    """A count of tokens; None where it is missing or impossible."""
     return value if isinstance(value, int) and 0 <= value <= most else None
 
 
@@ -208,7 +208,7 @@ def _without_thinking(text: str) -> tuple[str, str]:
 
 
 def _joined(content: Any) -> str:
-    """The text among content parts: some servers answer in parts, or with none."""
+    """The text among content parts: some servers answer in parts, or without any."""
     if isinstance(content, list):
         return "".join(part.get("text") or "" for part in content)
     if content is not None and not isinstance(content, str):
@@ -223,7 +223,7 @@ def _as_places(logprobs: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "token": token,
-            "logprob": logprob or 0.0,  # the first token of an echoed prompt has none
+            "logprob": logprob or 0.0,  # missing for the first token of an echoed prompt
             "top_logprobs": [
                 {"token": name, "logprob": value}
                 for name, value in sorted((top or {}).items(), key=lambda pair: -pair[1])
@@ -248,7 +248,7 @@ def _fitted(places: list[dict[str, Any]], text: str, request: Request) -> tuple[
         for place in places
     ]
     spelled = [place.get("bytes") for place in places]
-    return matched(tokens, [raw if isinstance(raw, list) else None for raw in spelled], text)
+    return align_tokens(tokens, [raw if isinstance(raw, list) else None for raw in spelled], text)
 
 
 def _alternatives(top: Iterable[dict[str, Any]], end_mark: str | None) -> Iterable[Alternative]:

@@ -13,7 +13,7 @@ from synthmill.schemas.messages import ImagePart, Message, TextPart, VideoPart, 
 
 # Many servers keep seeds in 32 bits.
 SEED_MASK = 2**31 - 1
-SCHEMA_TOLD = (
+SCHEMA_INSTRUCTION = (
     "Answer with one JSON object and nothing else. It must be valid under this JSON schema:\n"
 )
 _ENVIRONMENT = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
@@ -117,9 +117,9 @@ def _parsed(text: str) -> Any:
 
 def _ask_for_json(body: dict[str, Any], schema: str, style: SchemaStyle) -> None:
     if style == "json_schema":
-        told = {"name": "answer", "schema": _parsed(schema)}
-        body["response_format"] = {"type": "json_schema", "json_schema": told}
+        form = {"name": "answer", "schema": _parsed(schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": form}
         return
-    body["messages"].append({"role": "user", "content": SCHEMA_TOLD + schema})
+    body["messages"].append({"role": "user", "content": SCHEMA_INSTRUCTION + schema})
     if style == "json_object":
         body["response_format"] = {"type": "json_object"}

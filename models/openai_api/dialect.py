@@ -73,7 +73,7 @@ class Dialect:
 
     def _next_style(self) -> "tuple[Dialect, str]":
         style = NEXT_STYLE[self.json_style]
-        sent = "the schema is told in the prompt" if style == "prompt" else f"{style} is sent"
+        sent = "the schema is in the prompt" if style == "prompt" else f"{style} is sent"
         return replace(self, json_style=style), f"{self.json_style} is refused: {sent}"
 
     def _other_tokens_field(

@@ -37,7 +37,7 @@ PRESETS = {
         "https://api.openai.com/v1",
         key="OPENAI_API_KEY",
         thinking=EFFORT_SWITCH,
-        reasoning="not told, only counted",
+        reasoning="only counted, not shown",
         limits="reasoning models take no temperature, top_p or logprobs; no answer is continued",
         settings={"tokens_field": "max_completion_tokens", "prefix": "assistant"},
     ),
@@ -97,7 +97,7 @@ PRESETS = {
             {"thinking": {"type": "enabled", "budget_tokens": 1024}},
             {"thinking": {"type": "disabled"}},
         ),
-        reasoning="not told",
+        reasoning="not shown",
         limits="one sample a call; response_format, seed and logprobs are ignored; temperature "
         "up to 1",
         settings={"max_samples": 1, "json_style": "prompt", "prefix": "assistant"},

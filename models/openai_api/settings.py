@@ -20,7 +20,7 @@ BASE_TEMPLATE = "{% for message in messages %}{{ message.content }}\n\n{% endfor
 
 
 def refuse_secrets(values: dict[str, str], cure: str) -> dict[str, str]:
-    """`values`, none of whose names speaks of a secret: recipes are stored with what they make.
+    """`values`, unless a name looks like a secret: recipes are stored with the rows they make.
 
     Raises:
         ValueError: one does; `cure` says what to do instead.
@@ -73,7 +73,7 @@ class WireSettings(BackendSettings):
     json_style: SchemaStyle = Field(
         default="json_schema",
         json_schema_extra=AFFECTS_OUTPUT,
-        description="response_format json_schema, json_object, or only told in the prompt",
+        description="response_format json_schema, json_object, or only in the prompt",
     )
     tokens_field: TokensField = Field(
         default="max_tokens", description="what the server calls the bound on generated tokens"
@@ -181,7 +181,7 @@ def checked_address(text: str) -> str:
     """An address without a slash at its end.
 
     Raises:
-        InputError: it is none, or it holds a secret; the message does not repeat it.
+        InputError: it is not an address, or it holds a secret; the message does not repeat it.
     """
     try:
         url = URL(text)

@@ -59,7 +59,7 @@ async def test_a_server_without_any_json_mode_is_told_the_schema_in_the_prompt()
         lambda body, seed: OPINION, refuses=refuses("no such field", "response_format")
     ) as server:
         status, _, _ = await judged(server)
-    assert "json_object is refused: the schema is told in the prompt" in status
+    assert "json_object is refused: the schema is in the prompt" in status
     assert all("response_format" not in body for body in server.bodies)
 
 
