@@ -179,6 +179,8 @@ class DistractorText(Verifier):
     may not speak of itself; its marker is in it and not in its source; neither the question's
     answer nor its fact's true answer is in it or planted by it; it shares words with its source and
     copies none of it; and the retriever finds it for a query of the question.
+
+    Not checked: whether it resembles another distractor, or a paraphrase of the truth.
     """
 
     name = "distractor_text"
