@@ -46,29 +46,19 @@ def changed_recipe(where: str, changes: Sequence[str]) -> Recipe:
     Raises:
         InputError: the recipe or a change cannot be used.
     """
-    recipe = read_recipe(where)
-    if not changes:
-        return recipe
-    data = recipe.model_dump(exclude_unset=True)
-    for change in changes:
-        data = _changed(data, change)
-    return validated(Recipe, data, f"{where} with {', '.join(changes)}")
+    return load_recipe(where, dict(map(_parsed, changes)))
 
 
-def _changed(data: dict[str, Any], change: str) -> Any:
-    """A copy of `data` with one `key.path=value` change."""
+def _parsed(change: str) -> tuple[str, Any]:
+    """Key and value of a `key.path=value` change."""
     path, sign, text = change.partition("=")
     if not sign or not all(path.split(".")):
         raise InputError(f"{change!r} is not KEY.PATH=VALUE, such as engine.concurrency=8")
-    return _with(data, path.split("."), _value(change, path, text), change)
-
-
-def _value(change: str, path: str, text: str) -> Any:
     # A path stays text, also when it looks like a number or contains a colon.
     if path == "source.path":
-        return text
+        return path, text
     try:
-        return yaml.safe_load(text)
+        return path, yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:  # of a date in month 13, say
         raise InputError(f"{change!r}: the value is not valid YAML; put it in quotes") from error
 
@@ -101,7 +91,7 @@ def settings_of(changes: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: one is not of that form.
     """
-    settings: dict[str, Any] = {}
-    for change in changes:
-        settings = _changed(settings, change)
+    settings: Any = {}
+    for path, value in map(_parsed, changes):
+        settings = _with(settings, path.split("."), value, path)
     return settings
