@@ -128,7 +128,7 @@ async def test_stop_and_length(models: ModelRegistry) -> None:
     client = models.client()
     prompt = Solve(problem="What is 7 * 8 + 13?")
     stopped = Sampling(temperature=0, max_tokens=150, stop=("Step 2",), top_logprobs=1)
-    ((reply,), (short,)) = await asyncio.gather(
+    reply, short = await asyncio.gather(
         client.generate(prompt, seed=1, sampling=stopped),
         client.generate(prompt, seed=1, sampling=Sampling(temperature=0, max_tokens=3)),
     )
