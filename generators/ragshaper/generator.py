@@ -132,7 +132,8 @@ class RagShaper(FeedbackGenerator[RagShaperSettings, TypeQuotas]):
 
     async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
         """The rows of one tree."""
-        work, seed = RagTask(context, self._knowledge, self.settings), task.item
+        knowledge = self._knowledge.for_task(context)
+        work, seed = RagTask(context, knowledge, self.settings), task.item
         quotas: TypeQuotas = seed.quotas
         passage = work.knowledge.corpus[seed.position]
         tree = await InformationTreeBuilder(work, passage, quotas.wanted()).build()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from synthmill.generators.base import Resources
+from synthmill.generators.base import Context, Resources
 from synthmill.generators.ragshaper.settings import RagShaperSettings
 from synthmill.generators.retrieval.base import Retriever
 from synthmill.generators.retrieval.bm25 import Bm25Retriever
@@ -29,6 +29,10 @@ class KnowledgeBase:
         self.corpus = corpus
         self.retriever = retriever
         self.calibration = calibration
+
+    def for_task(self, context: Context) -> "KnowledgeBase":
+        """The same knowledge base, whose model calls count as the task's."""
+        return KnowledgeBase(self.corpus, self.retriever.for_task(context), self.calibration)
 
     @property
     def tau(self) -> float:

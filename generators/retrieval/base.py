@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from synthmill.generators.base import Context
+
 Scores = NDArray[np.float32]
 
 
@@ -24,6 +26,10 @@ class Retriever(ABC):
     @abstractmethod
     def label(self) -> str:
         """What gives the similarities (method, encoder, parameters): thresholds belong to it."""
+
+    def for_task(self, context: Context) -> "Retriever":
+        """The same retriever, whose model calls count as the task's."""
+        return self
 
     @abstractmethod
     async def search(self, query: str, k: int) -> list[Hit]:

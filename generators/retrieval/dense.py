@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from synthmill.generators.base import Context
 from synthmill.generators.retrieval.base import Hit, Retriever
 from synthmill.generators.retrieval.encoders import TextEncoder
 from synthmill.schemas.errors import InputError
@@ -26,6 +27,10 @@ class DenseRetriever(Retriever):
     def label(self) -> str:
         """The encoder with its prefixes."""
         return f"cosine({self._encoder.label})"
+
+    def for_task(self, context: Context) -> "DenseRetriever":
+        """See `Retriever.for_task`."""
+        return DenseRetriever(self._encoder.for_task(context), self._index)
 
     async def search(self, query: str, k: int) -> list[Hit]:
         """See `Retriever.search`."""

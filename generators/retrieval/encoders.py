@@ -1,11 +1,14 @@
 """Texts as unit vectors, by the recipe's embedding model."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
+from synthmill.generators.base import Context
 from synthmill.generators.retrieval.base import Scores
 from synthmill.models.client import ModelClient
 from synthmill.schemas.base import Settings
@@ -32,7 +35,9 @@ class TextEncoder:
         # E5 models were trained with these prefixes; the released code sets them by name too.
         e5 = "e5" in client.model.lower()
         query, passage = settings.query_prefix, settings.passage_prefix
-        self._client = client
+        self._model = client.model
+        self._role = settings.role
+        self._embed: Callable[[Sequence[str]], Awaitable[Scores]] = client.embed
         self._prefixes: dict[Side, str] = {
             "query": query if query is not None else "query: " if e5 else "",
             "passage": passage if passage is not None else "passage: " if e5 else "",
@@ -41,7 +46,13 @@ class TextEncoder:
     @property
     def label(self) -> str:
         """Model and prefixes: vectors of one label can be compared."""
-        return f"{self._client.model}|{self._prefixes['query']}|{self._prefixes['passage']}"
+        return f"{self._model}|{self._prefixes['query']}|{self._prefixes['passage']}"
+
+    def for_task(self, context: Context) -> "TextEncoder":
+        """The same encoder, whose calls count as the task's."""
+        bound = copy(self)
+        bound._embed = partial(context.embed, role=self._role)
+        return bound
 
     async def encode(self, texts: Sequence[str], side: Side) -> Scores:
         """The vectors of length 1, shape (texts, dimensions).
@@ -49,7 +60,7 @@ class TextEncoder:
         Raises:
             ServerUnavailable, RequestRejected: as `ModelClient.embed`.
         """
-        return unit(await self._client.embed([self._prefixes[side] + text for text in texts]))
+        return unit(await self._embed([self._prefixes[side] + text for text in texts]))
 
 
 def unit(vectors: Scores) -> Scores:

@@ -1,9 +1,10 @@
 """Dense retrieval by an embedding model: exact cosine, no text paid for twice, faults outlived."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from synthmill.schemas.recipe import ModelSpec
 from synthmill.sources.documents.chunking import Chunking
 from synthmill.sources.documents.corpus import Corpus, open_corpus
 from synthmill.sources.world import WorldSettings, WorldSource
+from tests.generators.ragshaper.offline_context import OfflineContext
 from tests.generators.resources import resources
 from tests.generators.retrieval.endpoint import Embeddings, vector
 
@@ -113,3 +115,25 @@ async def test_ragshaper_searches_with_the_embedding_role(tmp_path: Path) -> Non
     count = len(knowledge.corpus)
     assert found[0].passage == knowledge.corpus[3] and found[0].score > knowledge.tau
     assert ("passages embedded", count, count) in seen
+
+
+class Counting(OfflineContext):
+    """A context that counts the texts it is asked to embed."""
+
+    embedded = 0
+
+    async def embed(self, texts: Sequence[str], *, role: str = "embedding") -> Any:
+        self.embedded += len(texts)
+        return np.array([vector(text) for text in texts], np.float32)
+
+
+async def test_queries_of_a_task_are_embedded_by_its_context(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    with Embeddings() as server:
+        async with encoder(server, tmp_path) as embedding:
+            retriever = await open_dense(corpus, embedding)
+            found, bought = await retriever.search("a query", 3), server.texts.total()
+            context = Counting()
+            assert await retriever.for_task(context).search("a query", 3) == found
+    assert context.embedded == 1 and server.texts.total() == bought
