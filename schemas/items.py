@@ -3,12 +3,7 @@
 from pydantic import field_validator
 
 from synthmill.schemas.base import Record
-from synthmill.schemas.lineage import SourceRef
-
-
-def storable(text: str) -> str:
-    r"""The text with lone surrogates, as file names may hold, spelled out (`\udcff`)."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+from synthmill.schemas.lineage import SourceRef, storable
 
 
 class InvalidItem(Record):

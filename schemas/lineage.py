@@ -3,7 +3,14 @@
 from datetime import datetime
 from typing import Literal
 
+from pydantic import field_validator
+
 from synthmill.schemas.base import Record
+
+
+def storable(text: str) -> str:
+    r"""The text with lone surrogates, as file names may hold, spelled out (`\udcff`)."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class SourceRef(Record):
@@ -16,6 +23,11 @@ class SourceRef(Record):
     start: int | None = None
     end: int | None = None
     retrieved_at: datetime | None = None
+
+    @field_validator("uri", "title")
+    @classmethod
+    def _storable(cls, text: str | None) -> str | None:
+        return text if text is None or text.isascii() else storable(text)
 
 
 class Media(Record):

@@ -1,4 +1,4 @@
-"""Problems from a Parquet file, read a row group at a time."""
+"""Problems from a Parquet file, read in a worker: a small file may decode to any size."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,19 +6,23 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from synthmill.runtime.workers import WorkerError
 from synthmill.schemas.errors import InputError
 from synthmill.sources._problems import ProblemSettings, ProblemSource, RawRow
+from synthmill.sources.reading.files import open_regular
+from synthmill.sources.reading.worker_rows import cut, rows_in_worker
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
-ROWS_AT_ONCE = 256
+ROWS_AT_ONCE = 64
 
 
 class ParquetSettings(ProblemSettings):
     """Settings of the source `parquet`."""
 
     path: Path = Field(description="the file")
+    memory_mb: int = Field(default=2048, gt=0, description="memory that reading may take")
 
 
 class ParquetSource(ProblemSource):
@@ -29,31 +33,45 @@ class ParquetSource(ProblemSource):
     settings: ParquetSettings
 
     def rows(self) -> Iterator[RawRow]:
-        """The rows, in file order. A row group that cannot be decoded is one invalid row."""
-        uri, number = self.settings.path.as_posix(), 0
-        with _opened(self.settings.path) as file:
-            columns = self._columns(file)
-            for group in range(file.num_row_groups):
-                end = number + file.metadata.row_group(group).num_rows
-                try:
-                    for batch in file.iter_batches(
-                        ROWS_AT_ONCE, row_groups=[group], columns=columns, use_threads=False
-                    ):
-                        for record in batch.to_pylist():
-                            number += 1
-                            yield RawRow(uri, number, record)
-                # The bases of pyarrow's errors, also for text that is not UTF-8.
-                except (OSError, ValueError, NotImplementedError) as error:
-                    reason = f"rows {number + 1} to {end} cannot be decoded: {_line(error)}"
-                    yield RawRow(uri, number + 1, fault=reason)
-                number = end
+        """The rows, in file order. A row group that cannot be decoded is one invalid row.
 
-    def _columns(self, file: "ParquetFile") -> list[str]:
-        fields = self.settings.fields
-        wanted = {fields.problem, fields.answer, fields.id, *self.settings.where} - {None}
-        roots = {str(name).split(".")[0] for name in wanted} | wanted
-        names = file.schema_arrow.names
-        return [name for name in names if name in roots] or names[:1]
+        A file that exceeds the limits of the worker ends there, with one invalid row that says so.
+        """
+        settings, number = self.settings, 0
+        try:
+            for row in rows_in_worker(_rows, settings, memory_mb=settings.memory_mb):
+                yield row
+                number = row.number
+        except WorkerError as error:
+            fault = f"the rest cannot be read: {error}"
+            yield RawRow(settings.path.as_posix(), number + 1, fault=fault)
+
+
+def _rows(settings: ParquetSettings) -> Iterator[RawRow]:
+    uri, number = settings.path.as_posix(), 0
+    with _opened(settings.path) as file:
+        columns = _columns(settings, file.schema_arrow.names)
+        for group in range(file.num_row_groups):
+            end = number + file.metadata.row_group(group).num_rows
+            try:
+                for batch in file.iter_batches(
+                    ROWS_AT_ONCE, row_groups=[group], columns=columns, use_threads=False
+                ):
+                    for record in batch.to_pylist():
+                        number += 1
+                        yield RawRow(uri, number, cut(record, settings.max_chars))
+            # The bases of pyarrow's errors, also for text that is not UTF-8.
+            except (OSError, ValueError, NotImplementedError) as error:
+                reason = f"rows {number + 1} to {end} cannot be decoded: {_line(error)}"
+                yield RawRow(uri, number + 1, fault=reason)
+            number = end
+
+
+def _columns(settings: ParquetSettings, names: list[str]) -> list[str]:
+    fields = settings.fields
+    wanted = {fields.problem, fields.answer, fields.id, *settings.where} - {None}
+    roots = {str(name).split(".")[0] for name in wanted} | wanted
+    return [name for name in names if name in roots] or names[:1]
 
 
 def _opened(path: Path) -> "ParquetFile":
@@ -61,8 +79,11 @@ def _opened(path: Path) -> "ParquetFile":
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
+        return pq.ParquetFile(open_regular(path))
+    except MemoryError:
+        raise
+    # The schema and the metadata of a damaged file raise errors of many types.
+    except (OSError, ValueError, KeyError, NotImplementedError, pa.ArrowException) as error:
         raise InputError(f"source file {path} cannot be read: {_line(error)}") from error
 
 

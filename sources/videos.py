@@ -15,7 +15,7 @@ from synthmill.runtime.workers import Limits, WorkerError, WorkerPool
 from synthmill.schemas.base import Record, Settings
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import keyed_seed
-from synthmill.schemas.items import InvalidItem, storable
+from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.lineage import SourceRef
 from synthmill.sources.base import Source
 from synthmill.sources.video.container import MAX_PIXELS, UnusableVideo
@@ -249,8 +249,8 @@ def _bad(entry: Entry, reason: str, detail: str) -> InvalidItem:
 
 def _origin(entry: Entry, license: str | None = None, sha256: str | None = None) -> SourceRef:
     return SourceRef(
-        uri=storable(entry.path),
+        uri=entry.path,
         sha256=sha256,
-        title=storable(entry.title or Path(entry.path).stem),
+        title=entry.title or Path(entry.path).stem,
         license=license or entry.license,
     )

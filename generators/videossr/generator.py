@@ -18,8 +18,8 @@ from synthmill.runtime.workers import Limits, WorkerError
 from synthmill.schemas.base import Record
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json
-from synthmill.schemas.items import InvalidItem, storable
-from synthmill.schemas.lineage import Media
+from synthmill.schemas.items import InvalidItem
+from synthmill.schemas.lineage import Media, storable
 from synthmill.schemas.messages import ImagePart, Message, TextPart, VideoPart, user
 from synthmill.schemas.recipe import FilterSpec
 from synthmill.schemas.row import Candidate, Row, Score

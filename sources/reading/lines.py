@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from io import BufferedIOBase
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from synthmill.schemas.errors import InputError
+from synthmill.sources.reading.files import open_regular
 
 SKIPPED_AT_ONCE = 1 << 16  # bytes read at a time while skipping the rest of a long line
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -27,14 +28,14 @@ def lines_of(path: Path, most_bytes: int) -> Iterator[Line]:
         InputError: the file cannot be opened.
     """
     try:
-        file = path.open("rb")
+        file = open_regular(path)
     except OSError as error:
         raise InputError(f"source file {path} cannot be read: {error.strerror}") from error
     with file:
         yield from bounded_lines(file, most_bytes)
 
 
-def bounded_lines(file: BufferedIOBase, most_bytes: int) -> Iterator[Line]:
+def bounded_lines(file: BufferedIOBase | BinaryIO, most_bytes: int) -> Iterator[Line]:
     """The lines of a UTF-8 file with their line ends, at most `most_bytes` bytes each in memory.
 
     A longer line, or one that is not UTF-8, is yielded with `fault` instead of text.
@@ -61,7 +62,7 @@ def bounded_lines(file: BufferedIOBase, most_bytes: int) -> Iterator[Line]:
             )
 
 
-def _skip_rest(file: BufferedIOBase) -> None:
+def _skip_rest(file: BufferedIOBase | BinaryIO) -> None:
     while (piece := file.readline(SKIPPED_AT_ONCE)) and not piece.endswith(b"\n"):
         pass
 

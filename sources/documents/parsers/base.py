@@ -13,8 +13,8 @@ from synthmill.runtime.workers import Limits, WorkerError, WorkerTimeout, shared
 from synthmill.schemas.base import Record, Settings
 from synthmill.schemas.errors import InputError, nearest
 from synthmill.schemas.identity import sha256_text
-from synthmill.schemas.items import InvalidItem, storable
-from synthmill.schemas.lineage import SourceRef
+from synthmill.schemas.items import InvalidItem
+from synthmill.schemas.lineage import SourceRef, storable
 from synthmill.schemas.plugins import available, load_plugin
 from synthmill.schemas.validation import validated
 from synthmill.sources.documents.document import Document, Element, Page, Structure, paragraphs
