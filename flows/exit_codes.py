@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 import tempfile
 import traceback
 from collections.abc import Iterator
@@ -13,13 +12,13 @@ from typing import IO, Any
 
 import click
 
+from synthmill.pipelines.failure_log import redacted
 from synthmill.schemas.errors import InputError
 
 DEFECT, USER_ERROR, RESUMABLE = 1, 2, 3
 DUCKDB_INTERRUPTED = "Query interrupted"  # the RuntimeError that it makes of Ctrl-C
 # Errors caused by the path that the user gave; other errors of the system may be ours.
 WRONG_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
-SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS)$", re.IGNORECASE)
 
 
 class CommandError(click.ClickException):
@@ -73,11 +72,3 @@ def write_log(error: BaseException) -> Path:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(redacted("".join(traceback.format_exception(error))))
     return Path(name)
-
-
-def redacted(text: str) -> str:
-    """`text` without the values of environment variables that are named like secrets."""
-    for name, value in os.environ.items():
-        if SECRET_NAMES.search(name) and len(value) >= 8:
-            text = text.replace(value, f"<{name}>")
-    return text

@@ -123,9 +123,7 @@ def _escaped(text: str) -> str:
 
 
 def length_text(report: RunReport) -> str:
-    if report.ended_at is None:
-        return ""
-    return f"{duration((report.ended_at - report.started_at).total_seconds())} long, "
+    return f"{duration(report.seconds)} long, " if report.ended_at else ""
 
 
 def versions_text(report: RunReport) -> str:

@@ -5,22 +5,20 @@ give the same rows at any concurrency.
 """
 
 import asyncio
-import sysconfig
 import time
-import traceback
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice, repeat
-from pathlib import Path
 from typing import Any
 
 from synthmill.generators.base import FeedbackGenerator, Judged, Resources, Task
 from synthmill.models.errors import ConfigurationError, ServerUnavailable
 from synthmill.pipelines.checkpoint import Checkpoint
 from synthmill.pipelines.context import Services, TaskContext
+from synthmill.pipelines.failure_log import FailureLog
 from synthmill.pipelines.feedback import FeedbackLoop, SavedStates
 from synthmill.pipelines.judging import FilterError, compare
 from synthmill.pipelines.ordered_concurrency import OrderedConcurrency
@@ -33,23 +31,21 @@ from synthmill.pipelines.stop_conditions import (
     bound_reached,
 )
 from synthmill.schemas.errors import InputError
-from synthmill.schemas.identity import content_id, keyed_seed, sha256_text
+from synthmill.schemas.identity import content_id, keyed_seed
 from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.messages import user
 from synthmill.schemas.row import Candidate, Row
 from synthmill.schemas.usage import PromptUsage, Usage, add_usages
 from synthmill.schemas.verdict import Verdict
 
-STANDARD_LIBRARY = sysconfig.get_path("stdlib")
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows to commit, the position behind them, and the feedback states as text."""
+    """Rows to commit, the position behind them, and the texts of feedback states by name."""
 
     rows: list[Row]
     checkpoint: Checkpoint
-    states: str | None
+    states: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -86,6 +82,7 @@ class Engine:
         services: Services,
         checkpoint: Checkpoint,
         run_id: str,
+        log: FailureLog,
         states: SavedStates | None = None,
     ) -> None:
         recipe, generator = plan.recipe, plan.generator
@@ -94,6 +91,7 @@ class Engine:
         self._plan = plan
         self._services = services
         self._run_id = run_id
+        self._log = log
         self._admission = AdmissionControl(recipe.target, recipe.budget)
         self._concurrency = OrderedConcurrency(recipe.engine.concurrency)
         self._feedback: FeedbackLoop | None = None
@@ -135,7 +133,7 @@ class Engine:
             in_progress=self._concurrency.in_progress,
             tokens=tally.usage.tokens,
             dollars=tally.usage.dollars,
-            seconds=self._seconds(),
+            seconds=self.seconds,
             rejects=rejects,
             status=self._preparation or self._services.models.status(),
             calls=sum(prompt.asked.calls for prompt in self._services.models.usage.values()),
@@ -231,7 +229,7 @@ class Engine:
             raise InputError(str(error)) from error
         except Exception as error:
             result.task = result.task or Task(f"task {index}", None)
-            result.failure = _failure(error)
+            result.failure = self._log.add(f"task {result.task.key}", error)
         self._admission.finished(result.progression)
         return index, result
 
@@ -296,22 +294,27 @@ class Engine:
 
     def _bound(self) -> StopStatus | None:
         recipe = self._plan.recipe
-        return bound_reached(self.checkpoint.tally, recipe.target, recipe.budget, self._seconds())
+        return bound_reached(self.checkpoint.tally, recipe.target, recipe.budget, self.seconds)
 
     def _final(self, stop: StopStatus | None) -> StopStatus:
-        """The reason of the end; a run in which every task failed is a failure."""
+        """The reason of the end; a run that accepts nothing because tasks failed is a failure."""
         if self._interrupted is not None and stop is None:
             return StopStatus("interrupted", self._interrupted)
         stop = stop or self._bound() or StopStatus("source exhausted")
         tally = self.checkpoint.tally
-        if tally.failed and tally.failed == tally.emitted and stop.reason != "failed":
+        because = 0 < tally.failed >= tally.rejected
+        if because and not tally.accepted and stop.reason != "failed":
             ((reason, times),) = tally.failures.most_common(1)
+            share = "all" if tally.failed == tally.emitted else f"{tally.failed:,} of"
             return StopStatus(
-                "failed", f"all {tally.failed:,} tasks failed, {times:,} of them with: {reason}"
+                "failed",
+                f"{share} {tally.tasks:,} tasks failed, {times:,} of them with: {reason}",
             )
         return stop
 
-    def _seconds(self) -> float:
+    @property
+    def seconds(self) -> float:
+        """Time at work, before and after a resume."""
         return self.checkpoint.seconds + time.monotonic() - self._begun
 
     def _batch_is_full(self) -> bool:
@@ -331,8 +334,9 @@ class Engine:
         checkpoint.seconds += now - self._begun
         self._begun = self._last_batch = now
         checkpoint.usage = self.usage()
-        states = None if self._feedback is None else self._feedback.dump()
-        checkpoint.state = None if states is None else sha256_text(states)
+        states: dict[str, str] = {}
+        if self._feedback is not None:
+            checkpoint.state, states = self._feedback.saved().dump()
         rows, self._rows, self._changed = self._rows, [], False
         return Batch(rows, checkpoint, states)
 
@@ -349,20 +353,6 @@ def split_of(task_key: str, shares: dict[str, float]) -> str:
         if point < 0:
             return name
     return list(shares)[-1]
-
-
-def _failure(error: Exception) -> str:
-    """The exception, with the file and line of the innermost frame outside of libraries."""
-    frames = traceback.extract_tb(error.__traceback__)
-    frame = ([f for f in frames if not _is_library(f.filename)] or frames)[-1]
-    place = "/".join(Path(frame.filename).parts[-2:])
-    return f"{type(error).__name__}: {str(error)[:200]} ({place}:{frame.lineno})"
-
-
-def _is_library(file: str) -> bool:
-    if "/synthmill/" in file:  # which may be installed among libraries itself
-        return False
-    return "site-packages" in file or file.startswith((STANDARD_LIBRARY, "<"))
 
 
 def _unreadable(item: InvalidItem) -> Candidate:

@@ -1,6 +1,8 @@
 """The states of a feedback generator: which task sees which, and how they survive the process."""
 
+import json
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Self
 
 from pydantic import ValidationError
@@ -8,11 +10,12 @@ from pydantic import ValidationError
 from synthmill.generators.base import Context, FeedbackGenerator, Task, TaskOutcome
 from synthmill.schemas.base import Record
 from synthmill.schemas.errors import InputError
+from synthmill.schemas.identity import canonical_json, sha256_text
 from synthmill.schemas.row import Row
 
 
 class SavedStates(Record):
-    """The states that a resumed run needs, as they are stored beside the dataset.
+    """The states that a resumed run needs.
 
     `order` lists, for the newest `lag` outcomes, the position of the state after each in `states`
     (a state that did not change is stored once). `rows` are the settled rows of the task that was
@@ -25,22 +28,43 @@ class SavedStates(Record):
     rows: list[Row] = []
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """The states in a stored text.
+    def load(cls, read: Callable[[str], str], name: str) -> Self:
+        """The states that were stored under `name`; `read` returns the text of a name.
 
         Raises:
-            InputError: it is not such a text.
+            InputError: a text is not such a one.
         """
         try:
-            return cls.model_validate_json(text)
+            index = StateIndex.model_validate_json(read(name))
+            states = [json.loads(read(state)) for state in index.states]
+            return cls(**{**dict(index), "states": states})
         except ValidationError as error:
             raise _unusable(error) from error
+
+    def dump(self) -> tuple[str, dict[str, str]]:
+        """A name and the texts to store, by name: each state is a text of its own.
+
+        Names are hashes of the texts, so a state that is stored already is not written again.
+        """
+        texts = {sha256_text(text): text for text in map(canonical_json, self.states)}
+        names = [sha256_text(canonical_json(state)) for state in self.states]
+        index = StateIndex(**{**dict(self), "states": names}).model_dump_json()
+        return sha256_text(index), {**texts, sha256_text(index): index}
 
     def newest(self) -> "SavedStates":
         """The newest state alone, from which another run may begin."""
         return SavedStates(
             generator=self.generator, states=[self.states[self.order[-1]]], order=[0]
         )
+
+
+class StateIndex(Record):
+    """`SavedStates` as stored: in place of the states the names of their texts."""
+
+    generator: str
+    states: list[str]
+    order: list[int]
+    rows: list[Row] = []
 
 
 class FeedbackLoop:
@@ -117,8 +141,8 @@ class FeedbackLoop:
         self._next += 1
         self._rows = []
 
-    def dump(self) -> str:
-        """The states as text; equal states, equal text."""
+    def saved(self) -> SavedStates:
+        """What a resumed run needs."""
         distinct: list[Any] = []
         order: list[int] = []
         for state in self._states:
@@ -129,8 +153,8 @@ class FeedbackLoop:
             generator=self._generator.label,
             states=[state.model_dump(mode="json") for state in distinct],
             order=order,
-            rows=self._rows,
-        ).model_dump_json()
+            rows=list(self._rows),
+        )
 
 
 def _unusable(error: ValidationError) -> InputError:

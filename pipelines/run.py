@@ -7,6 +7,7 @@ import secrets
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
@@ -20,11 +21,11 @@ from synthmill.models.registry import ModelRegistry
 from synthmill.pipelines.context import Services
 from synthmill.pipelines.dedup_index_sync import DedupIndexSync
 from synthmill.pipelines.engine import Engine
+from synthmill.pipelines.failure_log import FailureLog
 from synthmill.pipelines.plan import Plan, check_source, make_plan
 from synthmill.pipelines.progress import Progress
 from synthmill.pipelines.run_store import RunStore, save_recipe, saved_recipe
 from synthmill.pipelines.source_blocklist import with_blocklist
-from synthmill.pipelines.stop_conditions import StopStatus
 from synthmill.runtime.workers import WorkerPool
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.lineage import Media
@@ -36,9 +37,11 @@ from synthmill.schemas.validation import validated
 from synthmill.store import catalog
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
+from synthmill.store.reports import at_work, log_path
 
 ProgressCallback = Callable[[Progress], Awaitable[None] | None]
 PROGRESS_SECONDS = 0.25  # ours: between two calls of it
+REPORT_SECONDS = 5.0  # ours: between two reports of a run at work
 
 
 async def start(
@@ -122,8 +125,30 @@ def new_run_id(recipe: Recipe) -> str:
 async def _execute(
     plan: Plan, home: Home, run_id: str, cached: Home, on_progress: ProgressCallback | None
 ) -> RunReport:
+    """Work on a run, which is listed from its start to its end, whatever the end is."""
+    with at_work(home, run_id):
+        dataset = Dataset.create(home, plan.recipe.output.dataset)
+        store = RunStore(plan, dataset, run_id)
+        store.write_report()
+        catalog.refresh(home)
+        try:
+            report = await _work(plan, dataset, store, run_id, cached, on_progress)
+        except BaseException as error:
+            store.end(error)
+            raise
+    catalog.rebuild(home)
+    return report
+
+
+async def _work(
+    plan: Plan,
+    dataset: Dataset,
+    store: RunStore,
+    run_id: str,
+    cached: Home,
+    on_progress: ProgressCallback | None,
+) -> RunReport:
     recipe = plan.recipe
-    dataset = Dataset.create(home, recipe.output.dataset)
     plan = with_blocklist(plan, dataset.blocked_sources())
     index = DedupIndexSync(dataset, [stage.filter for stage in plan.diversity])
     give_up_after_seconds = 60 * recipe.engine.give_up_after_minutes
@@ -143,26 +168,22 @@ async def _execute(
         _opened(registry) as models,
         WorkerPool(recipe.engine.workers, warm=warm) as workers,
     ):
-        store = RunStore(plan, dataset, index, run_id)
         write_media = media_writer(dataset)
         services = Services(recipe.seed, models, workers, write_media, plan.verifiers)
-        engine = Engine(plan, services, store.checkpoint, run_id, store.states)
+        log = FailureLog(log_path(dataset.home, run_id))
+        engine = Engine(plan, services, store.checkpoint, run_id, log, store.states)
+        store.engine = engine
         resources = Resources(models, workers, cached.cache, write_media, engine.show_preparation)
-        try:
-            async with (
-                _reporting(engine, on_progress),
-                aclosing(engine.batches(resources)) as batches,
-            ):
-                with _signals(engine):
-                    async for batch in batches:
-                        await store.commit(batch)
-                        store.write_report(engine, None)
-        except BaseException as error:
-            store.write_report(engine, StopStatus("failed", str(error) or type(error).__name__))
-            raise
-        report = store.write_report(engine, engine.stop)
+        async with (
+            _reporting(engine, store, on_progress),
+            aclosing(engine.batches(resources)) as batches,
+        ):
+            with _signals(engine):
+                async for batch in batches:
+                    version = await store.commit(batch)
+                    await asyncio.to_thread(index.committed, version)
+        report = store.write_report(engine.stop)
     index.save()
-    catalog.rebuild(home)
     return report
 
 
@@ -189,8 +210,13 @@ def media_writer(dataset: Dataset) -> MediaWriter:
 
 
 @asynccontextmanager
-async def _reporting(engine: Engine, on_progress: ProgressCallback | None) -> AsyncIterator[None]:
-    """Call `on_progress` a few times a second, and once more at the end."""
+async def _reporting(
+    engine: Engine, store: RunStore, on_progress: ProgressCallback | None
+) -> AsyncIterator[None]:
+    """Call `on_progress` a few times a second, and once more at the end; keep the report current.
+
+    A run that is killed is listed with the figures of its last report.
+    """
 
     async def call() -> None:
         if on_progress is not None:
@@ -199,8 +225,13 @@ async def _reporting(engine: Engine, on_progress: ProgressCallback | None) -> As
                 await answer
 
     async def call_often() -> None:
+        written = time.monotonic()
         while not ended.is_set():
             await call()
+            if time.monotonic() >= written + REPORT_SECONDS:
+                written = time.monotonic()
+                with suppress(InputError):  # a full disk: the next commit says so
+                    store.write_report()
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), PROGRESS_SECONDS)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.metadata
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import yaml
 
 from synthmill.generators.base import FeedbackGenerator
 from synthmill.pipelines.checkpoint import Checkpoint
-from synthmill.pipelines.dedup_index_sync import DedupIndexSync
 from synthmill.pipelines.engine import Batch, Engine
 from synthmill.pipelines.feedback import SavedStates
 from synthmill.pipelines.load import read_recipe
@@ -20,10 +20,13 @@ from synthmill.schemas.arrow import rows_to_table
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import Recipe
 from synthmill.schemas.report import RunReport
+from synthmill.schemas.usage import Usage
+from synthmill.store import catalog
 from synthmill.store.dataset import Dataset
 from synthmill.store.errors import translate_errors
 from synthmill.store.home import Home
 from synthmill.store.metadata import CommitMetadata
+from synthmill.store.reports import report_path
 
 CODE_VERSION = importlib.metadata.version("synthmill")
 RECIPE_FILE = "recipe.yaml"
@@ -33,43 +36,52 @@ class RunStore:
     """Commits the batches of one run, and reads back where it stands.
 
     `checkpoint` is the position of the run's last commit, or the start of a new run; `states` are
-    the feedback states that belong to it.
+    the feedback states that belong to it. Once the engine works, `engine` has the newer figures.
 
     Raises:
         InputError: a stored state is missing.
     """
 
-    def __init__(self, plan: Plan, dataset: Dataset, index: DedupIndexSync, run_id: str) -> None:
+    def __init__(self, plan: Plan, dataset: Dataset, run_id: str) -> None:
         self._plan = plan
         self._dataset = dataset
-        self._index = index
         self._run_id = run_id
-        self._state_path: Path | None = None
         self._repeats = earlier_run(plan, dataset, run_id)
         last = dataset.last_commit(run_id)
         self._next_batch = 0 if last is None else last[0] + 1
         self.states: SavedStates | None = None
+        self.engine: Engine | None = None
         if last is not None:
             self.checkpoint = Checkpoint.model_validate_json(last[1].checkpoint)
             if self.checkpoint.state is not None:
-                self._state_path = self._path_of(self.checkpoint.state)
-                self.states = self._read_states(self.checkpoint.state)
+                self.states = SavedStates.load(self._read_state, self.checkpoint.state)
         else:
             self.checkpoint = Checkpoint(started_at=datetime.now(UTC))
             if plan.recipe.generator.continue_state:
                 self._continue_state()
 
-    async def commit(self, batch: Batch) -> None:
-        """Commit a batch with the position behind it.
+    async def commit(self, batch: Batch) -> int:
+        """Commit a batch with the position behind it, and return the version.
 
         Raises:
             InputError: the dataset cannot be written, or another process works on this run.
         """
-        await asyncio.to_thread(self._commit, batch)
+        return await asyncio.to_thread(self._commit, batch)
 
-    def write_report(self, engine: Engine, stop: StopStatus | None) -> RunReport:
+    def end(self, error: BaseException) -> None:
+        """Write the report of a run that an exception ended."""
+        stop = StopStatus("failed", str(error) or type(error).__name__)
+        if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
+            stop = StopStatus("interrupted", "stopped at once")
+        with suppress(InputError):  # the error itself is what the user must see
+            self.write_report(stop)
+            catalog.rebuild(self._dataset.home)
+
+    def write_report(self, stop: StopStatus | None = None) -> RunReport:
         """Write the report of the run so far, with the reason of its end if it has ended."""
-        recipe, position, tally = self._plan.recipe, engine.checkpoint, engine.checkpoint.tally
+        recipe, engine = self._plan.recipe, self.engine
+        position = self.checkpoint if engine is None else engine.checkpoint
+        tally = position.tally
         report = RunReport(
             run_id=self._run_id,
             recipe=recipe.name,
@@ -79,6 +91,7 @@ class RunStore:
             seed=recipe.seed,
             started_at=position.started_at,
             ended_at=datetime.now(UTC) if stop else None,
+            seconds=position.seconds if engine is None else engine.seconds,
             stop=stop.reason if stop else None,
             stop_detail=stop.detail if stop else None,
             tasks=tally.tasks,
@@ -89,14 +102,13 @@ class RunStore:
             failures=dict(tally.failures),
             by_kind=dict(tally.by_kind),
             funnel=list(tally.funnel.values()),
-            usage=engine.usage(),
+            usage=position.usage if engine is None else engine.usage(),
             repeats=self._repeats,
             used=tally.usage + position.partial,
-            unused=engine.unused,
+            unused=Usage() if engine is None else engine.unused,
             versions=self._versions() if stop else [],
         )
-        path = self._dataset.home.run(self._run_id) / "report.json"
-        _write(path, report.model_dump_json(indent=2))
+        _write(report_path(self._dataset.home, self._run_id), report.model_dump_json(indent=2))
         return report
 
     def _versions(self) -> list[int]:
@@ -104,12 +116,11 @@ class RunStore:
         history = self._dataset.history()
         return [v.version for v in history if v.commit and v.commit.run_id == self._run_id]
 
-    def _commit(self, batch: Batch) -> None:
+    def _commit(self, batch: Batch) -> int:
         recipe, position, tally = self._plan.recipe, batch.checkpoint, batch.checkpoint.tally
-        superseded = self._state_path
-        if batch.states is not None and position.state is not None:
-            self._state_path = self._path_of(position.state)
-            _write(self._state_path, batch.states)
+        for name, text in batch.states.items():
+            if not self._path_of(name).is_file():
+                _write(self._path_of(name), text)
         metadata = CommitMetadata(
             run_id=self._run_id,
             batch=self._next_batch,
@@ -137,17 +148,15 @@ class RunStore:
                 "let it finish, or resume once it has ended"
             )
         self._next_batch += 1
-        self._index.committed(version)
-        if superseded is not None and superseded != self._state_path:
-            superseded.unlink(missing_ok=True)  # no run continues from an earlier commit
+        return version
 
     def _path_of(self, state: str) -> Path:
         return self._dataset.folder / "state" / f"{state}.json"
 
-    def _read_states(self, state: str) -> SavedStates:
+    def _read_state(self, state: str) -> str:
         path = self._path_of(state)
         try:
-            return SavedStates.parse(path.read_text(encoding="utf-8"))
+            return path.read_text(encoding="utf-8")
         except OSError as error:
             raise InputError(f"the state {path} cannot be read: {error.strerror}") from error
 
@@ -158,7 +167,7 @@ class RunStore:
             if commit and commit.state and commit.generator == self._plan.generator.label:
                 earlier = Checkpoint.model_validate_json(commit.checkpoint)
                 self.checkpoint.first_task = self.checkpoint.task = earlier.task
-                self.states = self._read_states(commit.state).newest()
+                self.states = SavedStates.load(self._read_state, commit.state).newest()
                 return
 
 

@@ -9,6 +9,7 @@ from synthmill.schemas.base import Record
 from synthmill.schemas.usage import PromptUsage, Usage
 
 StopReason = Literal["target met", "budget spent", "source exhausted", "interrupted", "failed"]
+RunState = Literal["running", "finished", "interrupted", "failed", "killed"]
 
 
 class FunnelStage(BaseModel):
@@ -37,7 +38,8 @@ class RunReport(Record):
     generator: str
     seed: int
     started_at: datetime
-    ended_at: datetime | None = None
+    ended_at: datetime | None = Field(default=None, description="null while the run works")
+    seconds: float = Field(default=0.0, description="time at work, before and after a resume")
     stop: StopReason | None = None
     stop_detail: str | None = None
     tasks: int = 0
@@ -57,6 +59,16 @@ class RunReport(Record):
         default=None, description="an earlier run of the same recipe that wrote to the dataset"
     )
     versions: list[int] = Field(default=[], description="dataset versions this run committed")
+
+    @property
+    def asked(self) -> Usage:
+        """Everything that tasks asked of models, the answers from the response cache included."""
+        return sum((used.asked for used in self.usage.values()), Usage())
+
+    @property
+    def bought(self) -> Usage:
+        """The part of `asked` that back ends answered: what is paid for."""
+        return sum((used.bought for used in self.usage.values()), Usage())
 
     @property
     def resumable(self) -> bool:

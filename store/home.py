@@ -4,7 +4,7 @@ datasets/<name>/rows/    the Delta table
 datasets/<name>/media/   files the rows refer to, named by their SHA-256
 datasets/<name>/tags/    named pointers to versions
 datasets/<name>/state/   states of feedback generators, named by their SHA-256
-runs/<run_id>/           recipe.yaml and report.json
+runs/<run_id>/           recipe.yaml, report.json and log.txt (tracebacks); lock, held at work
 cache/responses.sqlite   answers of models
 cache/corpora/ ...       what generators build once (corpora, indexes), named by content
 indexes/<name>/          diversity state of a dataset

@@ -1,6 +1,8 @@
 """Maintenance of datasets: compaction, and deletion of files that no version needs."""
 
 import itertools
+import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -54,6 +56,7 @@ def compact_and_vacuum(dataset: Dataset, keep_days: int | None) -> MaintenanceRe
         InputError: full disk, no permission.
     """
     before = len(dataset.files())
+    remove_states(dataset)
     version = compact(dataset)
     deleted = dataset.at().vacuum(
         retention_hours=SAFE_HOURS,
@@ -87,6 +90,25 @@ def compact(dataset: Dataset) -> int:
             )
         )
     return dataset.version
+
+
+def remove_states(dataset: Dataset) -> list[Path]:
+    """Delete feedback states that no run continues from: older ones than its last commit's.
+
+    Returns:
+        The files that were deleted; files younger than `SAFE_HOURS` stay.
+    """
+    last = {v.commit.run_id: v.commit.state for v in dataset.history() if v.commit}
+    folder, needed = dataset.folder / "state", set[str]()
+    for name in filter(None, last.values()):
+        index = folder / f"{name}.json"
+        if index.is_file():
+            needed |= {name, *json.loads(index.read_text("utf-8"))["states"]}
+    before = time.time() - 3600 * SAFE_HOURS
+    old = [p for p in folder.glob("*.json") if p.stem not in needed and p.stat().st_mtime < before]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return old
 
 
 def versions_to_keep(dataset: Dataset, keep_days: int | None) -> list[int]:

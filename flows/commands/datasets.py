@@ -19,8 +19,11 @@ SELECT name AS dataset, version, accepted, rejected, files,
 FROM datasets ORDER BY name
 """
 RUNS = """
-SELECT run_id AS run, dataset, coalesce(stop, 'not ended') AS stop, accepted, rejected, failed,
-       strftime(started_at, '%Y-%m-%d %H:%M') AS started
+SELECT run_id AS run, dataset, state,
+       concat_ws(': ', stop, stop_detail[:60]) AS reason, accepted, rejected, failed,
+       to_seconds(round(seconds)::BIGINT)::VARCHAR AS duration,
+       prompt_tokens AS "prompt tokens", generated_tokens AS "generated tokens",
+       round(dollars, 4) AS dollars, strftime(started_at, '%Y-%m-%d %H:%M') AS started
 FROM runs ORDER BY started_at DESC, run_id LIMIT 50
 """
 
@@ -30,6 +33,9 @@ FROM runs ORDER BY started_at DESC, run_id LIMIT 50
 @home_option
 def ls(runs: bool, home: "Home") -> None:
     """List datasets, or runs.
+
+    A run is running, finished, interrupted, failed or killed: its process is gone without a last
+    report. `synthmill resume` continues the newest of the last three.
 
     \b
     Examples:

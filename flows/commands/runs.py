@@ -75,15 +75,15 @@ def run(recipe: RecipeSelection, home: "Home") -> None:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", required=False)
 @click.option("--target", type=int, metavar="N", help="New target of accepted rows.")
 @click.option("--candidates", type=int, metavar="N", help="New limit of candidates.")
 @click.option("--tokens", type=int, metavar="N", help="New limit of tokens.")
 @click.option("--dollars", type=float, metavar="X", help="New limit of dollars.")
 @click.option("--minutes", type=float, metavar="X", help="New limit of minutes.")
 @home_option
-def resume(run: str, target: int | None, home: "Home", **bounds: Any) -> None:
-    """Continue a run that stopped, failed or was killed.
+def resume(run: str | None, target: int | None, home: "Home", **bounds: Any) -> None:
+    """Continue a run that stopped, failed or was killed; without RUN the newest of these.
 
     Committed rows stay, the open batch is replayed from the response cache, and no model call is
     paid for twice. Limits count from the start of the run, not from now. `synthmill ls --runs`
@@ -91,6 +91,7 @@ def resume(run: str, target: int | None, home: "Home", **bounds: Any) -> None:
 
     \b
     Examples:
+      synthmill resume
       synthmill resume cotevol-demo-20261120-093000-3f2a
       synthmill resume cotevol-demo-20261120-093000-3f2a --target 2000 --dollars 20
     """

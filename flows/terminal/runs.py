@@ -19,7 +19,6 @@ from synthmill.flows.report_text import (
     length_text,
     next_commands,
     outcome,
-    top,
     versions_text,
 )
 from synthmill.flows.terminal.console import output, text
@@ -36,7 +35,7 @@ from synthmill.schemas.report import RunReport
 from synthmill.schemas.row import Row
 from synthmill.schemas.validation import validated
 from synthmill.store.home import Home
-from synthmill.store.reports import report_path
+from synthmill.store.reports import log_path, read_report, report_path, reports, run_state
 
 
 def run_recipe(chosen: RecipeSelection, home: Home) -> None:
@@ -58,17 +57,41 @@ def run_recipe(chosen: RecipeSelection, home: Home) -> None:
     show(run_id, title, home, work)
 
 
-def resume_run(run_id: str, home: Home, target: int | None, more: dict[str, Any]) -> None:
-    """Resume a run; `more` holds the changed bounds of its budget."""
+def resume_run(run_id: str | None, home: Home, target: int | None, more: dict[str, Any]) -> None:
+    """Resume a run, or the newest unfinished one; `more` holds the changed bounds of its budget."""
+    run_id = run_id or newest_unfinished(home)
     budget = None
     if more:
         old = saved_recipe(home, run_id).budget.model_dump()
         budget = validated(Budget, {**old, **more}, "budget")
 
+    if target is None and not more and report_path(home, run_id).is_file():
+        report = read_report(home, run_id)
+        if run_state(home, report) == "finished":
+            click.echo(f"run {run_id} is finished: {outcome(report)}")
+            click.echo("give it a larger bound, such as --target N, or run its recipe again")
+            return
+
     def work(watch: OnProgress) -> Awaitable[RunReport]:
         return resume(run_id, home, target=target, budget=budget, on_progress=watch)
 
     show(run_id, run_id, home, work)
+
+
+def newest_unfinished(home: Home) -> str:
+    """The newest run of a home that was interrupted or killed, or failed.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = reports(home.require())
+    for report in found:
+        state = run_state(home, report)
+        if state not in ("running", "finished"):
+            click.echo(f"the newest unfinished run is {report.run_id} ({state})")
+            return report.run_id
+    newest = f"the newest, {found[0].run_id}, is {run_state(home, found[0])}" if found else "no run"
+    raise InputError(f"there is no unfinished run in {home.path}: {newest}")
 
 
 def show(
@@ -78,7 +101,7 @@ def show(
 
     Raises:
         click.exceptions.Exit: it stopped early and can be resumed.
-        InputError: the user must correct something, or every task failed.
+        InputError: the user must correct something.
     """
 
     async def watched() -> RunReport:
@@ -86,6 +109,7 @@ def show(
             return await work(watch)
 
     console = output()
+    console.print(text(f"run {run_id}"), soft_wrap=True)
     try:
         report = asyncio.run(watched())
     except KeyboardInterrupt:
@@ -98,10 +122,10 @@ def show(
         then = f"; then: {hint(home, 'resume', run_id)}" if begun else ""
         raise InputError(f"{error}{then}") from error
     print_summary(console, report, next_commands(report, home))
+    if log_path(home, run_id).is_file():
+        click.echo(f"tracebacks of failed tasks: {log_path(home, run_id)}", err=True)
     if report.stop not in ("target met", "source exhausted", "budget spent"):
         stopped(run_id, home)
-    if report.failed and not report.accepted and not report.rejected:
-        raise InputError(f"no rows: every task failed, {top(report.failures, 1)}")
 
 
 def stopped(run_id: str, home: Home) -> NoReturn:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from synthmill.flows.exit_codes import redacted
+from synthmill.pipelines.failure_log import redacted
 from tests.flows.conftest import Synthmill, process
 
 
@@ -145,10 +145,10 @@ def test_full_disk(environment: dict[str, str], recipe: Path, tmp_path: Path) ->
         pytest.skip("only root can mount a small file system")
     full = tmp_path / "full"
     full.mkdir()
-    if subprocess.call(["mount", "-t", "tmpfs", "-o", "size=400k", "none", full]) != 0:
+    if subprocess.call(["mount", "-t", "tmpfs", "-o", "size=6m", "none", full]) != 0:
         pytest.skip("a small file system cannot be mounted here")
     # More than the disk holds, and nothing that compression could make small.
-    lines = [json.dumps({"problem": secrets.token_hex(10**4), "answer": "1"}) for _ in range(80)]
+    lines = [json.dumps({"problem": secrets.token_hex(10**4), "answer": "1"}) for _ in range(800)]
     source = tmp_path / "large.jsonl"
     source.write_text("\n".join(lines), encoding="utf-8")
     try:

@@ -86,7 +86,8 @@ def test_relative_paths_begin_at_the_current_folder(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    for command in (("run", str(recipe), "--source", "problems.jsonl"), ("resume", run[1])):
+    again = ("resume", run[1], "--target", "3")
+    for command in (("run", str(recipe), "--source", "problems.jsonl"), again):
         result = synthmill(*command)
         assert result.exit_code == 2
         assert f"(relative paths begin here: {elsewhere})" in result.stderr
