@@ -3,12 +3,14 @@
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, get_args
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from synthmill.schemas.arrow import ROW_SCHEMA, row_from_record
 from synthmill.schemas.base import Record
@@ -16,12 +18,15 @@ from synthmill.schemas.errors import InputError, nearest
 from synthmill.schemas.row import Kind, Row
 from synthmill.store.dataset import Dataset
 from synthmill.store.export_files import RECORD_FILES, SUMMARY, RecordFile, new_folder
-from synthmill.store.exports.base import Exporter
+from synthmill.store.exports.base import ColumnarPart, Exporter, columnar_parts
 from synthmill.store.reading import run_query
-from synthmill.store.sql import complaint, quoted, scan_files
+from synthmill.store.sql import complaint, literal, quoted, scan_files
 from synthmill.store.tags import resolve
 
 KINDS = get_args(Kind)
+SPLIT = "__split"  # a name that no exporter gives to a column
+BATCH_ROWS = 8192  # also the row groups of Parquet files
+PROGRESS_ROWS = 1000
 
 
 class ExportSummary(Record):
@@ -48,6 +53,7 @@ def export(
     splits: Sequence[str] | None = None,
     where: str | None = None,
     force: bool = False,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ExportSummary:
     """Write the accepted rows of a version into the folder `out`, in the trainer's form.
 
@@ -60,6 +66,7 @@ def export(
         splits: only rows of these splits.
         where: an SQL condition on the columns of the row, such as `pass_rate < 0.5`.
         force: replace an earlier export at `out`.
+        on_progress: called often with the rows read so far and their number.
 
     Raises:
         InputError: no such version or kind, a wrong condition, nothing to export, or `out` exists.
@@ -69,23 +76,28 @@ def export(
         if kind not in KINDS:
             known = ", ".join(KINDS)
             raise InputError(f"there is no kind {kind!r}{nearest(kind, KINDS)}; known: {known}")
-    left_out: Counter[str] = Counter()
+    rows = _AskedRows(dataset.files(number, "accepted"), where, exporter, kinds, splits)
+    left_out, total = rows.counts()
+    done = 0
     counts: dict[str, dict[str, int]] = defaultdict(dict)
     with new_folder(out, force) as folder:
         with ExitStack() as open_files:
-            files: dict[tuple[str, str], RecordFile] = {}
-            wanted = _wanted(_rows(dataset, number, where), exporter, kinds, splits, left_out)
-            for part, row in exporter.select(wanted):
+            files = _PartFiles(folder, exporter, open_files)
+            for part in columnar_parts(exporter):
+                for split, batch in rows.converted(part):
+                    files.get(part.part, split).add_batch(batch)
+                    done += len(batch)
+                    on_progress(done, total)
+            for chosen, row in exporter.select(rows.others()):
                 record = exporter.convert(row)
                 if record is None:
                     left_out[f"{row.kind}: {exporter.name} cannot express it"] += 1
-                    continue
-                key = (part, re.sub(r"\W", "_", row.split))
-                if key not in files:
-                    files[key] = _new_file(folder, exporter, *key)
-                    open_files.callback(files[key].close)
-                files[key].add(record)
-        for (part, split), file in sorted(files.items()):
+                else:
+                    files.get(chosen, row.split).add(record)
+                done += 1
+                if done % PROGRESS_ROWS == 0:
+                    on_progress(done, total)
+        for (part, split), file in sorted(files.opened.items()):
             counts[part][split] = file.records
         if not counts:
             raise InputError(_nothing(dataset, number, exporter, left_out))
@@ -105,45 +117,104 @@ def export(
     return summary
 
 
-def _rows(dataset: Dataset, version: int, where: str | None) -> Iterator[Row]:
-    if where is None:
-        yield from dataset.rows(version)
-        return
-    files = dataset.files(version, "accepted")
-    names = ", ".join(map(quoted, ROW_SCHEMA.names))
-    if not files:
-        return
-    query = f"SELECT {names} FROM {scan_files(files)} WHERE ({where}\n)"
-    try:
-        for batch in run_query(query, ROW_SCHEMA):
+class _AskedRows:
+    """The rows of some files that were asked for and are of the exporter's kinds.
+
+    Rows that the exporter's SQL converts are read by `converted`, the others by `others`.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[str],
+        where: str | None,
+        exporter: Exporter[Any],
+        kinds: Sequence[str] | None,
+        splits: Sequence[str] | None,
+    ) -> None:
+        self._exporter = exporter
+        self._where = where
+        self._scan = f"{scan_files(files)} WHERE ({where or 'true'}\n)" if files else None
+        self._asked = f"kind IN ({_texts(sorted(exporter.kinds))})"
+        self._kinds, self._splits = kinds, splits
+        self._asked += f" AND kind IN ({_texts(kinds)})" if kinds else ""
+        self._asked += f" AND split IN ({_texts(splits)})" if splits else ""
+
+    def counts(self) -> tuple[Counter[str], int]:
+        """Rows that are left out by reason, and how many are to be converted."""
+        left_out: Counter[str] = Counter()
+        total = 0
+        schema = pa.schema([("kind", pa.string()), ("split", pa.string()), ("rows", pa.int64())])
+        counted = "kind, split, count(*) AS rows"
+        for batch in self._read(counted, "GROUP BY ALL ORDER BY ALL", schema):
+            for kind, split, rows in zip(*batch.to_pydict().values(), strict=True):
+                if self._kinds and kind not in self._kinds:
+                    left_out[f"{kind}: not asked for"] += rows
+                elif self._splits and split not in self._splits:
+                    left_out[f"split {split}: not asked for"] += rows
+                elif kind not in self._exporter.kinds:
+                    left_out[f"{kind}: not a kind that {self._exporter.name} takes"] += rows
+                else:
+                    total += rows
+        return left_out, total
+
+    def converted(self, part: ColumnarPart) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """The rows of a part as its SQL converts them, and their split."""
+        features = self._exporter.features(part.part)
+        selected, schema = RECORD_FILES[self._exporter.format].columnar(part.columns, features)
+        with_split = schema.insert(0, pa.field(SPLIT, pa.string()))
+        condition = f"AND {self._asked} AND {part.where}"
+        for batch in self._read(f"split AS {SPLIT}, {selected}", condition, with_split):
+            of_rows = batch.column(SPLIT)
+            for split in of_rows.unique().to_pylist():
+                chosen = batch.filter(pc.equal(of_rows, split))
+                yield split, chosen.select(schema.names)
+
+    def others(self) -> Iterator[Row]:
+        """The rows that no SQL converts, in the order of the dataset."""
+        names = ", ".join(map(quoted, ROW_SCHEMA.names))
+        parts = [f"({part.where})" for part in columnar_parts(self._exporter)]
+        condition = f"AND {self._asked}"
+        if parts:
+            condition += f" AND NOT coalesce({' OR '.join(parts)}, false)"
+        for batch in self._read(names, condition, ROW_SCHEMA, 1024):
             yield from map(row_from_record, batch.to_pylist())
-    except duckdb.Error as error:
-        raise InputError(f"condition {where!r}: {complaint(error)}") from error
+
+    def _read(
+        self, selected: str, condition: str, schema: pa.Schema, batch_rows: int = BATCH_ROWS
+    ) -> Iterator[pa.RecordBatch]:
+        if self._scan is None:
+            return
+        try:
+            yield from run_query(
+                f"SELECT {selected} FROM {self._scan} {condition}", schema, batch_rows
+            )
+        except duckdb.Error as error:
+            if self._where is None:
+                raise
+            raise InputError(f"condition {self._where!r}: {complaint(error)}") from error
 
 
-def _wanted(
-    rows: Iterable[Row],
-    exporter: Exporter[Any],
-    kinds: Sequence[str] | None,
-    splits: Sequence[str] | None,
-    left_out: Counter[str],
-) -> Iterator[Row]:
-    """The rows that were asked for and are of the exporter's kinds; others are counted."""
-    for row in rows:
-        if kinds and row.kind not in kinds:
-            left_out[f"{row.kind}: not asked for"] += 1
-        elif splits and row.split not in splits:
-            left_out[f"split {row.split}: not asked for"] += 1
-        elif row.kind not in exporter.kinds:
-            left_out[f"{row.kind}: not a kind that {exporter.name} takes"] += 1
-        else:
-            yield row
+class _PartFiles:
+    """The files of an export, opened as rows need them and closed by `close_at`."""
+
+    def __init__(self, folder: Path, exporter: Exporter[Any], close_at: ExitStack) -> None:
+        self.opened: dict[tuple[str, str], RecordFile] = {}
+        self._folder, self._exporter, self._close_at = folder, exporter, close_at
+
+    def get(self, part: str, split: str) -> RecordFile:
+        """The file of a part and a split."""
+        key = part, re.sub(r"\W", "_", split)
+        if key not in self.opened:
+            path = self._folder / part / f"{key[1]}.{self._exporter.format}"
+            path.parent.mkdir(exist_ok=True)
+            file = RECORD_FILES[self._exporter.format](path, self._exporter.features(part))
+            self.opened[key] = file
+            self._close_at.callback(file.close)
+        return self.opened[key]
 
 
-def _new_file(folder: Path, exporter: Exporter[Any], part: str, split: str) -> RecordFile:
-    path = folder / part / f"{split}.{exporter.format}"
-    path.parent.mkdir(exist_ok=True)
-    return RECORD_FILES[exporter.format](path, exporter.features(part))
+def _texts(values: Sequence[str]) -> str:
+    return ", ".join(map(literal, values))
 
 
 def _nothing(

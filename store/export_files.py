@@ -2,16 +2,18 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from synthmill.runtime.files import atomic_directory
 from synthmill.schemas.errors import InputError
 from synthmill.store.errors import translate_errors
+from synthmill.store.sql import literal, quoted
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -37,13 +39,27 @@ class RecordFile(ABC):
 
     def flush(self) -> None:
         """Write what is buffered."""
-        self._write(self._buffer)
+        if self._buffer:
+            self._write(self._buffer)
         self._buffer = []
 
     def close(self) -> None:
         """Write the rest and finish the file."""
-        if self._buffer:
-            self.flush()
+        self.flush()
+
+    @classmethod
+    @abstractmethod
+    def columnar(cls, columns: Mapping[str, str], features: "Features") -> tuple[str, pa.Schema]:
+        """What SQL selects for `add_batch`: the select list of these columns, and its schema."""
+
+    def add_batch(self, batch: pa.RecordBatch) -> None:
+        """Take records that SQL made."""
+        self.flush()
+        self.records += len(batch)
+        self._write_batch(batch)
+
+    @abstractmethod
+    def _write_batch(self, batch: pa.RecordBatch) -> None: ...
 
     @abstractmethod
     def _write(self, records: list[dict[str, Any]]) -> None: ...
@@ -63,6 +79,14 @@ class ParquetRecords(RecordFile):
         table = Dataset.from_list(whole, features=self.features).data.table
         self._writer.write_table(table.cast(self.features.arrow_schema))
 
+    @classmethod
+    def columnar(cls, columns: Mapping[str, str], features: "Features") -> tuple[str, pa.Schema]:
+        """The columns as they are."""
+        return _select_list(columns), features.arrow_schema
+
+    def _write_batch(self, batch: pa.RecordBatch) -> None:
+        self._writer.write_batch(batch.cast(self.features.arrow_schema))
+
     def close(self) -> None:
         """Write the rest and the footer."""
         super().close()
@@ -72,11 +96,26 @@ class ParquetRecords(RecordFile):
 class JsonRecords(RecordFile):
     """One JSON object a line, with the keys of the features; what a record lacks is left out."""
 
+    @classmethod
+    def columnar(cls, columns: Mapping[str, str], features: "Features") -> tuple[str, pa.Schema]:
+        """One column with the JSON text of the record."""
+        pairs = ", ".join(f"{literal(name)}: {value}" for name, value in columns.items())
+        return f"to_json({{{pairs}}})::VARCHAR AS line", pa.schema([("line", pa.string())])
+
+    def _write_batch(self, batch: pa.RecordBatch) -> None:
+        lines = batch.column("line").to_pylist()
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+
     def _write(self, records: list[dict[str, Any]]) -> None:
         with self.path.open("a", encoding="utf-8") as file:
             for record in records:
                 said = {key: record[key] for key in self.features if key in record}
                 file.write(json.dumps(said, ensure_ascii=False) + "\n")
+
+
+def _select_list(columns: Mapping[str, str]) -> str:
+    return ", ".join(f"{value} AS {quoted(name)}" for name, value in columns.items())
 
 
 RECORD_FILES: dict[str, type[RecordFile]] = {"parquet": ParquetRecords, "jsonl": JsonRecords}

@@ -73,12 +73,12 @@ def added_since(
     )
 
 
-def run_query(query: str, schema: pa.Schema) -> pa.RecordBatchReader:
-    """Stream a query's result, in the types of `schema`."""
+def run_query(query: str, schema: pa.Schema, batch_rows: int = BATCH_ROWS) -> pa.RecordBatchReader:
+    """Stream a query's result, in the types of `schema`, in batches of so many rows at most."""
 
     def batches() -> Iterator[pa.RecordBatch]:
         with translate_errors("dataset"), connect() as connection:
-            for batch in connection.sql(query).to_arrow_reader(BATCH_ROWS):
+            for batch in connection.sql(query).to_arrow_reader(batch_rows):
                 yield batch.cast(schema)
 
     return pa.RecordBatchReader.from_batches(schema, batches())
@@ -95,14 +95,21 @@ def find_rows(files: Iterable[str], prefix: str) -> pa.Table:
     paths = list(files)
     if not paths:
         raise InputError(f"no row has an id that begins with {prefix!r}")
-    found = f"{scan_files(paths)} WHERE starts_with(id, {literal(prefix)})"
-    few = run_query(f"SELECT DISTINCT id FROM {found} LIMIT 6", selection(["id"])).read_all()
-    ids = few.column("id").to_pylist()
+    # Only the ids are read of all rows; whole rows of the few files where they are.
+    fields = [ROW_SCHEMA.field("id"), pa.field("filename", pa.string())]
+    places = run_query(
+        f"SELECT DISTINCT id, filename FROM {scan_files(paths)} "
+        f"WHERE starts_with(id, {literal(prefix)}) ORDER BY id",
+        pa.schema(fields),
+    ).read_all()
+    ids = places.column("id").unique().to_pylist()
     if not ids:
         raise InputError(f"no row has an id that begins with {prefix!r}")
     if len(ids) > 1:
-        shown = ", ".join(sorted(ids)[:5]) + (" ..." if len(ids) > 5 else "")
+        shown = ", ".join(ids[:5]) + (" ..." if len(ids) > 5 else "")
         raise InputError(f"several rows have an id that begins with {prefix!r}: {shown}")
     names = ", ".join(map(quoted, ROW_SCHEMA.names))
-    query = f"SELECT {names} FROM {found} ORDER BY status, created_at"
+    files_with_it = scan_files(places.column("filename").unique().to_pylist())
+    condition = f"id = {literal(ids[0])}"  # unlike a prefix, Parquet's readers can skip by it
+    query = f"SELECT {names} FROM {files_with_it} WHERE {condition} ORDER BY status, created_at"
     return run_query(query, ROW_SCHEMA).read_all()

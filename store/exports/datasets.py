@@ -8,7 +8,8 @@ from synthmill.schemas import base
 from synthmill.schemas.arrow import ROW_SCHEMA, record_from_row
 from synthmill.schemas.errors import nearest
 from synthmill.schemas.row import Kind, Row
-from synthmill.store.exports.base import Exporter
+from synthmill.store.exports.base import ColumnarPart, Exporter
+from synthmill.store.sql import quoted
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -49,6 +50,10 @@ class DatasetsExporter(Exporter[DatasetsExportSettings]):
 
         kept = [ROW_SCHEMA.field(name) for name in self.settings.columns]
         return Features.from_arrow_schema(pa.schema(kept))
+
+    def columnar(self) -> list[ColumnarPart]:
+        """All rows, as they are stored."""
+        return [ColumnarPart(PART, "true", {name: quoted(name) for name in self.settings.columns})]
 
     def convert(self, row: Row) -> dict[str, Any]:
         """The row as it is stored."""

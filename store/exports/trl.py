@@ -12,7 +12,7 @@ from pydantic import Field
 from synthmill.schemas import base
 from synthmill.schemas.messages import Message
 from synthmill.schemas.row import Kind, Row
-from synthmill.store.exports.base import Exporter, FileFormat
+from synthmill.store.exports.base import ColumnarPart, Exporter, FileFormat
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -23,6 +23,11 @@ PARTS: dict[Kind, str] = {
     "preference": "dpo",
     "rlvr": "grpo",
 }
+# SQL of rows without tools and media.
+PLAIN = """coalesce(tools, '') = '' AND coalesce(len(media), 0) = 0 AND NOT list_bool_or(
+    list_transform(list_concat(messages, chosen, rejected),
+                   lambda m: coalesce(m.tool_calls, '') <> '' OR m.role = 'tool'))"""
+UNTRAINED = "m.role = 'assistant' AND NOT coalesce(m.train, true)"
 CONVERSATIONS = {
     "messages": ("messages",),
     "prompt_completion": ("prompt", "completion"),
@@ -77,6 +82,45 @@ class TrlExporter(Exporter[TrlSettings]):
             columns |= dict.fromkeys(("ground_truth", "reward", "reward_args"), Value("string"))
             columns |= dict.fromkeys(("pass_rate", "difficulty"), Value("float64"))
         return Features(columns)
+
+    def columnar(self) -> list[ColumnarPart]:
+        """Rows without tools and media whose turns are all trained on."""
+        if self.settings.reasoning == "thinking":  # a key that only some messages have
+            return []
+        plain = f"coalesce({PLAIN}, true)"
+        return [
+            ColumnarPart(
+                "sft",
+                f"kind IN ('sft', 'trajectory') AND {plain} AND {self._trained()}",
+                self._columns("sft"),
+            ),
+            ColumnarPart("dpo", f"kind = 'preference' AND {plain}", self._columns("dpo")),
+            ColumnarPart("grpo", f"kind = 'rlvr' AND {plain}", self._columns("grpo")),
+        ]
+
+    def _trained(self) -> str:
+        if self.settings.sft == "messages":
+            return f"len(list_filter(coalesce(messages, []), lambda m: {UNTRAINED})) = 0"
+        last = "messages[-1]"
+        return f"coalesce({last}.role = 'assistant' AND coalesce({last}.train, true), false)"
+
+    def _columns(self, shape: str) -> dict[str, str]:
+        content = "coalesce(m.content, '')"
+        if self.settings.reasoning == "tags":
+            thought = r"E'<think>\n' || m.reasoning || E'\n</think>\n\n'"
+            content = f"if(coalesce(m.reasoning, '') = '', '', {thought}) || {content}"
+        turns = {name: name for name in self._conversations(shape)}
+        if turns.keys() == {"prompt", "completion"}:
+            turns = {"prompt": "messages[:-2]", "completion": "messages[-1:]"}
+        elif "prompt" in turns:
+            turns["prompt"] = "messages"
+        said = f"lambda m: {{'role': m.role, 'content': {content}}}"
+        columns = {"id": "id"}
+        columns |= {n: f"list_transform(coalesce({t}, []), {said})" for n, t in turns.items()}
+        if shape == "grpo":
+            columns["ground_truth"] = "answer"
+            columns |= {n: n for n in ("reward", "reward_args", "pass_rate", "difficulty")}
+        return columns
 
     def convert(self, row: Row) -> dict[str, Any] | None:
         """The record of a row, or None if TRL cannot express it."""

@@ -15,8 +15,9 @@ from synthmill.schemas.messages import ImagePart, Message, TextPart, VideoPart, 
 from synthmill.schemas.row import Row
 from synthmill.store.dataset import Dataset
 from synthmill.store.export import ExportSummary, export
-from synthmill.store.exports.base import load_exporter
+from synthmill.store.exports.base import ColumnarPart, load_exporter
 from synthmill.store.exports.datasets import DatasetsExporter, DatasetsExportSettings
+from synthmill.store.exports.trl import TrlExporter, TrlSettings
 from synthmill.store.tags import set_tag
 from tests.store.building import commit, make_row, make_rows
 
@@ -282,16 +283,13 @@ def test_a_second_export_to_one_place_is_not_read_as_the_first(dataset: Dataset,
     assert len(_load(out, "sft")) == 3
 
 
-def test_a_failed_export_leaves_nothing(
-    dataset: Dataset, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_export_leaves_nothing(dataset: Dataset, out: Path) -> None:
+    class Failing(DatasetsExporter):
+        def convert(self, row: Row) -> dict[str, Any]:
+            raise RuntimeError
+
     commit(dataset, make_rows(1, 3), 0)
-    exporter = load_exporter("datasets")
-
-    def fail(row: Row) -> None:
-        raise RuntimeError
-
-    monkeypatch.setattr(exporter, "convert", fail)
+    exporter = Failing(DatasetsExportSettings())
     with pytest.raises(RuntimeError):
         export(dataset, exporter, out)
     assert sorted(p.name for p in out.parent.iterdir()) == ["factory"]
@@ -306,3 +304,44 @@ def test_exporters_and_settings_are_checked() -> None:
         load_exporter("datasets", {"columns": ["mesages"]})
     with pytest.raises(InputError, match=r"'format': Input .* \(given: 'xml'\)$"):
         load_exporter("trl", {"format": "xml"})
+
+
+class RowByRow(TrlExporter):
+    """TRL without SQL."""
+
+    def columnar(self) -> list[ColumnarPart]:
+        return []
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+@pytest.mark.parametrize("reasoning", ["tags", "drop", "thinking"])
+@pytest.mark.parametrize("sft", ["messages", "prompt_completion"])
+def test_trl_by_sql_is_what_it_is_row_by_row(
+    dataset: Dataset, out: Path, sft: str, reasoning: str, form: str
+) -> None:
+    thought = assistant('"quoted" \\ \u00e9\u4e2d\U0001f600\n\x01', reasoning="line\nline")
+    system = Message(role="system", content=None)
+    masked = Message(role="assistant", content="not trained", train=False)
+    parts = Message(role="user", content=(TextPart(text="one"), TextPart(text="two")))
+    rows = [
+        _accepted(1, messages=[system, user("q"), thought]),
+        _accepted(2, messages=[parts, thought], split="test"),
+        _accepted(3, messages=[user("q"), masked, user("q"), thought]),
+        _accepted(4, messages=[user("q"), thought, user("q"), masked]),
+        _accepted(5, messages=[]),
+        _accepted(6, messages=[user("q")], answer="7"),
+        _accepted(7, messages=TRAJECTORY, tools=json.dumps(TOOLS), kind="trajectory"),
+        _accepted(8, messages=[user("q")], chosen=[thought], rejected=[masked], kind="preference"),
+        _accepted(9, messages=[user("q")], kind="rlvr", answer=None, pass_rate=0.5),
+        _accepted(10, messages=[user("q"), assistant("a")], tools="[]"),
+        _accepted(11, kind="corpus"),
+    ]
+    commit(dataset, rows, dataset.version)
+    settings = {"format": form, "reasoning": reasoning, "sft": sft}
+    fast = export(dataset, load_exporter("trl", settings), out)
+    slow_out = out.with_name("slow")
+    slow = export(dataset, RowByRow(TrlSettings(**settings)), slow_out)
+    assert fast == slow
+    for part, splits in fast.rows.items():
+        for split in splits:
+            assert _load(out, part, split) == _load(slow_out, part, split)
