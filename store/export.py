@@ -83,9 +83,9 @@ def export(
     with new_folder(out, force) as folder:
         with ExitStack() as open_files:
             files = _PartFiles(folder, exporter, open_files)
-            for part in columnar_parts(exporter):
-                for split, batch in rows.converted(part):
-                    files.get(part.part, split).add_batch(batch)
+            for columnar in columnar_parts(exporter):
+                for split, batch in rows.converted(columnar):
+                    files.get(columnar.part, split).add_batch(batch)
                     done += len(batch)
                     on_progress(done, total)
             for chosen, row in exporter.select(rows.others()):
