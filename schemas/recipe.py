@@ -49,7 +49,7 @@ class Price(Record):
 class ModelSpec(Record):
     """One model role: `backend` names the back end, `settings` are the back end's own."""
 
-    backend: str = Field(default="embedded", description="embedded, openai or vllm")
+    backend: str = Field(default="embedded", description="embedded, openai, vllm or llama_cpp")
     model: str = Field(default="synthmill-lm", description="the model's name at its server")
     name: str | None = Field(
         default=None,

@@ -60,7 +60,7 @@ class Embedded(Backend):
             hint = nearest(spec.model, [MODEL])
             raise InputError(
                 f"the embedded back end has no model {spec.model!r}{hint}: it is {MODEL}; "
-                "for another one give backend openai or vllm"
+                "for another one give backend openai, vllm or llama_cpp"
             )
         self._model = f"{MODEL}@{_fingerprint(WEIGHTS)}"
 

@@ -1,24 +1,15 @@
 """vLLM servers that are started for a run and stopped with it."""
 
-import asyncio
-import logging
 import os
-import secrets
 import sys
-import tempfile
-from pathlib import Path
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from synthmill.models.backend import AFFECTS_OUTPUT, BackendSettings
-from synthmill.models.backends.openai import OpenAI
-from synthmill.models.openai_api.settings import WireSettings, refuse_secrets
-from synthmill.models.server_process import ServerProcess
-from synthmill.schemas.recipe import ModelSpec
-
-WATCH_SECONDS = 0.5
-log = logging.getLogger("synthmill.vllm")
+from synthmill.models.backends._local_servers import Launch, LocalServers, LocalServerSettings
+from synthmill.models.openai_api.settings import refuse_secrets
 
 PYTHON_VARIABLE = "SYNTHMILL_VLLM_PYTHON"
 # A sampler's defaults in a checkpoint would change answers without the recipe saying so; free white
@@ -36,7 +27,7 @@ CPU_ENVIRONMENT = {"VLLM_CPU_KVCACHE_SPACE": "1", "TORCH_COMPILE_DISABLE": "1"}
 QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 
 
-class VllmSettings(WireSettings):
+class VllmSettings(LocalServerSettings):
     """How vLLM servers are started. The model's name in the recipe is the name that rows carry."""
 
     path: str | None = Field(
@@ -49,7 +40,7 @@ class VllmSettings(WireSettings):
         description=f"interpreter with vllm; default ${PYTHON_VARIABLE}, else the running one",
     )
     device: Literal["gpu", "cpu"] = Field(default="gpu", json_schema_extra=AFFECTS_OUTPUT)
-    replicas: int = Field(default=1, ge=1)
+    replicas: int = Field(default=1, ge=1, description="servers of the model")
     gpus: int = Field(default=1, ge=1, description="GPUs of one replica (tensor parallel)")
     dtype: str = Field(default="auto", json_schema_extra=AFFECTS_OUTPUT)
     max_model_len: int | None = Field(
@@ -61,7 +52,6 @@ class VllmSettings(WireSettings):
         description="more arguments of vLLM's server; they win over ours",
     )
     environment: dict[str, str] = Field(default={}, description="more environment variables")
-    startup_seconds: float = Field(default=900.0, gt=0, description="longest wait for health")
 
     @field_validator("environment")
     @classmethod
@@ -101,66 +91,16 @@ class VllmSettings(WireSettings):
         return variables | self.environment
 
 
-class Vllm(OpenAI):
-    """Starts `replicas` servers of the model, and balances calls over them.
-
-    A replica that dies is not started again: the others go on, and when the last one is dead the
-    run stops, resumable, with the end of the server's log.
-    """
+class Vllm(LocalServers):
+    """Starts `replicas` vLLM servers of the model; calls are balanced over them."""
 
     name: ClassVar[str] = "vllm"
-    local: ClassVar[bool] = True
     Settings: ClassVar[type[BackendSettings]] = VllmSettings
+    label: ClassVar[str] = "vLLM"
 
-    def __init__(
-        self, spec: ModelSpec, settings: VllmSettings, *, give_up_after_seconds: float = 300.0
-    ) -> None:
-        super().__init__(spec, settings, give_up_after_seconds=give_up_after_seconds)
-        self._vllm = settings
-        self._servers: list[ServerProcess] = []
-        self._watch: asyncio.Task[None] | None = None
-        self._logs = tempfile.TemporaryDirectory(prefix="synthmill-vllm-")
-
-    async def open(self) -> None:
-        """Start the servers and wait until all of them answer.
-
-        Raises:
-            ServerUnavailable: a server died or was too slow; with the end of its log.
-        """
-        # Others on this machine can reach the port as well: only we know the key.
-        key = secrets.token_hex(16)
-        for replica in range(self._vllm.replicas):
-            name = f"vLLM server {replica + 1} of {self._vllm.replicas} ({self.spec.model})"
-            variables = {**self._vllm.variables(replica), "VLLM_API_KEY": key}
-            log_file = Path(self._logs.name) / f"{replica + 1}.log"
-            server = ServerProcess(name, self._vllm.command(self.spec.model), variables, log_file)
-            self._start(server)
-        await asyncio.gather(*(s.healthy(self._vllm.startup_seconds) for s in self._servers))
-        urls = [f"{server.address}/v1" for server in self._servers]
-        self.connect(urls, {"Authorization": f"Bearer {key}"}, key)
-        self._watch = asyncio.create_task(self._watch_servers())
-
-    async def close(self) -> None:
-        """End the servers."""
-        if self._watch is not None:
-            self._watch.cancel()
-        await super().close()
-        await asyncio.gather(*(server.stop() for server in self._servers))
-        self._logs.cleanup()
-
-    def _start(self, server: ServerProcess) -> None:
-        log.info("starting %s on port %d", server.name, server.port)
-        server.start()
-        self._servers.append(server)
-
-    async def _watch_servers(self) -> None:
-        """Mark endpoints dead whose servers died, so that no call waits for them."""
-        alive = dict(zip(self._pool.endpoints, self._servers, strict=True))
-        while alive:
-            await asyncio.sleep(WATCH_SECONDS)
-            for endpoint, server in list(alive.items()):
-                if not server.alive:
-                    del alive[endpoint]
-                    report = f"{server.name} died\n{server.tail()}"
-                    log.error("%s", report)
-                    self._pool.mark_dead(endpoint, report)
+    def launches(self, key: str) -> Iterator[Launch]:
+        """One server for each replica, with its share of the GPUs."""
+        assert isinstance(self.settings, VllmSettings)
+        for replica in range(self.settings.replicas):
+            command = self.settings.command(self.spec.model)
+            yield Launch(command, {**self.settings.variables(replica), "VLLM_API_KEY": key})

@@ -157,7 +157,8 @@ def _from_message(
 ) -> Completion:
     message = choice["message"]
     reasoning = _joined(message.get("reasoning_content") or message.get("reasoning"))
-    text = _joined(message.get("content"))
+    # llama.cpp repeats the beginning that it was given to continue.
+    text = _joined(message.get("content")).removeprefix(request.prefix)
     calls = message.get("tool_calls") or []
     if len(calls) > MOST_TOOL_CALLS or not all(isinstance(call, dict) for call in calls):
         raise TransientError("too many tool calls")

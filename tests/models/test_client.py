@@ -72,6 +72,18 @@ async def test_a_prefix_is_continued(style: str) -> None:
     assert all(len(token.top) == 3 and token.top[0].logprob == token.logprob for token in tokens)
 
 
+async def test_a_repeated_prefix_is_taken_off() -> None:
+    """llama.cpp's server answers with the given beginning and what follows it."""
+    with ScriptedServer(lambda body, seed: "Step 1: 7 * 8 = 56") as server:
+        async with ModelRegistry(
+            {"default": role(server.url, prefix="assistant")}, cache=None
+        ) as models:
+            reply = await models.client().generate(
+                Say(topic="7 * 8"), seed=1, prefix="Step 1: 7 * 8 ="
+            )
+    assert reply.completion.text == " 56"
+
+
 async def test_thinking_and_tools_are_kept_apart() -> None:
     call = {"id": "1", "type": "function", "function": {"name": "search", "arguments": "{}"}}
 
