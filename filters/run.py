@@ -62,7 +62,7 @@ def safe_judge(found: Verifier | DiversityFilter, candidate: Candidate) -> Verdi
         return _checked(found, found.judge(candidate))
     except MemoryError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return _failure(found, error)
 
 
@@ -77,7 +77,7 @@ async def _by_models(found: ModelVerifier, candidate: Candidate, context: Filter
         return _checked(found, await found.judge(candidate, context))
     except (ServerUnavailable, ConfigurationError, InputError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return _failure(found, error)
 
 
@@ -104,5 +104,5 @@ def _checked(found: Filter, verdict: object) -> Verdict:
     return verdict
 
 
-def _failure(found: Filter, error: Exception) -> Verdict:
+def _failure(found: Filter, error: BaseException) -> Verdict:
     return found.verdict("error", f"{type(error).__name__} raised", detail=str(error))

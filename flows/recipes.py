@@ -11,6 +11,8 @@ from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import Recipe
 from synthmill.schemas.validation import validated
 
+MAX_DEPTH = 50  # ours: parts of a key; a recipe is nested four deep
+
 RecipeLike = Recipe | Mapping[str, Any] | str | Path
 
 
@@ -52,7 +54,8 @@ def changed_recipe(where: str, changes: Sequence[str]) -> Recipe:
 def _parsed(change: str) -> tuple[str, Any]:
     """Key and value of a `key.path=value` change."""
     path, sign, text = change.partition("=")
-    if not sign or not all(path.split(".")):
+    parts = path.split(".")
+    if not sign or not all(parts) or len(parts) > MAX_DEPTH:
         raise InputError(f"{change!r} is not KEY.PATH=VALUE, such as engine.concurrency=8")
     # A path stays text, also when it looks like a number or contains a colon.
     if path == "source.path":
@@ -69,7 +72,7 @@ def _with(data: Any, path: Sequence[str], value: Any, change: str) -> Any:
         return value
     key, rest = path[0], path[1:]
     if isinstance(data, list):
-        if not key.isdigit() or int(key) >= len(data):
+        if key not in map(str, range(len(data))):
             raise InputError(f"{change!r}: the list there has items 0 to {len(data) - 1}")
         inner = _with(data[int(key)], rest, value, change)
         return [inner if place == int(key) else item for place, item in enumerate(data)]

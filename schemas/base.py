@@ -6,7 +6,9 @@ from pydantic import BaseModel, ConfigDict
 class Record(BaseModel):
     """An immutable value; a key it does not know is an error, never ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
+    )
 
 
 class Settings(Record):

@@ -92,7 +92,7 @@ def load_object(place: str, folder: Path | None = None) -> Any:
         else:
             with importable(folder):
                 module = importlib.import_module(where)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # SystemExit: a script without a main guard
         raise InputError(f"plug-in {place!r} cannot be loaded: {_explained(error)}") from error
     try:
         return getattr(module, attribute)
@@ -173,7 +173,7 @@ def _is_within(module: ModuleType, folder: Path) -> bool:
     return Path(file).is_relative_to(folder) and "site-packages" not in file
 
 
-def _explained(error: Exception) -> str:
+def _explained(error: BaseException) -> str:
     if isinstance(error, ImportError | SyntaxError | FileNotFoundError):
         return str(error)
     last = traceback.extract_tb(error.__traceback__)[-1]
@@ -216,5 +216,9 @@ def _exists(path: str) -> bool:
 
 
 def _by_entry_point(kind: type, name: str) -> Any:
-    matches = entry_points(group=_group(kind), name=name)
-    return next(iter(matches)).load() if matches else None
+    for entry in entry_points(group=_group(kind), name=name):
+        try:
+            return entry.load()
+        except (Exception, SystemExit) as error:
+            raise InputError(f"plug-in {name!r} cannot be loaded: {_explained(error)}") from error
+    return None

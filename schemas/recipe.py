@@ -1,11 +1,13 @@
 """The recipe: one YAML file that says what to make, from what, with which models and filters."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
 from synthmill.schemas.base import Record
+from synthmill.schemas.lineage import storable
 
 RECIPE_VERSION = 1
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
@@ -121,6 +123,8 @@ class OutputSpec(Record):
 
     @model_validator(mode="after")
     def _shares_add_up(self) -> "OutputSpec":
+        if any(share < 0 for share in self.splits.values()):
+            raise ValueError("the share of a split is 0 or more")
         if not self.splits or abs(sum(self.splits.values()) - 1) > 1e-9:
             raise ValueError(f"the shares of splits add up to {sum(self.splits.values()):g}, not 1")
         return self
@@ -160,3 +164,24 @@ class Recipe(Record):
         description="where plug-ins given as ./file.py:name or module:name lie; by default the "
         "folder of the recipe's file",
     )
+
+    @model_validator(mode="after")
+    def _is_text(self) -> "Recipe":
+        """Rows, logs and hashes hold Unicode, and no path holds a NUL."""
+        for place, text in _texts(self.model_dump(mode="python", exclude={"folder"})):
+            if "\0" in text or storable(text) != text:
+                raise ValueError(f"{place}: {text!r:.60} is no text: NUL or half a character")
+        return self
+
+
+def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """The texts in nested lists and mappings, keys among them, each with its place."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _texts(key, f"{place}.{key}".removeprefix("."))
+            yield from _texts(inner, f"{place}.{key}".removeprefix("."))
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _texts(inner, f"{place}.{number}")

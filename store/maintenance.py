@@ -18,6 +18,7 @@ from synthmill.store.tags import read_tags
 TARGET_BYTES = 256 * 1024 * 1024
 # Younger files may belong to a commit in progress; ours: no batch takes a day.
 SAFE_HOURS = 24
+MOST_DAYS = 36_500
 
 
 class MaintenanceResult(NamedTuple):
@@ -116,6 +117,8 @@ def versions_to_keep(dataset: Dataset, keep_days: int | None) -> list[int]:
     history = dataset.history()
     if keep_days is None:
         return [version.version for version in history]
+    if not 0 <= keep_days <= MOST_DAYS:
+        raise InputError(f"versions are kept for 0 to {MOST_DAYS:,} days, not {keep_days:,}")
     since = datetime.now(UTC) - timedelta(days=keep_days)
     kept = {history[-1].version, *read_tags(dataset.folder).values()}
     # A version was the newest until the next one was committed.

@@ -55,10 +55,11 @@ def resolve(dataset: Dataset, pointer: str | int | None) -> int:
     tags = read_tags(dataset.folder)
     if isinstance(pointer, str) and pointer in tags:
         return tags[pointer]
-    if isinstance(pointer, int) or pointer.isdecimal():
+    # Longer numbers are no versions, and Python reads no number of thousands of digits.
+    if isinstance(pointer, int) or re.fullmatch(r"[0-9]{1,18}", pointer):
         return int(dataset.at(int(pointer)).version())
     raise InputError(
-        f"dataset {dataset.name!r} has no tag {pointer!r}{nearest(pointer, tags)}; "
+        f"dataset {dataset.name!r} has no tag {pointer!r:.80}{nearest(pointer[:80], tags)}; "
         f"known: {', '.join(tags) or 'none yet'}"
     )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option(
     "--keep-days",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 36_500),
     metavar="N",
     help="Make versions unreadable that were superseded longer ago and have no tag.  [default: "
     "keep all]",

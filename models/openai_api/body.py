@@ -4,19 +4,29 @@ import json
 from functools import lru_cache
 from typing import Any
 
+import jinja2
 import orjson
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from synthmill.models.errors import ConfigurationError
 from synthmill.models.openai_api.dialect import Dialect, SchemaStyle
+from synthmill.models.openai_api.settings import BASE_TEMPLATE
 from synthmill.models.request import Request
+from synthmill.runtime.workers import Limits, WorkerError, shared_pool
 from synthmill.schemas.messages import ImagePart, Message, TextPart, VideoPart, is_data_url
 
+TEMPLATE_LIMITS = Limits(seconds=10.0, memory_mb=512, output_mb=64)  # ours
 # Many servers keep seeds in 32 bits.
 SEED_MASK = 2**31 - 1
 SCHEMA_INSTRUCTION = (
     "Answer with one JSON object and nothing else. It must be valid under this JSON schema:\n"
 )
 _ENVIRONMENT = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+
+
+def render_template(template: str, messages: list[dict[str, Any]]) -> str:
+    """The text of a conversation in a template."""
+    return _ENVIRONMENT.from_string(template).render(messages=messages)
 
 
 def chat_body(request: Request, model: str, dialect: Dialect) -> dict[str, Any]:
@@ -41,7 +51,15 @@ def chat_body(request: Request, model: str, dialect: Dialect) -> dict[str, Any]:
 def text_body(request: Request, model: str, dialect: Dialect, template: str) -> dict[str, Any]:
     """The body of a call of `/completions`: the conversation as one text, then the prefix."""
     messages = [{**message.model_dump(), "content": message.text} for message in request.messages]
-    text = _ENVIRONMENT.from_string(template).render(messages=messages)
+    if template == BASE_TEMPLATE:
+        text = render_template(template, messages)
+    else:  # a recipe's, which may loop without end
+        try:
+            text = shared_pool().run_blocking(
+                render_template, template, messages, limits=TEMPLATE_LIMITS
+            )
+        except (WorkerError, jinja2.TemplateError, TypeError, ValueError) as error:
+            raise ConfigurationError(f"`template` fails: {error}") from error
     body = {"model": model, "prompt": text + request.prefix, **_sampling(request, dialect)}
     if request.sampling.top_logprobs:
         body["logprobs"] = request.sampling.top_logprobs
