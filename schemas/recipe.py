@@ -10,6 +10,7 @@ from synthmill.schemas.base import Record
 from synthmill.schemas.lineage import storable
 
 RECIPE_VERSION = 1
+MOST = 2**53  # of a count: what JSON and the catalog hold exactly
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 
@@ -106,8 +107,10 @@ class GeneratorSpec(PlugInSpec):
 class Budget(Record):
     """Upper bounds of a run; what is not given is not bounded."""
 
-    candidates: int | None = Field(default=None, gt=0, description="emitted candidates")
-    tokens: int | None = Field(default=None, gt=0, description="prompt plus generated tokens")
+    candidates: int | None = Field(default=None, gt=0, le=MOST, description="emitted candidates")
+    tokens: int | None = Field(
+        default=None, gt=0, le=MOST, description="prompt plus generated tokens"
+    )
     dollars: float | None = Field(default=None, gt=0)
     minutes: float | None = Field(default=None, gt=0)
 
@@ -133,10 +136,14 @@ class OutputSpec(Record):
 class EngineSettings(Record):
     """How a run is executed; no setting changes the rows."""
 
-    concurrency: int = Field(default=64, ge=1, description="tasks in progress at once")
-    batch_rows: int = Field(default=2000, ge=1, description="rows that a commit holds at most")
+    concurrency: int = Field(
+        default=64, ge=1, le=1_000_000, description="tasks in progress at once"
+    )
+    batch_rows: int = Field(
+        default=2000, ge=1, le=MOST, description="rows that a commit holds at most"
+    )
     batch_seconds: float = Field(default=30.0, gt=0, description="time between commits at most")
-    workers: int = Field(default=2, ge=1, description="processes for CPU-heavy work")
+    workers: int = Field(default=2, ge=1, le=1024, description="processes for CPU-heavy work")
     give_up_after_minutes: float = Field(
         default=5.0, ge=0, description="how long to wait for a dead model server before stopping"
     )
@@ -155,7 +162,7 @@ class Recipe(Record):
         description="model roles; a role that is not listed falls back to `default`",
     )
     filters: list[FilterSpec] = []
-    target: int | None = Field(default=None, gt=0, description="accepted rows to make")
+    target: int | None = Field(default=None, gt=0, le=MOST, description="accepted rows to make")
     budget: Budget = Budget()
     output: OutputSpec
     engine: EngineSettings = EngineSettings()
