@@ -32,7 +32,7 @@ class RolloutLimits(Settings):
     )
 
 
-class Step(Record):
+class RolloutStep(Record):
     """One turn with what its calls brought, and what it cost."""
 
     turn: Turn
@@ -46,7 +46,7 @@ class Rollout(Record):
     """What happened: the opening messages, every step, and how it ended."""
 
     opening: tuple[Message, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[RolloutStep, ...]
     stop: Stop
 
     @property
@@ -60,7 +60,7 @@ class Rollout(Record):
         return tuple(message for step in self.steps for message in step_messages(step))
 
 
-def step_messages(step: Step) -> list[Message]:
+def step_messages(step: RolloutStep) -> list[Message]:
     """A step as messages: the turn, then one tool message for each observation."""
     kept = step.turn.model_copy(update={"calls": step.calls})
     observed = [
@@ -88,7 +88,7 @@ async def roll_out(
     Raises:
         ServerUnavailable, ConfigurationError: no answer can be had at all.
     """
-    conversation, steps, seen = list(opening), list[Step](), Counter[str]()
+    conversation, steps, seen = list(opening), list[RolloutStep](), Counter[str]()
 
     def ended(stop: Stop) -> Rollout:
         return Rollout(opening=tuple(opening), steps=tuple(steps), stop=stop)
@@ -108,7 +108,7 @@ async def roll_out(
             return ended("malformed turn")
         calls = reply.value.calls[: limits.max_calls]
         observations = [await toolbox.call(call) for call in calls]
-        step = Step(
+        step = RolloutStep(
             turn=reply.value,
             calls=calls,
             observations=tuple(observations),

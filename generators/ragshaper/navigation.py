@@ -26,7 +26,7 @@ from typing import ClassVar, NamedTuple
 
 from pydantic import BaseModel, Field
 
-from synthmill.generators.agent.rollout import Rollout, Step, roll_out
+from synthmill.generators.agent.rollout import Rollout, RolloutStep, roll_out
 from synthmill.generators.agent.tools import Observation, Tool, Toolbox, tool_schemas
 from synthmill.generators.ragshaper.prompts import SEARCH, NavigatorTurn, Opening, final_answer
 from synthmill.generators.ragshaper.records import (
@@ -253,7 +253,7 @@ def _met(teacher: TeacherRollout) -> list[tuple[int, str]]:
     return [(number, name) for name, number in first.items()]
 
 
-def _injections(step: Step) -> list[Injection]:
+def _injections(step: RolloutStep) -> list[Injection]:
     return [
         Injection.model_validate_json(observation.detail)
         for observation in step.observations

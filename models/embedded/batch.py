@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from synthmill.models.embedded.jobs import FinishReason, Generation, Job, Token
+from synthmill.models.embedded.jobs import FinishReason, Generation, Job, WrittenToken
 from synthmill.models.embedded.network import LANES, Floats, Network
 from synthmill.models.embedded.sampling import choose, log_softmax, uniforms
 from synthmill.models.embedded.vocabulary import Vocabulary, as_text
@@ -28,11 +28,11 @@ class Writing(Generic[Ticket]):
     prompt: list[int]
     limit: int
     uniforms: Floats
-    tokens: list[Token] = field(default_factory=list)
+    tokens: list[WrittenToken] = field(default_factory=list)
     raw: bytearray = field(default_factory=bytearray)
     finish_reason: FinishReason | None = None
 
-    def add(self, piece: bytes, token: Token, is_end: bool) -> None:
+    def add(self, piece: bytes, token: WrittenToken, is_end: bool) -> None:
         """Takes the next token in, and notes whether the text ends here."""
         self.tokens.append(token)
         fresh = len(self.raw)
@@ -147,7 +147,7 @@ class RunningBatch(Generic[Ticket]):
             top = zip(
                 (vocabulary.texts[i] for i in best), logprobs[row, best].tolist(), strict=True
             )
-            report = Token(vocabulary.texts[token], float(logprobs[row, token]), tuple(top))
+            report = WrittenToken(vocabulary.texts[token], float(logprobs[row, token]), tuple(top))
             member.add(vocabulary.pieces[token], report, token == vocabulary.end)
         return chosen
 

@@ -43,7 +43,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Token:
+class WrittenToken:
     """A token's text, its natural log-probability under the model itself (no temperature, no
     top_p), and the likeliest tokens at its place as (text, log-probability), best first.
 
@@ -65,6 +65,6 @@ class Generation:
     """
 
     text: str
-    tokens: tuple[Token, ...]
+    tokens: tuple[WrittenToken, ...]
     finish_reason: FinishReason
     prompt_tokens: int

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from synthmill.models.embedded.batch import RunningBatch
-from synthmill.models.embedded.jobs import Generation, Job, Token
+from synthmill.models.embedded.jobs import Generation, Job, WrittenToken
 from synthmill.models.embedded.network import Network
 from synthmill.models.embedded.sampling import log_softmax
 from synthmill.models.embedded.vocabulary import Vocabulary
@@ -47,7 +47,7 @@ class LanguageModel:
             done.update(batch.step())
         return [done[index] for index in range(len(jobs))]
 
-    def score(self, prompt: str, text: str, top_logprobs: int = 0) -> list[Token]:
+    def score(self, prompt: str, text: str, top_logprobs: int = 0) -> list[WrittenToken]:
         """The tokens of a given answer `text` with their log-probabilities, as if generated.
 
         Raises ValueError when prompt and text exceed the context.
@@ -65,7 +65,7 @@ class LanguageModel:
             here = logprobs[place - 1]
             best = np.argsort(-here, kind="stable")[:top_logprobs]
             top = tuple((names[i], float(here[i])) for i in best)
-            tokens.append(Token(names[row[place]], float(here[row[place]]), top))
+            tokens.append(WrittenToken(names[row[place]], float(here[row[place]]), top))
         return tokens
 
     def count_tokens(self, text: str) -> int:

@@ -9,7 +9,6 @@ from synthmill.schemas.arrow import ROW_SCHEMA, record_from_row
 from synthmill.schemas.errors import nearest
 from synthmill.schemas.row import Kind, Row
 from synthmill.store.exports.base import ColumnarPart, Exporter
-from synthmill.store.sql import quoted
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -53,7 +52,7 @@ class DatasetsExporter(Exporter[DatasetsExportSettings]):
 
     def columnar(self) -> list[ColumnarPart]:
         """All rows, as they are stored."""
-        return [ColumnarPart(PART, "true", {name: quoted(name) for name in self.settings.columns})]
+        return [ColumnarPart(PART, "true", {name: f'"{name}"' for name in self.settings.columns})]
 
     def convert(self, row: Row) -> dict[str, Any]:
         """The row as it is stored."""

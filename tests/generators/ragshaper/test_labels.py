@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from synthmill.generators.agent.rollout import Rollout, Step
+from synthmill.generators.agent.rollout import Rollout, RolloutStep
 from synthmill.generators.agent.tools import FAILED, Call, Observation
 from synthmill.generators.agent.turn import Turn
 from synthmill.generators.ragshaper.describe import describe
@@ -44,10 +44,10 @@ class Said(NamedTuple):
 
 
 def journey(*turns: Said, prediction: str) -> TeacherRollout:
-    steps, log = list[Step](), list[Injection]()
+    steps, log = list[RolloutStep](), list[Injection]()
     for said in turns:
         if not said.query:
-            steps.append(Step(turn=Turn(reasoning=said.thought, content=prediction)))
+            steps.append(RolloutStep(turn=Turn(reasoning=said.thought, content=prediction)))
             continue
         record = Injection(
             step=len(log) + 1,
@@ -60,7 +60,7 @@ def journey(*turns: Said, prediction: str) -> TeacherRollout:
         log.append(record)
         call = Call(id="c", name="s", arguments=json.dumps({"query": said.query}))
         steps.append(
-            Step(
+            RolloutStep(
                 turn=Turn(reasoning=said.thought, calls=(call,)),
                 calls=(call,),
                 observations=(Observation(text=said.found, detail=record.model_dump_json()),),
@@ -113,7 +113,7 @@ def test_a_distractor_without_a_title_is_not_cited_by_every_turn() -> None:
 def test_a_failed_call_shifts_no_mark_of_a_distractor() -> None:
     walked = journey(SEARCH, prediction="")
     call = Call(id="x", name="nothing", arguments="{}")
-    failed = Step(
+    failed = RolloutStep(
         turn=Turn(calls=(call,)),
         calls=(call,),
         observations=(Observation(text=f"{FAILED}there is no tool", failed=True),),
