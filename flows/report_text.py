@@ -71,11 +71,8 @@ def outcome(report: RunReport) -> str:
     """One line: why the run ended, and the counts, which add up."""
     why = stop_text(report.stop, report.stop_detail)
     line = f"{why}: {balance(report.accepted, report.rejected, report.failed)}"
-    if report.repeats:
-        line += (
-            f"; repeats the tasks of run {report.repeats} (give another seed, "
-            "or resume that run with a larger target)"
-        )
+    if report.continues:
+        line += f"; began behind the tasks of run {report.continues}"
     return line
 
 

@@ -77,4 +77,4 @@ def _disk(plan: Plan, home: Home) -> str:
     dataset = Dataset.open(home, name)
     found += f"grows, version {dataset.version}"
     earlier = earlier_run(plan, dataset)
-    return f"{found}; the tasks of run {earlier} would be repeated" if earlier else found
+    return f"{found}; a run begins behind the tasks of {earlier.run_id}" if earlier else found

@@ -34,24 +34,31 @@ class Tally(BaseModel):
 
     def count_row(self, row: Row) -> None:
         """Count a judged row."""
+        self._count_row(row, 1)
+
+    def uncount_row(self, row: Row) -> None:
+        """Take back a row that is judged anew."""
+        self._count_row(row, -1)
+
+    def _count_row(self, row: Row, by: int) -> None:
         if row.status == "accepted":
-            self.accepted += 1
-            self.by_kind[row.kind] += 1
+            self.accepted += by
+            self.by_kind[row.kind] += by
         else:
-            self.rejected += 1
+            self.rejected += by
         for verdict in row.verdicts:
             stage = self.funnel.setdefault(verdict.filter, FunnelStage(filter=verdict.filter))
             match verdict.status:
                 case "pass":
-                    stage.passed += 1
+                    stage.passed += by
                 case "skipped":
-                    stage.skipped += 1
+                    stage.skipped += by
                 case "fail":
-                    stage.failed += 1
-                    _count(stage.reasons, verdict.reason or "failed")
+                    stage.failed += by
+                    _count(stage.reasons, verdict.reason or "failed", by)
                 case "error":
-                    stage.errors += 1
-                    _count(stage.reasons, verdict.reason or "error")
+                    stage.errors += by
+                    _count(stage.reasons, verdict.reason or "error", by)
 
     def count_failure(self, reason: str) -> None:
         """Count a task that failed."""
@@ -63,14 +70,16 @@ class Checkpoint(BaseModel):
     """The position in the stream of candidates, and the counts up to it.
 
     The tasks before index `task` are settled, and so are `candidate` candidates of that task,
-    which used `partial` as a whole. A run begins at index `first_task`: 0, unless it continues the
-    state of an earlier run. `state` is the hash of the feedback states that the following tasks
-    need.
+    which used `partial` as a whole. A run begins at index `first_task`: 0, unless it continues
+    behind an earlier run. `last_key` is the key of the task before `task`: where the source has
+    another one there, it is another source. `state` is the hash of the feedback states that the
+    following tasks need.
     """
 
     first_task: int = 0
     task: int = 0
     candidate: int = 0
+    last_key: str | None = None
     partial: Usage = Field(default_factory=Usage)
     state: str | None = None
     tally: Tally = Tally()
@@ -79,7 +88,7 @@ class Checkpoint(BaseModel):
     started_at: datetime
 
 
-def _count(reasons: dict[str, int], reason: str) -> None:
+def _count(reasons: dict[str, int], reason: str, by: int = 1) -> None:
     known = reason in reasons or len(reasons) < MAX_REASONS
     key = reason if known else "other"
-    reasons[key] = reasons.get(key, 0) + 1
+    reasons[key] = reasons.get(key, 0) + by

@@ -6,16 +6,17 @@ give the same rows at any concurrency.
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice, repeat
 from typing import Any
 
 from synthmill.generators.base import FeedbackGenerator, Judged, Resources, Task
 from synthmill.models.errors import ConfigurationError, ServerUnavailable
+from synthmill.pipelines.accepted_ids import AcceptedIds
 from synthmill.pipelines.checkpoint import Checkpoint
 from synthmill.pipelines.context import Services, TaskContext
 from synthmill.pipelines.failure_log import FailureLog
@@ -37,6 +38,13 @@ from synthmill.schemas.messages import user
 from synthmill.schemas.row import Candidate, Row
 from synthmill.schemas.usage import PromptUsage, Usage, add_usages
 from synthmill.schemas.verdict import Verdict
+
+COPY = Verdict(filter="unique_id", status="fail", reason="already in the dataset")
+# Ours: what a run says that has nothing left to do.
+NOTHING_LEFT = (
+    "nothing is left after earlier runs of this recipe: give another seed (--set seed=N) "
+    "or a larger source"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,7 @@ class Engine:
         checkpoint: Checkpoint,
         run_id: str,
         log: FailureLog,
+        accepted: AcceptedIds,
         states: SavedStates | None = None,
     ) -> None:
         recipe, generator = plan.recipe, plan.generator
@@ -92,6 +101,7 @@ class Engine:
         self._services = services
         self._run_id = run_id
         self._log = log
+        self._accepted = accepted
         self._admission = AdmissionControl(recipe.target, recipe.budget)
         self._concurrency = OrderedConcurrency(recipe.engine.concurrency)
         self._feedback: FeedbackLoop | None = None
@@ -156,7 +166,8 @@ class Engine:
         """
         try:
             self.stop = self._bound()  # resumed with nothing left to do
-            if self.stop is None and await self._prepare(resources):
+            prepared = self.stop is None and await self._prepare(resources)
+            while prepared and self.stop is None:
                 stream = self._concurrency.stream(self._starts(), self._work, self._may_start)
                 async with aclosing(stream) as results:
                     async for index, result in results:
@@ -165,6 +176,12 @@ class Engine:
                             break
                         if self._batch_is_full():
                             yield self._take_batch()
+                if self.stop is None or self.stop.reason != "target met":
+                    break
+                yield self._take_batch()
+                # Rows that another run had committed meanwhile do not count: the run goes on.
+                self.stop = self._bound()
+                self._restart()
         except (ServerUnavailable, FilterError) as error:
             self.stop = StopStatus("failed", str(error))
         except InputError:
@@ -174,6 +191,14 @@ class Engine:
         self.stop = self._final(self.stop)
         if self._worth_a_commit:
             yield self._take_batch()
+
+    def _restart(self) -> None:
+        """Forget the tasks in progress, which the end of the stream has cancelled."""
+        recipe = self._plan.recipe
+        self._admission = AdmissionControl(recipe.target, recipe.budget)
+        self._next_start = self.checkpoint.task
+        if self.stop is None:
+            self._open.clear()
 
     async def _prepare(self, resources: Resources) -> bool:
         """Prepare the generator; False if the run was interrupted meanwhile."""
@@ -194,14 +219,27 @@ class Engine:
 
     def _starts(self) -> Iterator[tuple[int, Task | None]]:
         """Indexes of tasks, with the task where the source decides it."""
-        start = self.checkpoint.task
-        tasks: Iterator[Task | None] = repeat(None)
-        if self._feedback is None:
-            tasks = islice(self._plan.generator.tasks(self._plan.source), start, None)
-        for index, task in enumerate(tasks, start):
+        tasks = repeat(None) if self._feedback is not None else self._source_tasks()
+        for index, task in enumerate(tasks, self.checkpoint.task):
             self._next_start = index + 1
             self._admission.started()
             yield index, task
+
+    def _source_tasks(self) -> Iterator[Task]:
+        """The tasks from the run's position on.
+
+        A new run begins behind an earlier one only if the source still has the task there that the
+        earlier run settled last; otherwise it begins at the start.
+        """
+        checkpoint = self.checkpoint
+        tasks = self._plan.generator.tasks(self._plan.source)
+        passed = deque(islice(tasks, checkpoint.task), maxlen=1)
+        new = checkpoint.first_task == checkpoint.task > 0 and not checkpoint.tally.emitted
+        if new and [task.key for task in passed] != [checkpoint.last_key]:
+            checkpoint.first_task = checkpoint.task = checkpoint.candidate = 0
+            self._next_start = 0
+            return self._plan.generator.tasks(self._plan.source)
+        return tasks
 
     def _may_start(self) -> bool:
         if self._feedback is not None and not self._feedback.may_start(self._next_start):
@@ -261,6 +299,7 @@ class Engine:
                 if stop := self._bound():
                     checkpoint.partial = result.usage
                     return stop
+            checkpoint.last_key = result.task.key
             if result.failure is not None:
                 tally.count_failure(result.failure)
             tally.tasks += 1
@@ -274,9 +313,12 @@ class Engine:
         return self._bound()
 
     def _row(self, task: Task, judged: Judged, costs: dict[str, Any]) -> Row:
-        judged = compare(judged, self._plan.diversity)
         row_id = content_id(judged.candidate)
+        if judged.accepted and row_id in self._accepted:
+            judged = replace(judged, verdicts=(*judged.verdicts, COPY), accepted=False)
+        judged = compare(judged, self._plan.diversity)
         if judged.accepted:
+            self._accepted.add(row_id)
             for stage in self._plan.diversity:
                 stage.filter.add(row_id, judged.candidate)
         values = {**dict(judged.candidate), **costs, "verdicts": list(judged.verdicts)}
@@ -300,8 +342,10 @@ class Engine:
         """The reason of the end; a run that accepts nothing because tasks failed is a failure."""
         if self._interrupted is not None and stop is None:
             return StopStatus("interrupted", self._interrupted)
-        stop = stop or self._bound() or StopStatus("source exhausted")
         tally = self.checkpoint.tally
+        nothing = self.checkpoint.first_task and not tally.emitted
+        exhausted = StopStatus("source exhausted", NOTHING_LEFT if nothing else None)
+        stop = stop or self._bound() or exhausted
         because = 0 < tally.failed >= tally.rejected
         if because and not tally.accepted and stop.reason != "failed":
             ((reason, times),) = tally.failures.most_common(1)
@@ -343,6 +387,11 @@ class Engine:
     def usage(self) -> dict[str, PromptUsage]:
         """Usage by prompt name, before and after a resume."""
         return add_usages(self._usage_before, self._services.models.usage)
+
+
+def copy_rejected(row: Row) -> Row:
+    """An accepted row, rejected since the dataset has accepted its id from another run."""
+    return row.model_copy(update={"status": "rejected", "verdicts": [*row.verdicts, COPY]})
 
 
 def split_of(task_key: str, shares: dict[str, float]) -> str:

@@ -171,7 +171,7 @@ async def _work(
         write_media = media_writer(dataset)
         services = Services(recipe.seed, models, workers, write_media, plan.verifiers)
         log = FailureLog(log_path(dataset.home, run_id))
-        engine = Engine(plan, services, store.checkpoint, run_id, log, store.states)
+        engine = Engine(plan, services, store.checkpoint, run_id, log, store.accepted, store.states)
         store.engine = engine
         resources = Resources(models, workers, cached.cache, write_media, engine.show_preparation)
         async with (

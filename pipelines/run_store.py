@@ -6,11 +6,13 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import yaml
 
 from synthmill.generators.base import FeedbackGenerator
+from synthmill.pipelines.accepted_ids import AcceptedIds
 from synthmill.pipelines.checkpoint import Checkpoint
-from synthmill.pipelines.engine import Batch, Engine
+from synthmill.pipelines.engine import Batch, Engine, copy_rejected
 from synthmill.pipelines.feedback import SavedStates
 from synthmill.pipelines.load import read_recipe
 from synthmill.pipelines.plan import Plan
@@ -46,7 +48,8 @@ class RunStore:
         self._plan = plan
         self._dataset = dataset
         self._run_id = run_id
-        self._repeats = earlier_run(plan, dataset, run_id)
+        self.accepted = AcceptedIds(dataset)
+        self._continues: str | None = None
         last = dataset.last_commit(run_id)
         self._next_batch = 0 if last is None else last[0] + 1
         self.states: SavedStates | None = None
@@ -59,6 +62,9 @@ class RunStore:
             self.checkpoint = Checkpoint(started_at=datetime.now(UTC))
             if plan.recipe.generator.continue_state:
                 self._continue_state()
+            elif earlier := earlier_run(plan, dataset):
+                self._continues = earlier.run_id
+                self._begin_behind(Checkpoint.model_validate_json(earlier.checkpoint))
 
     async def commit(self, batch: Batch) -> int:
         """Commit a batch with the position behind it, and return the version.
@@ -103,7 +109,7 @@ class RunStore:
             by_kind=dict(tally.by_kind),
             funnel=list(tally.funnel.values()),
             usage=position.usage if engine is None else engine.usage(),
-            repeats=self._repeats,
+            continues=self._continues,
             used=tally.usage + position.partial,
             unused=Usage() if engine is None else engine.unused,
             versions=self._versions() if stop else [],
@@ -117,10 +123,38 @@ class RunStore:
         return [v.version for v in history if v.commit and v.commit.run_id == self._run_id]
 
     def _commit(self, batch: Batch) -> int:
-        recipe, position, tally = self._plan.recipe, batch.checkpoint, batch.checkpoint.tally
         for name, text in batch.states.items():
             if not self._path_of(name).is_file():
                 _write(self._path_of(name), text)
+        table, metadata = self._contents(batch)
+
+        def revise() -> tuple[pa.Table, CommitMetadata]:
+            self._reject_copies(batch)
+            return self._contents(batch)
+
+        version = self._dataset.commit(
+            table, run_id=self._run_id, batch=self._next_batch, metadata=metadata, revise=revise
+        )
+        if version is None:
+            raise InputError(
+                f"run {self._run_id}: another process has committed batch {self._next_batch}; "
+                "let it finish, or resume once it has ended"
+            )
+        self._next_batch += 1
+        self.accepted.committed(version)
+        return version
+
+    def _reject_copies(self, batch: Batch) -> None:
+        """Reject rows that another run has committed since this one accepted them."""
+        others = self.accepted.of_others()
+        for place, row in enumerate(batch.rows):
+            if row.status == "accepted" and row.id in others:
+                batch.rows[place] = rejected = copy_rejected(row)
+                batch.checkpoint.tally.uncount_row(row)
+                batch.checkpoint.tally.count_row(rejected)
+
+    def _contents(self, batch: Batch) -> tuple[pa.Table, CommitMetadata]:
+        recipe, position, tally = self._plan.recipe, batch.checkpoint, batch.checkpoint.tally
         metadata = CommitMetadata(
             run_id=self._run_id,
             batch=self._next_batch,
@@ -138,17 +172,7 @@ class RunStore:
             },
             code_version=CODE_VERSION,
         )
-        table = rows_to_table(batch.rows)
-        version = self._dataset.commit(
-            table, run_id=self._run_id, batch=self._next_batch, metadata=metadata
-        )
-        if version is None:
-            raise InputError(
-                f"run {self._run_id}: another process has committed batch {self._next_batch}; "
-                "let it finish, or resume once it has ended"
-            )
-        self._next_batch += 1
-        return version
+        return rows_to_table(batch.rows), metadata
 
     def _path_of(self, state: str) -> Path:
         return self._dataset.folder / "state" / f"{state}.json"
@@ -159,6 +183,13 @@ class RunStore:
             return path.read_text(encoding="utf-8")
         except OSError as error:
             raise InputError(f"the state {path} cannot be read: {error.strerror}") from error
+
+    def _begin_behind(self, earlier: Checkpoint) -> None:
+        """Begin with the next source items, or with the next indexes of a feedback generator."""
+        self.checkpoint.first_task = self.checkpoint.task = earlier.task
+        self.checkpoint.last_key = earlier.last_key
+        if not isinstance(self._plan.generator, FeedbackGenerator):
+            self.checkpoint.candidate = earlier.candidate
 
     def _continue_state(self) -> None:
         """Begin behind the newest commit of this generator that holds a state."""
@@ -171,19 +202,19 @@ class RunStore:
                 return
 
 
-def earlier_run(plan: Plan, dataset: Dataset, run_id: str = "") -> str | None:
-    """The newest other run whose tasks a run of this plan would repeat, or None.
+def earlier_run(plan: Plan, dataset: Dataset) -> CommitMetadata | None:
+    """The commit of a run of this recipe that came furthest; a new run begins behind it."""
+    same = (
+        version.commit
+        for version in dataset.history()
+        if version.commit and version.commit.recipe_hash == plan.recipe_hash
+    )
+    return max(same, key=_reached, default=None)
 
-    It wrote to the dataset with the same recipe hash, and this one does not continue its state.
-    """
-    generator = plan.generator
-    if isinstance(generator, FeedbackGenerator) and plan.recipe.generator.continue_state:
-        return None
-    for version in reversed(dataset.history()):
-        commit = version.commit
-        if commit and commit.recipe_hash == plan.recipe_hash and commit.run_id != run_id:
-            return commit.run_id
-    return None
+
+def _reached(commit: CommitMetadata) -> tuple[int, int]:
+    position = Checkpoint.model_validate_json(commit.checkpoint)
+    return position.task, position.candidate
 
 
 def save_recipe(home: Home, run_id: str, recipe: Recipe) -> None:

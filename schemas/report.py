@@ -55,8 +55,8 @@ class RunReport(Record):
     unused: Usage = Field(
         default=Usage(), description="by tasks that were started and not needed in the end"
     )
-    repeats: str | None = Field(
-        default=None, description="an earlier run of the same recipe that wrote to the dataset"
+    continues: str | None = Field(
+        default=None, description="an earlier run of the recipe, behind whose tasks this one began"
     )
     versions: list[int] = Field(default=[], description="dataset versions this run committed")
 
@@ -69,6 +69,11 @@ class RunReport(Record):
     def bought(self) -> Usage:
         """The part of `asked` that back ends answered: what is paid for."""
         return sum((used.bought for used in self.usage.values()), Usage())
+
+    @property
+    def nothing_left(self) -> bool:
+        """Whether earlier runs of the recipe had left no task for this one."""
+        return self.stop == "source exhausted" and bool(self.continues) and not self.emitted
 
     @property
     def resumable(self) -> bool:

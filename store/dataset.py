@@ -1,6 +1,6 @@
 """A dataset: versions of rows in a Delta table, committed exactly once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +20,7 @@ from synthmill.store.metadata import CommitMetadata, Version
 from synthmill.store.reading import added_since, find_rows, live_files, read_files, selection
 
 SPARE_BYTES = 256 * 1024  # for the log entry
+Revise = Callable[[], tuple[pa.Table, CommitMetadata]]
 
 
 class Dataset:
@@ -91,10 +92,13 @@ class Dataset:
         run_id: str,
         batch: int,
         metadata: CommitMetadata,
+        revise: Revise | None = None,
     ) -> int | None:
         """Commit a batch of a run as one version, exactly once; a batch may have no rows.
 
-        Rows of deleted sources are dropped and counted in the metadata's `blocked`.
+        Rows of deleted sources are dropped and counted in the metadata's `blocked`. `revise` is
+        called before each attempt; what it returns is committed instead, behind the newest version
+        that it could see: where another version comes between, it is called again.
 
         Returns:
             The new version, or None if this batch (or a later one) of the run is already committed.
@@ -104,15 +108,17 @@ class Dataset:
         """
         arrow = rows if isinstance(rows, pa.Table) else rows_to_table(rows)
         arrow = arrow.select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
-        named = metadata.model_copy(update={"run_id": run_id, "batch": batch})
+
+        def attempt() -> int | None:
+            if self._committed(run_id) >= batch:
+                return None
+            revised, values = revise() if revise else (arrow, metadata)
+            named = values.model_copy(update={"run_id": run_id, "batch": batch})
+            return self._append(revised, named, retries=50 if revise is None else 0)
+
         with translate_errors(f"dataset {self.name!r} at {self.location}"):
             check_free_space(self.folder, arrow.nbytes + SPARE_BYTES)
-            return table.retry_on_conflict(lambda: self._commit_once(arrow, named))
-
-    def _commit_once(self, rows: pa.Table, metadata: CommitMetadata) -> int | None:
-        if self._committed(metadata.run_id) >= metadata.batch:
-            return None
-        return self._append(rows, metadata)
+            return table.retry_on_conflict(attempt)
 
     def _committed(self, run_id: str) -> int:
         """The last batch of a run that is in the newest version, or -1."""
@@ -120,7 +126,7 @@ class Dataset:
         batch = self._table.transaction_version(run_id)
         return -1 if batch is None else int(batch)
 
-    def _append(self, rows: pa.Table, metadata: CommitMetadata) -> int:
+    def _append(self, rows: pa.Table, metadata: CommitMetadata, retries: int) -> int:
         patterns = blocked_patterns(self._table)
         if patterns:
             kept = rows.filter(pc.invert(matches(rows, patterns)))
@@ -130,6 +136,7 @@ class Dataset:
             "commit",
             metadata.model_dump(exclude_none=True),
             Transaction(metadata.run_id, metadata.batch),
+            retries,
         )
         table.append(self._table, rows, commit)
         return int(self._table.version())

@@ -59,12 +59,19 @@ def create_table(location: str, name: str) -> None:
 
 
 def properties(
-    operation: str, values: dict[str, Any], transaction: Transaction | None = None
+    operation: str,
+    values: dict[str, Any],
+    transaction: Transaction | None = None,
+    retries: int = 50,
 ) -> CommitProperties:
-    """Commit properties with our metadata; conflicts that only need another try are retried."""
+    """Commit properties with our metadata.
+
+    Conflicts that only need another try are retried; with 0 retries every other version that comes
+    first is a conflict.
+    """
     return CommitProperties(
         custom_metadata=encode(operation, values),
-        max_commit_retries=50,
+        max_commit_retries=retries,
         app_transactions=[transaction] if transaction else None,
     )
 

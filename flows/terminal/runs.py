@@ -100,7 +100,7 @@ def show(
     """Show the progress of a run and its result.
 
     Raises:
-        click.exceptions.Exit: it stopped early and can be resumed.
+        click.exceptions.Exit: it stopped early and can be resumed, or nothing was left to do.
         InputError: the user must correct something.
     """
 
@@ -126,6 +126,8 @@ def show(
         click.echo(f"tracebacks of failed tasks: {log_path(home, run_id)}", err=True)
     if report.stop not in ("target met", "source exhausted", "budget spent"):
         stopped(run_id, home)
+    if report.nothing_left:
+        raise click.exceptions.Exit(USER_ERROR)
 
 
 def stopped(run_id: str, home: Home) -> NoReturn:

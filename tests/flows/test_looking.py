@@ -20,7 +20,9 @@ def ids(synthmill: Synthmill, view: str) -> list[str]:
 
 def test_ls_and_log(synthmill: Synthmill) -> None:
     assert re.search(r"letters +1 +7 +2 ", synthmill("ls").output)
-    assert re.search(r"letters-\S+ +letters +source exhausted", synthmill("ls", "--runs").output)
+    listed = synthmill("ls", "--runs").output
+    assert re.search(r"run: letters-\S+\n", listed)
+    assert "state: finished; reason: source exhausted; accepted: 7" in listed
     log = synthmill("log", "letters").output
     assert log.index("+7 accepted, +2 rejected") < log.index("create")
 

@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 
 from synthmill.pipelines.load import read_recipe
-from synthmill.pipelines.plan import make_plan
 from synthmill.pipelines.progress import Progress
 from synthmill.pipelines.run import preview, resume, start
-from synthmill.pipelines.run_store import earlier_run
 from synthmill.schemas.report import RunReport
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
@@ -82,15 +80,12 @@ async def test_a_candidate_budget_is_kept(home: Home) -> None:
     assert (report.stop, report.emitted) == ("budget spent", 9)
 
 
-async def test_the_same_rows_again_are_duplicates_of_the_earlier_version(home: Home) -> None:
-    unique = {"filters": [{"name": "exact_content"}], "source": {"count": 4}}
-    first = await start(recipe(**unique), home)
-    plan = make_plan(recipe(**unique))
-    earlier = earlier_run(plan, Dataset.open(home, "numbers"))
-    report = await start(recipe(**unique), home)
+async def test_the_same_questions_again_are_duplicates_of_the_earlier_version(home: Home) -> None:
+    filters = [{"name": "exact_content", "settings": {"of": "question"}}]
+    first = await start(recipe(filters=filters, source={"count": 4}), home)
+    report = await start(recipe(filters=filters, source={"count": 4}, seed=1), home)
     assert (report.accepted, report.rejected) == (0, 8)
-    assert report.repeats == earlier == first.run_id and first.repeats is None
-    assert (await start(recipe(**unique, seed=1), home)).repeats is None
+    assert report.continues is None and first.continues is None
     earlier = {row.id for row in rows(home)}
     matched = [row.verdicts[-1].detail or "" for row in rows(home, "rejected")]
     assert all(any(row_id in text for row_id in earlier) for text in matched)

@@ -121,7 +121,7 @@ def small_disk(tmp_path: Path) -> Any:
     if os.geteuid() != 0:
         pytest.skip("needs root to mount a small file system")
     mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], capture_output=True
     )
     if mount.returncode:
         pytest.skip(f"cannot mount a small file system: {mount.stderr.decode().strip()}")
