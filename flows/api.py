@@ -55,7 +55,7 @@ def run(
     Raises:
         InputError: something the user can correct; the message says what and where.
     """
-    return _complete(
+    return complete(
         run_async(recipe, home=home, target=target, changes=changes, on_progress=on_progress)
     )
 
@@ -85,7 +85,7 @@ def resume(
     Raises:
         InputError: there is no such run, or what `run` raises.
     """
-    return _complete(engine.resume(run_id, Home.find(home), target=target, on_progress=on_progress))
+    return complete(engine.resume(run_id, Home.find(home), target=target, on_progress=on_progress))
 
 
 def preview(
@@ -102,7 +102,7 @@ def preview(
     Raises:
         InputError: as `run`.
     """
-    return _complete(preview_async(recipe, rows=rows, home=home, changes=changes))
+    return complete(preview_async(recipe, rows=rows, home=home, changes=changes))
 
 
 async def preview_async(
@@ -151,6 +151,7 @@ def export(
     settings: Mapping[str, Any] | None = None,
     force: bool = False,
     home: str | Path | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ExportSummary:
     """Write the accepted rows of a dataset in the form that a trainer reads.
 
@@ -165,6 +166,7 @@ def export(
         settings: the exporter's settings.
         force: replace an earlier export.
         home: the data folder, where `dataset` is a name.
+        on_progress: called often with the rows read so far and their number.
 
     Raises:
         InputError: nothing to export, or one of the arguments cannot be used.
@@ -182,6 +184,7 @@ def export(
         splits=splits,
         where=where,
         force=force,
+        on_progress=on_progress,
     )
 
 
@@ -189,7 +192,7 @@ def _with_target(changes: Mapping[str, Any] | None, target: int | None) -> Mappi
     return {**(changes or {}), **({} if target is None else {"target": target})}
 
 
-def _complete(work: Coroutine[Any, Any, T]) -> T:
+def complete(work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`, also where this thread's event loop is running already."""
     try:
         asyncio.get_running_loop()

@@ -49,7 +49,11 @@ class DedupIndexSync:
 
 
 def _root(dataset: Dataset) -> Path:
-    """The folder of the indexes: one only grows, so each deletion of a source starts new ones."""
-    denied = dataset.blocked_sources()
-    generation = sha256_text(canonical_json(denied))[:12] if denied else "all"
+    """The folder of the indexes.
+
+    An index only grows, so each deletion of a source and each refiltering starts new ones.
+    """
+    shrunk = [v.version for v in dataset.history() if v.operation == "refilter"]
+    ended = [*dataset.blocked_sources(), *map(str, shrunk)]
+    generation = sha256_text(canonical_json(ended))[:12] if ended else "all"
     return dataset.home.index(dataset.name) / generation

@@ -165,7 +165,7 @@ async def _work(
     ]
     warm += warm_up(stage.filter for stage in plan.verifiers)
     async with (
-        _opened(registry) as models,
+        opened(registry) as models,
         WorkerPool(recipe.engine.workers, warm=warm) as workers,
     ):
         write_media = media_writer(dataset)
@@ -188,7 +188,7 @@ async def _work(
 
 
 @asynccontextmanager
-async def _opened(models: ModelRegistry) -> AsyncIterator[ModelRegistry]:
+async def opened(models: ModelRegistry) -> AsyncIterator[ModelRegistry]:
     """The opened models; a back end that does not start is an `InputError`."""
     async with AsyncExitStack() as stack:
         try:

@@ -1,19 +1,20 @@
 """A dataset: versions of rows in a Delta table, committed exactly once."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, Transaction
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError
 
 from synthmill.schemas.arrow import ROW_SCHEMA, row_from_record, rows_to_table
 from synthmill.schemas.errors import InputError, nearest
 from synthmill.schemas.row import Row, Status
 from synthmill.store import media, table
 from synthmill.store.blocklist import blocked_patterns, matches
-from synthmill.store.errors import check_free_space, translate_errors
+from synthmill.store.errors import check_free_space, hint_for, translate_errors
 from synthmill.store.home import Home, dataset_name
 from synthmill.store.log import find_commit, read_log
 from synthmill.store.metadata import CommitMetadata, Version
@@ -140,6 +141,54 @@ class Dataset:
         )
         table.append(self._table, rows, commit)
         return int(self._table.version())
+
+    def write(
+        self,
+        rows: pa.RecordBatchReader,
+        operation: str,
+        subject: str,
+        *,
+        replaces: int | None = None,
+    ) -> int:
+        """Write a stream of rows as one version that no run made.
+
+        Args:
+            rows: a stream of `ROW_SCHEMA`; it is written in flat memory.
+            operation: what the log calls it.
+            subject: what it was done with or for, for the log.
+            replaces: the version whose rows these rows replace; by default they are added.
+
+        Returns:
+            The new version.
+
+        Raises:
+            InputError: full disk, no permission; or `replaces` is not the newest version any more.
+        """
+        values = {"pattern": subject}
+        with translate_errors(f"dataset {self.name!r} at {self.location}"):
+            if replaces is None:
+                table.append(self._table, rows, table.properties(operation, values))
+                return self.version
+            try:
+                if self.version != replaces:
+                    raise CommitFailedError
+                table.overwrite(self._table, rows, table.properties(operation, values, retries=0))
+            except CommitFailedError as error:
+                if hint_for(error):
+                    raise
+                raise InputError(
+                    f"dataset {self.name!r} has been written to meanwhile; let its run end and "
+                    "try again (what models answered is in the response cache)"
+                ) from error
+        return replaces + 1
+
+    def set_blocked_sources(self, patterns: Sequence[str], operation: str, subject: str) -> None:
+        """Replace the blocklist, as a version of its own."""
+        self.at().alter.set_table_properties(
+            {table.BLOCKED_PROPERTY: json.dumps(patterns)},
+            raise_if_not_exists=False,
+            commit_properties=table.properties(operation, {"pattern": subject}),
+        )
 
     def put_media(self, content: bytes, suffix: str) -> tuple[str, str]:
         """Store a file of a row; its path relative to the dataset and its SHA-256."""

@@ -1,7 +1,5 @@
 """Deleting the rows of a source, and blocking the source for later commits."""
 
-import json
-
 import pyarrow as pa
 
 from synthmill.schemas.base import Record
@@ -63,7 +61,7 @@ def unblock_source(dataset: Dataset, pattern: str) -> None:
 def _block(dataset: Dataset, pattern: str) -> None:
     patterns = dataset.blocked_sources()
     if pattern not in patterns:
-        _write_list(dataset, [*patterns, pattern], "block", pattern)
+        dataset.set_blocked_sources([*patterns, pattern], "block", pattern)
 
 
 def _unblock(dataset: Dataset, pattern: str) -> None:
@@ -74,15 +72,8 @@ def _unblock(dataset: Dataset, pattern: str) -> None:
             f"source {pattern!r} is not on the blocklist of dataset {dataset.name!r}, "
             f"which is: {known}"
         )
-    _write_list(dataset, [p for p in patterns if p != pattern], "unblock", pattern)
-
-
-def _write_list(dataset: Dataset, patterns: list[str], operation: str, pattern: str) -> None:
-    dataset.at().alter.set_table_properties(
-        {table.BLOCKED_PROPERTY: json.dumps(patterns)},
-        raise_if_not_exists=False,
-        commit_properties=table.properties(operation, {"pattern": pattern}),
-    )
+    kept = [listed for listed in patterns if listed != pattern]
+    dataset.set_blocked_sources(kept, "unblock", pattern)
 
 
 def _delete(dataset: Dataset, pattern: str) -> dict[str, int]:

@@ -39,8 +39,8 @@ class Version(Record):
     """One entry of a dataset's log.
 
     `operation` is `create`, `commit`, `block` (a source was put on the blocklist), `delete` (its
-    rows were deleted), `compact`, or the name another writer gave. Rows added and
-    removed count both statuses; a compaction rewrites rows without changing them, so it counts
+    rows were deleted), `merge`, `refilter`, `compact`, or the name another writer gave. Rows added
+    and removed count both statuses; a compaction rewrites rows without changing them, so it counts
     none.
     """
 
@@ -48,7 +48,9 @@ class Version(Record):
     committed_at: datetime
     operation: str
     commit: CommitMetadata | None = None
-    pattern: str | None = Field(default=None, description="source of a `block` or `delete`")
+    pattern: str | None = Field(
+        default=None, description="source of a `block`, datasets of a `merge` ..."
+    )
     columns: str | None = Field(default=None, description="hash of the columns, where it set them")
     rows_added: dict[str, int] = Field(default={}, description="by status")
     rows_removed: dict[str, int] = Field(default={}, description="by status")

@@ -1,5 +1,6 @@
 """SQL on the catalog: one reading statement, offline, no file but those of the datasets."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,7 +47,10 @@ def query(home: Home, sql: str) -> pa.RecordBatchReader:
         InputError: no catalog yet, several statements, one that does not only read, or an error
             in it.
     """
-    _check_kind(sql)
+    try:
+        _check_kind(sql)
+    except InputError as error:
+        raise _with_hint(home, sql, error) from error
     connection = open_catalog(home)
     try:
         _restrict(connection, home)
@@ -54,13 +58,23 @@ def query(home: Home, sql: str) -> pa.RecordBatchReader:
         reader = connection.sql(sql).to_arrow_reader(BATCH_ROWS)
     except duckdb.Error as error:
         connection.close()
-        raise InputError(f"SQL: {complaint(error)}") from error
+        raise _with_hint(home, sql, InputError(f"SQL: {complaint(error)}")) from error
     return pa.RecordBatchReader.from_batches(reader.schema, _batches(connection, reader))
 
 
 def query_records(home: Home, sql: str) -> list[dict[str, Any]]:
     """The whole result of `query` as one mapping per row; for small results."""
     return [record for batch in query(home, sql) for record in batch.to_pylist()]
+
+
+def _with_hint(home: Home, sql: str, error: InputError) -> InputError:
+    """The error, and the name of a dataset that stands in the query without its quotes."""
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"", " ", sql)  # without texts and quoted names
+    for name in home.dataset_names():
+        found = re.search(rf"(?<![\w-]){re.escape(name)}(?:_rejected|_all|_at)?(?![\w-])", bare)
+        if found and not re.fullmatch(r"[a-z_]\w*", name):
+            return InputError(f'{error}; did you mean "{found.group()}" (in double quotes)?')
+    return error
 
 
 def _check_kind(sql: str) -> None:

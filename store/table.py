@@ -25,6 +25,7 @@ from synthmill.store.metadata import encode
 
 T = TypeVar("T")
 TRIES = 30
+CHECKPOINT_INTERVAL = 100  # commits; delta-rs's default
 
 BLOCKED_PROPERTY = "synthmill.blocked"
 PROPERTIES = {
@@ -76,13 +77,27 @@ def properties(
     )
 
 
-def append(table: DeltaTable, rows: pa.Table, commit: CommitProperties) -> None:
+def append(
+    table: DeltaTable, rows: pa.Table | pa.RecordBatchReader, commit: CommitProperties
+) -> None:
     """Append rows; columns that `ROW_SCHEMA` has gained since the table was made are added."""
     write_deltalake(
         table,
         rows,
         mode="append",
         schema_mode="merge",
+        writer_properties=WRITER,
+        commit_properties=commit,
+    )
+
+
+def overwrite(table: DeltaTable, rows: pa.RecordBatchReader, commit: CommitProperties) -> None:
+    """Replace all rows; `commit` must not retry, so that nothing committed meanwhile is lost."""
+    write_deltalake(
+        table,
+        rows,
+        mode="overwrite",
+        schema_mode="overwrite",
         writer_properties=WRITER,
         commit_properties=commit,
     )

@@ -28,6 +28,13 @@ if TYPE_CHECKING:
         run,
         run_async,
     )
+    from synthmill.flows.dataset_api import (
+        copy_dataset,
+        drop_dataset,
+        merge_datasets,
+        refilter,
+        rename_dataset,
+    )
     from synthmill.schemas.errors import InputError
     from synthmill.schemas.recipe import Recipe
     from synthmill.schemas.report import RunReport
@@ -42,11 +49,16 @@ __all__ = [
     "Row",
     "RunReport",
     "connect",
+    "copy_dataset",
+    "drop_dataset",
     "export",
     "filter",
+    "merge_datasets",
     "open_dataset",
     "preview",
     "preview_async",
+    "refilter",
+    "rename_dataset",
     "resume",
     "rewards",
     "run",
@@ -61,7 +73,10 @@ _MODULES = {
     "Row": "synthmill.schemas.row",
     "RunReport": "synthmill.schemas.report",
     "filter": "synthmill.filters.functions",
-}
+} | dict.fromkeys(
+    ("copy_dataset", "drop_dataset", "merge_datasets", "refilter", "rename_dataset"),
+    "synthmill.flows.dataset_api",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""`ls`, `log`, `show`, `why`, `diff`, `sql`, `tag`."""
+"""`ls`, `log`, `show`, `why`, `diff`, `sql`, `schema`, `tag`."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -179,17 +179,18 @@ def why(name: str, most: int, home: "Home") -> None:
 
 @click.command()
 @click.argument("dataset")
-@click.argument("old")
+@click.argument("old", required=False)
 @click.argument("new", required=False)
 @click.option("--rows", is_flag=True, help="Every changed row instead of the counts.")
 @home_option
-def diff(dataset: str, old: str, new: str | None, rows: bool, home: "Home") -> None:
+def diff(dataset: str, old: str | None, new: str | None, rows: bool, home: "Home") -> None:
     """Show what changed between two versions of a dataset.
 
-    OLD and NEW are numbers or tags; NEW is the newest by default.
+    OLD and NEW are numbers or tags; NEW is the newest by default, OLD the one before it.
 
     \b
     Examples:
+      synthmill diff cotevol-demo
       synthmill diff cotevol-demo 3
       synthmill diff cotevol-demo trained-on-monday latest
       synthmill diff cotevol-demo 3 4 --rows
@@ -201,7 +202,9 @@ def diff(dataset: str, old: str, new: str | None, rows: bool, home: "Home") -> N
     from synthmill.store.tags import resolve
 
     opened = Dataset.open(home, dataset)
-    change = Difference(opened, resolve(opened, old), resolve(opened, new))
+    after = resolve(opened, new)
+    before = max(0, after - 1) if old is None else resolve(opened, old)
+    change = Difference(opened, before, after)
     if rows:
         write_table(change.rows(), limit=1000)
         return
@@ -255,6 +258,23 @@ def sql(query: str, form: Literal["csv", "json"] | None, limit: int, home: "Home
         write_json(reader)
     else:
         write_table(reader, limit)
+
+
+@click.command()
+@click.argument("dataset")
+@home_option
+def schema(dataset: str, home: "Home") -> None:
+    """Show the columns of a dataset: name, SQL type, and what it holds.
+
+    \b
+    Examples:
+      synthmill schema cotevol-demo
+    """
+    from synthmill.flows.terminal.console import output, print_table
+    from synthmill.store.columns import columns
+    from synthmill.store.dataset import Dataset
+
+    print_table(output(), ("column", "type", "what it holds"), columns(Dataset.open(home, dataset)))
 
 
 @click.command()

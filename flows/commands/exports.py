@@ -56,20 +56,23 @@ def export(
       python -c "import datasets; print(datasets.load_dataset('trl-data', 'sft'))"
     """
     from synthmill.flows.recipes import settings_of
+    from synthmill.flows.terminal.progress_display import show_count
     from synthmill.store.dataset import Dataset
     from synthmill.store.export import export
     from synthmill.store.exports.base import load_exporter
 
-    done = export(
-        Dataset.open(home, dataset),
-        load_exporter(exporter, settings_of(settings)),
-        out,
-        version=version,
-        kinds=kinds,
-        splits=splits,
-        where=where,
-        force=force,
-    )
+    with show_count(f"export {dataset}") as on_progress:
+        done = export(
+            Dataset.open(home, dataset),
+            load_exporter(exporter, settings_of(settings)),
+            out,
+            version=version,
+            kinds=kinds,
+            splits=splits,
+            where=where,
+            force=force,
+            on_progress=on_progress,
+        )
     for part, rows in done.rows.items():
         counts = ", ".join(f"{count:,} {split}" for split, count in rows.items())
         click.echo(f"{out / part}: {counts}")

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
@@ -37,6 +39,36 @@ def show_progress(console: Console, title: str) -> Iterator[OnProgress]:
     # The display has its own thread, since the engine's event loop is busy with tasks.
     with Live(start, console=console, refresh_per_second=4, transient=True) as live:
         yield lambda progress: live.update(display(title, progress))
+
+
+@contextmanager
+def show_count(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A callback that shows how many of how many rows are done, on standard error.
+
+    A bar on a terminal, elsewhere a line every few seconds.
+    """
+    console = Console(stderr=True, markup=False, highlight=False)
+    if console.is_terminal and not console.is_dumb_terminal:
+        with RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        ) as progress:
+            task = progress.add_task(title, total=None)
+            yield lambda done, total: progress.update(task, completed=done, total=total)
+        return
+    next_line = time.monotonic() + SECONDS_BETWEEN_LINES
+
+    def line(done: int, total: int) -> None:
+        nonlocal next_line
+        if time.monotonic() >= next_line:
+            next_line = time.monotonic() + SECONDS_BETWEEN_LINES
+            console.print(text(f"{title}: {done:,} of {total:,} rows"), soft_wrap=True)
+
+    yield line
 
 
 class PlainLines:
