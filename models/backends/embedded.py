@@ -86,7 +86,8 @@ class Embedded(Backend):
     ) -> list[Completion]:
         """All samples; each depends on the request's seed and its own index alone."""
         indices = range(request.first, request.first + request.n)
-        return await asyncio.gather(*(self._sample(request, prompt, index) for index in indices))
+        samples = (self._sample(request, prompt, index, priority) for index in indices)
+        return await asyncio.gather(*samples)
 
     async def embed(self, texts: Sequence[str], *, priority: int = 0) -> list[Embedding]:
         """Vectors of word counts: the language model has none."""
@@ -98,7 +99,9 @@ class Embedded(Backend):
         await self._writer.generate(Job("1 + 1", max_tokens=1))
         return f"{self.name}: {self.model} (small, shipped: for trying and tests)"
 
-    async def _sample(self, request: Request, prompt: Prompt[Any], index: int) -> Completion:
+    async def _sample(
+        self, request: Request, prompt: Prompt[Any], index: int, priority: int
+    ) -> Completion:
         seed = keyed_seed(request.seed, index)
         try:
             answer = offline_answer(prompt, Random(seed))
@@ -106,7 +109,7 @@ class Embedded(Backend):
             raise ConfigurationError(str(error)) from error
         alone = index == request.first  # the prompt's tokens are booked on the first sample
         if isinstance(answer, Continuation):
-            return await self._written(request, answer, seed, alone)
+            return await self._written(request, answer, seed, alone, priority)
         read = (message.text for message in request.messages) if alone else ()
         count = self._language_model.count_tokens
         return Completion(
@@ -117,7 +120,7 @@ class Embedded(Backend):
         )
 
     async def _written(
-        self, request: Request, task: Continuation, seed: int, alone: bool
+        self, request: Request, task: Continuation, seed: int, alone: bool, priority: int
     ) -> Completion:
         """What the language model goes on writing, behind what the prompt's rule gave it.
 
@@ -137,7 +140,7 @@ class Embedded(Backend):
             top_logprobs=sampling.top_logprobs,
         )
         try:
-            written = await self._writer.generate(job)
+            written = await self._writer.generate(job, priority)
         except ValueError as error:
             raise RequestRejected(f"the embedded model cannot answer: {error}") from error
         return Completion(

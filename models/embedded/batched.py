@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import queue
 import threading
 from concurrent.futures import Future
+from itertools import count
 from typing import Any
 
 from synthmill.models.embedded.batch import RunningBatch, Writing
@@ -13,29 +15,32 @@ from synthmill.models.embedded.jobs import Generation, Job
 from synthmill.models.embedded.language_model import LanguageModel
 
 Reply = Future[Generation]
+Waiting = tuple[int, int, Writing[Reply]]  # by priority and arrival
 
 
 class BatchedLanguageModel:
     """Joins concurrent requests into one running batch.
 
     A request joins between two tokens of the others and leaves when it is done; what it returns
-    does not depend on them. Usable from several event loops.
+    does not depend on them. Of the requests that wait for room, those of the lowest priority join
+    first. Usable from several event loops.
     """
 
     def __init__(self, model: LanguageModel) -> None:
         """Starts the worker; `model` must not be used elsewhere until `close`."""
         self._batch: RunningBatch[Reply] = model.new_batch()
-        self._inbox: queue.SimpleQueue[Writing[Reply] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._numbers = count()
         self._closed = False
         self._worker = threading.Thread(target=self._work, name="embedded-model", daemon=True)
         self._worker.start()
 
-    async def generate(self, job: Job) -> Generation:
+    async def generate(self, job: Job, priority: int = 0) -> Generation:
         """The generation for one job. Raises ValueError for a prompt that fills the context."""
         if self._closed:
             raise RuntimeError("the embedded model is closed")
         reply: Reply = Future()
-        self._inbox.put(self._batch.prepare(reply, job))
+        self._inbox.put((priority, next(self._numbers), self._batch.prepare(reply, job)))
         return await asyncio.wrap_future(reply)
 
     def close(self) -> None:
@@ -53,21 +58,23 @@ class BatchedLanguageModel:
 
     def _work(self) -> None:
         open_ = True
-        waiting: list[Writing[Reply]] = []
+        waiting: list[Waiting] = []
         while open_ or waiting or self._batch.busy:
             idle = open_ and not waiting and not self._batch.busy
             for arrived in self._arrivals(wait=idle):
                 if arrived is None:
                     open_ = False
                 else:
-                    waiting.append(arrived)
-            room = self._batch.room
-            # A caller that has gone away is not served; one being served can no longer cancel.
-            joining = [w for w in waiting[:room] if w.ticket.set_running_or_notify_cancel()]
-            waiting = waiting[room:]
+                    heapq.heappush(waiting, arrived)
+            joining: list[Writing[Reply]] = []
+            while waiting and len(joining) < self._batch.room:
+                _, _, writing = heapq.heappop(waiting)
+                # A caller that has gone away is not served; one being served can no longer cancel.
+                if writing.ticket.set_running_or_notify_cancel():
+                    joining.append(writing)
             self._serve(joining)
 
-    def _arrivals(self, wait: bool) -> list[Writing[Reply] | None]:
+    def _arrivals(self, wait: bool) -> list[Waiting | None]:
         """All that has arrived; with `wait`, at least one."""
         arrived = [self._inbox.get()] if wait else []
         while True:

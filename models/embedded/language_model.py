@@ -27,7 +27,7 @@ class LanguageModel:
     """A loaded model. Not for several threads at once: see `BatchedLanguageModel`."""
 
     def __init__(
-        self, folder: Path = WEIGHTS, batch_size: int = 64, threads: int | None = None
+        self, folder: Path = WEIGHTS, batch_size: int = 32, threads: int | None = None
     ) -> None:
         """Loads the model in `folder`; at most `batch_size` sequences run together."""
         self._network = Network(folder, threads)

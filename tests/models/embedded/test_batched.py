@@ -78,3 +78,17 @@ async def test_closing_serves_what_was_asked_and_refuses_more(model):
     assert await asyncio.gather(*tasks) == model.generate(JOBS[:6])
     with pytest.raises(RuntimeError, match="closed"):
         await front.generate(JOBS[0])
+
+
+async def test_waiting_calls_of_earlier_tasks_go_first() -> None:
+    """More calls than there is room, the earliest task's last: it does not wait for the others."""
+    ended: list[int] = []
+
+    async def ask(front: BatchedLanguageModel, task: int) -> None:
+        await front.generate(Job(f"What is {task} + 1?", max_tokens=20, seed=1), task)
+        ended.append(task)
+
+    with BatchedLanguageModel(LanguageModel(batch_size=4)) as front:
+        await asyncio.gather(*(ask(front, task) for task in reversed(range(40))))
+    assert sorted(ended) == list(range(40))
+    assert not set(ended[-8:]) & set(range(16))
