@@ -141,9 +141,17 @@ def _limits(facts: Facts) -> list[str]:
 
 
 def _cell(value: object) -> str:
-    """Text for a table's cell: on one line, bars escaped, credentials in addresses removed."""
+    """Text for a table's cell, as it is: on one line, and neither markup, HTML nor a link.
+
+    Credentials in addresses are removed. What would be a link or a mention gets its sign as an
+    entity, which Markdown shows and does not read.
+    """
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = re.sub(r"(\w+://)[^/@\s]*@", r"\1", text)
-    return re.sub(r"\s+", " ", text).replace("|", "\\|")
+    text = "".join(sign if sign.isprintable() else " " for sign in text)
+    text = re.sub(r" +", " ", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = text.replace("://", "&#58;//").replace("www.", "www&#46;")
+    text = re.sub(r"(?<!\w)@|@(?=[\w-]+\.)", "&#64;", text)
+    return re.sub(r"([\\`*\[\]!|~])", r"\\\1", text)

@@ -7,6 +7,7 @@ last seconds' answers (the log is synced at checkpoints only), never the file.
 
 import asyncio
 import hashlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -55,7 +56,8 @@ class ResponseCache:
         """
         self.path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._file = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
             _prepare(self._file)
         except (OSError, sqlite3.Error) as error:

@@ -5,13 +5,18 @@ the process dies, the name stands for the old content or the new one. A killed p
 the temporary behind, which nothing reads.
 """
 
+import fcntl
 import os
+import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+UNLOCKED_SECONDS = 5.0  # ours: a new folder may not be locked yet
 
 
 def atomic_write(path: Path, data: str | bytes) -> None:
@@ -57,8 +62,11 @@ def atomic_directory(folder: Path, *, replace: bool = False) -> Iterator[Path]:
         OSError: it cannot be made or renamed.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(folder)
     fresh = _beside(folder)
     fresh.mkdir()
+    lock = os.open(fresh, os.O_RDONLY | os.O_CLOEXEC)
+    fcntl.flock(lock, fcntl.LOCK_EX)  # until this process ends, whatever ends it
     try:
         yield fresh
         old = _beside(folder)
@@ -74,6 +82,23 @@ def atomic_directory(folder: Path, *, replace: bool = False) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+        os.close(lock)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes left while they built this folder."""
+    for left in folder.parent.iterdir():
+        if not re.fullmatch(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{8}}\.new", left.name):
+            continue
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime < UNLOCKED_SECONDS:
+                continue
+            lock = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(lock)
 
 
 def _beside(path: Path) -> Path:

@@ -6,9 +6,7 @@ from pydantic import BaseModel, ConfigDict
 class Record(BaseModel):
     """An immutable value; a key it does not know is an error, never ignored."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
 class Settings(Record):
@@ -16,3 +14,5 @@ class Settings(Record):
 
     Each field carries its default and a `description`; `synthmill recipe schema` prints both.
     """
+
+    model_config = ConfigDict(allow_inf_nan=False)

@@ -14,7 +14,13 @@ MOST = 2**53  # of a count: what JSON and the catalog hold exactly
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 
-class PlugInSpec(Record):
+class RecipePart(Record):
+    """A part of a recipe; its numbers are finite."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class PlugInSpec(RecipePart):
     """A plug-in and its settings; the plug-in's own `Settings` model checks them."""
 
     name: str = Field(
@@ -23,7 +29,7 @@ class PlugInSpec(Record):
     settings: dict[str, Any] = Field(default={}, description="the plug-in's own settings")
 
 
-class SourceSpec(Record):
+class SourceSpec(RecipePart):
     """Where the work items come from: `type` names the source, the other keys are its settings."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -36,7 +42,7 @@ class SourceSpec(Record):
         return dict(self.model_extra or {})
 
 
-class Price(Record):
+class Price(RecipePart):
     """Dollars for a million tokens."""
 
     prompt: float = Field(default=0.0, ge=0, description="dollars per million prompt tokens")
@@ -49,7 +55,7 @@ class Price(Record):
     )
 
 
-class ModelSpec(Record):
+class ModelSpec(RecipePart):
     """One model role: `backend` names the back end, `settings` are the back end's own."""
 
     backend: str = Field(default="embedded", description="embedded, openai, vllm or llama_cpp")
@@ -104,7 +110,7 @@ class GeneratorSpec(PlugInSpec):
     )
 
 
-class Budget(Record):
+class Budget(RecipePart):
     """Upper bounds of a run; what is not given is not bounded."""
 
     candidates: int | None = Field(default=None, gt=0, le=MOST, description="emitted candidates")
@@ -115,7 +121,7 @@ class Budget(Record):
     minutes: float | None = Field(default=None, gt=0)
 
 
-class OutputSpec(Record):
+class OutputSpec(RecipePart):
     """The dataset that is written, and its splits."""
 
     dataset: str = Field(pattern=NAME_PATTERN, description="lower case letters, digits, - and _")
@@ -133,7 +139,7 @@ class OutputSpec(Record):
         return self
 
 
-class EngineSettings(Record):
+class EngineSettings(RecipePart):
     """How a run is executed; no setting changes the rows."""
 
     concurrency: int = Field(
@@ -149,7 +155,7 @@ class EngineSettings(Record):
     )
 
 
-class Recipe(Record):
+class Recipe(RecipePart):
     """Everything a run needs."""
 
     recipe: Literal[1] = Field(default=1, description="version of the recipe format")

@@ -5,7 +5,9 @@ over the old one. Readers open it read-only; those that have the old file open k
 rebuild reads only the log entries that are newer than the last one.
 """
 
+import errno
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,10 +28,12 @@ from synthmill.store.home import Home
 from synthmill.store.log import LogFile, columns_hash, newest_version, read_log, table_id
 from synthmill.store.metadata import Version
 from synthmill.store.reports import report_records
-from synthmill.store.sql import connect, literal
+from synthmill.store.sql import connect, literal, quoted
 from synthmill.store.tags import read_tags
 
 Record = dict[str, Any]
+TABLE_NAMES = """SELECT table_name FROM duckdb_tables()
+WHERE database_name = current_database() ORDER BY table_name"""
 # The oldest storage format that holds the catalog: every DuckDB since 1.0.0 (2024) opens it.
 STORAGE_VERSION = "v1.0.0"
 
@@ -57,6 +61,10 @@ def rebuild(home: Home) -> list[str]:
                 )
                 connection.execute("USE catalog")
                 problems = _build(connection, home)
+                counts = _counts(connection)
+                # Closing the file would do it as well, and say nothing where the disk is full.
+                connection.execute("CHECKPOINT catalog")
+            _read_back(fresh, counts)
             fresh.replace(home.catalog)
             # The log of a writer that has the old file open must not be replayed on the new one.
             home.catalog.with_suffix(".duckdb.wal").unlink(missing_ok=True)
@@ -88,9 +96,29 @@ def _clear(home: Home) -> None:
 @contextmanager
 def _exclusive(home: Home) -> Iterator[None]:
     """Rebuilds of a home take turns, so that the one that read the most is swapped in last."""
-    with (home.path / ".catalog.lock").open("w") as lock:
+    # A link could lead to any file.
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(home.path / ".catalog.lock", flags, 0o600), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _counts(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    """The tables of the current database and their numbers of rows."""
+    tables = [row[0] for row in connection.execute(TABLE_NAMES).fetchall()]
+    counted = [f"SELECT {literal(name)}, count(*) FROM {quoted(name)}" for name in tables]
+    return list(connection.execute(" UNION ALL ".join(counted) + " ORDER BY ALL").fetchall())
+
+
+def _read_back(file: Path, counts: list[tuple[Any, ...]]) -> None:
+    """Raises OSError where a new catalog is not whole on the disk."""
+    with file.open("rb") as written:
+        os.fsync(written.fileno())
+    with connect() as connection:
+        connection.execute(f"ATTACH {literal(str(file))} AS written (READ_ONLY)")
+        connection.execute("USE written")
+        if _counts(connection) != counts:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
 
 
 def _build(connection: duckdb.DuckDBPyConnection, home: Home) -> list[str]:

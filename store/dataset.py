@@ -68,6 +68,7 @@ class Dataset:
         dataset = cls(home, name)
         if not DeltaTable.is_deltatable(dataset.location):
             with translate_errors(f"dataset {name!r} at {dataset.location}"):
+                home.prepare()
                 dataset.folder.mkdir(parents=True, exist_ok=True)
                 table.create_table(dataset.location, name)
         return cls.open(home, name)
@@ -245,7 +246,7 @@ class Dataset:
 
         They hold exactly the rows of that version; a listing of the folder does not.
         """
-        return list(live_files(self.at(version), status))
+        return list(live_files(self.at(version), self.location, status))
 
     def read(
         self,
@@ -262,7 +263,7 @@ class Dataset:
         if unknown:
             name = sorted(unknown)[0]
             raise InputError(f"rows have no column {name!r}{nearest(name, ROW_SCHEMA.names)}")
-        return read_files(live_files(self.at(version), status), selection(columns))
+        return read_files(live_files(self.at(version), self.location, status), selection(columns))
 
     def rows(self, version: int | None = None, status: Status | None = "accepted") -> Iterator[Row]:
         """The rows of a version one by one, as models."""
@@ -294,4 +295,4 @@ class Dataset:
         Raises:
             InputError: there is no such version, or its files are gone.
         """
-        return added_since(self.at(version), self.at(), columns)
+        return added_since(self.at(version), self.at(), self.location, columns)

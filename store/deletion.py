@@ -1,13 +1,15 @@
 """Deleting the rows of a source, and blocking the source for later commits."""
 
+from pathlib import Path
+
 import pyarrow as pa
 
 from synthmill.schemas.base import Record
 from synthmill.schemas.errors import InputError
 from synthmill.store import table
 from synthmill.store.blocklist import checked_pattern, matches
-from synthmill.store.dataset import Dataset
-from synthmill.store.errors import translate_errors
+from synthmill.store.dataset import SPARE_BYTES, Dataset
+from synthmill.store.errors import check_free_space, translate_errors
 
 KEY = ["id", "run_id", "task_key"]
 
@@ -43,7 +45,15 @@ def delete_source(dataset: Dataset, pattern: str) -> Deletion:
     """
     checked_pattern(pattern)
     with translate_errors(f"dataset {dataset.name!r}"):
+        # The files that hold the rows are written again, all of them at worst.
+        size = sum(Path(path).stat().st_size for path in dataset.files())
+        check_free_space(dataset.folder, size + SPARE_BYTES)
         table.retry_on_conflict(lambda: _block(dataset, pattern))
+    undone = (
+        f"dataset {dataset.name!r}: source {pattern!r} is blocked, but its rows are not deleted: "
+        "call delete-source again"
+    )
+    with translate_errors(undone):
         rows = table.retry_on_conflict(lambda: _delete(dataset, pattern))
     return Deletion(version=dataset.version, pattern=pattern, rows=rows)
 

@@ -39,7 +39,8 @@ class Difference:
     def __init__(self, dataset: Dataset, old: int, new: int) -> None:
         """Raises InputError when there is no such version, or its files are gone."""
         self.old, self.new = old, new
-        before, after = live_files(dataset.at(old)), live_files(dataset.at(new))
+        before = live_files(dataset.at(old), dataset.location)
+        after = live_files(dataset.at(new), dataset.location)
         gone = _rows(path for path in before if path not in after)
         fresh = _rows(path for path in after if path not in before)
         # EXCEPT ALL counts copies: two of a row before and three after are one added.

@@ -9,15 +9,16 @@ from synthmill.schemas.errors import InputError
 
 # delta-rs and DuckDB wrap the system's error, so only its text distinguishes them.
 REMEDIES = {
-    "No space left on device": "the disk is full; free some space (nothing was changed)",
-    "Disk quota exceeded": "the disk quota is used up; free some space (nothing was changed)",
-    "File too large": "the file size limit is reached; raise `ulimit -f` (nothing was changed)",
+    "No space left on device": "the disk is full; free some space",
+    "Disk quota exceeded": "the disk quota is used up; free some space",
+    "File too large": "the file size limit is reached; raise `ulimit -f`",
     "Permission denied": "no permission there; use a folder of your own or --home",
     "Read-only file system": "the file system is read-only; use another folder or --home",
     "Not a directory": "a file is where a folder should be; move it away or use --home",
     "No such file or directory": "a file or folder is missing there: a wrong path, or an old "
     "version whose files were vacuumed away",
     "No files found that match": "files are gone: an old version's, vacuumed away",
+    "Too many levels of symbolic links": "a symbolic link is in the way; remove it",
     "File exists": "a file is where a folder should be; move it away or use --home",
 }
 

@@ -76,7 +76,7 @@ def export(
         if kind not in KINDS:
             known = ", ".join(KINDS)
             raise InputError(f"there is no kind {kind!r}{nearest(kind, KINDS)}; known: {known}")
-    rows = _AskedRows(dataset.files(number, "accepted"), where, exporter, kinds, splits)
+    rows = _AskedRows(dataset, number, where, exporter, kinds, splits)
     left_out, total = rows.counts()
     done = 0
     counts: dict[str, dict[str, int]] = defaultdict(dict)
@@ -118,19 +118,22 @@ def export(
 
 
 class _AskedRows:
-    """The rows of some files that were asked for and are of the exporter's kinds.
+    """The rows of a version that were asked for and are of the exporter's kinds.
 
     Rows that the exporter's SQL converts are read by `converted`, the others by `others`.
     """
 
     def __init__(
         self,
-        files: Sequence[str],
+        dataset: Dataset,
+        version: int,
         where: str | None,
         exporter: Exporter[Any],
         kinds: Sequence[str] | None,
         splits: Sequence[str] | None,
     ) -> None:
+        files = dataset.files(version, "accepted")
+        self._folder = Path(dataset.location)
         self._exporter = exporter
         self._where = where
         self._scan = f"{scan_files(files)} WHERE ({where or 'true'}\n)" if files else None
@@ -186,9 +189,12 @@ class _AskedRows:
             return
         try:
             yield from run_query(
-                f"SELECT {selected} FROM {self._scan} {condition}", schema, batch_rows
+                f"SELECT {selected} FROM {self._scan} {condition}",
+                schema,
+                batch_rows,
+                only=self._folder if self._where else None,
             )
-        except duckdb.Error as error:
+        except (duckdb.Error, pa.ArrowException, OSError, InputError) as error:
             if self._where is None:
                 raise
             raise InputError(f"condition {self._where!r}: {complaint(error)}") from error

@@ -21,13 +21,33 @@ from synthmill.store.errors import translate_errors
 
 HOME_VARIABLE = "SYNTHMILL_HOME"
 DEFAULT_HOME = "factory"
+PRIVATE = 0o700
+# Patterns of DuckDB, percent-encoding and separators of addresses, names of Hive partitions.
+STRANGE = frozenset("*?[]{}%\\|^#=")
+
+
+def _usable(sign: str) -> bool:
+    return sign not in STRANGE and (sign.isprintable() or sign == "\u200d")
 
 
 class Home:
-    """The paths of a data folder; folders are created when something is written."""
+    """The paths of a data folder; folders are created when something is written.
+
+    Raises:
+        InputError: the path holds a character that the table or the catalog cannot have there.
+    """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).expanduser().absolute()
+        try:
+            self.path = Path(path).expanduser().absolute()
+        except (RuntimeError, ValueError) as error:  # an unknown user, a NUL
+            raise InputError(f"the data folder {str(path)!r} cannot be used: {error}") from error
+        strange = next((sign for sign in str(self.path) if not _usable(sign)), None)
+        if strange is not None:
+            raise InputError(
+                f"the data folder {str(self.path)!r} cannot be used: {strange!r} in its path is "
+                "read as something else by Delta Lake or DuckDB; give another --home"
+            )
 
     @classmethod
     def find(cls, option: str | Path | None = None) -> "Home":
@@ -35,13 +55,13 @@ class Home:
         return cls(option or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
 
     def prepare(self) -> "Home":
-        """Create the folder.
+        """Create the folder, for its owner alone: answers were paid for, rows may be private.
 
         Raises:
             InputError: it cannot be made (a file is in the way, no permission, full disk).
         """
         with translate_errors(f"home {self.path}"):
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         return self
 
     def require(self) -> "Home":

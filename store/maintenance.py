@@ -83,7 +83,7 @@ def compact(dataset: Dataset) -> int:
         InputError: full disk, no permission; the dataset is then unchanged.
     """
     with translate_errors(f"dataset {dataset.name!r}"):
-        size = sum(Path(path).stat().st_size for path in live_files(dataset.at()))
+        size = sum(Path(path).stat().st_size for path in live_files(dataset.at(), dataset.location))
         check_free_space(dataset.folder, size)
         table.retry_on_conflict(
             lambda: dataset.at().optimize.compact(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import duckdb
@@ -9,7 +10,7 @@ import pyarrow as pa
 
 from synthmill.schemas.errors import InputError
 from synthmill.store.home import Home
-from synthmill.store.sql import complaint, connect, literal
+from synthmill.store.sql import QUERY_SECONDS, check_kind, complaint, connect, literal, restricted
 
 BATCH_ROWS = 1024
 
@@ -37,7 +38,7 @@ def open_catalog(home: Home) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def query(home: Home, sql: str) -> pa.RecordBatchReader:
+def query(home: Home, sql: str, seconds: float = QUERY_SECONDS) -> pa.RecordBatchReader:
     """Stream the result of one SELECT (or DESCRIBE, SHOW, SUMMARIZE, FROM ...) on the catalog.
 
     Every query opens the catalog itself, so it sees the newest one. It cannot write, has no network
@@ -48,18 +49,16 @@ def query(home: Home, sql: str) -> pa.RecordBatchReader:
             in it.
     """
     try:
-        _check_kind(sql)
-    except InputError as error:
-        raise _with_hint(home, sql, error) from error
-    connection = open_catalog(home)
-    try:
-        _restrict(connection, home)
-        _check_reads_only(connection, sql)
-        reader = connection.sql(sql).to_arrow_reader(BATCH_ROWS)
-    except duckdb.Error as error:
-        connection.close()
-        raise _with_hint(home, sql, InputError(f"SQL: {complaint(error)}")) from error
-    return pa.RecordBatchReader.from_batches(reader.schema, _batches(connection, reader))
+        check_kind(sql)
+        with ExitStack() as resources:
+            connection = resources.enter_context(open_catalog(home))
+            resources.enter_context(restricted(connection, sql, home.datasets, seconds))
+            reader = connection.sql(sql).to_arrow_reader(BATCH_ROWS)
+            kept = resources.pop_all()
+    except (duckdb.Error, InputError) as error:
+        said = error if isinstance(error, InputError) else InputError(f"SQL: {complaint(error)}")
+        raise _with_hint(home, sql, said) from error
+    return pa.RecordBatchReader.from_batches(reader.schema, _batches(kept, reader))
 
 
 def query_records(home: Home, sql: str) -> list[dict[str, Any]]:
@@ -77,41 +76,9 @@ def _with_hint(home: Home, sql: str, error: InputError) -> InputError:
     return error
 
 
-def _check_kind(sql: str) -> None:
-    try:
-        statements = duckdb.extract_statements(sql)
-    except duckdb.Error as error:
-        raise InputError(f"SQL: {complaint(error)}") from error
-    if len(statements) != 1:
-        raise InputError(f"SQL: one statement at a time, these are {len(statements)}")
-    if statements[0].type != duckdb.StatementType.SELECT:
-        kind = statements[0].type.name
-        raise InputError(f"SQL: {kind} is refused; only statements that read, such as SELECT")
-
-
-def _check_reads_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Have DuckDB check it: below the top level it binds nothing that writes.
-
-    A SELECT can carry a COPY in its WITH clause, which would write into the datasets.
-    """
-    connection.execute(f"EXPLAIN FROM query({literal(sql)})").fetchall()
-
-
-def _restrict(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
-    connection.execute(f"SET allowed_directories = [{literal(str(home.datasets))}]")
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
-
-
-def _batches(
-    connection: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader
-) -> Iterator[pa.RecordBatch]:
-    with connection:
-        try:  # Arrow turns errors of DuckDB into its own or into OSError
+def _batches(resources: ExitStack, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    try:  # Arrow turns errors of DuckDB into its own or into OSError
+        with resources:
             yield from reader
-        except (
-            duckdb.Error,
-            pa.ArrowException,
-            OSError,
-        ) as error:
-            raise InputError(f"SQL: {complaint(error)}") from error
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise InputError(f"SQL: {complaint(error)}") from error

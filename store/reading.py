@@ -1,6 +1,8 @@
 """Streaming rows out of a table: a version's, those added since another, or a few by id."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,18 +11,21 @@ from deltalake import DeltaTable
 from synthmill.schemas.arrow import ROW_SCHEMA
 from synthmill.schemas.errors import InputError
 from synthmill.store.errors import translate_errors
-from synthmill.store.sql import connect, literal, quoted, scan_files
+from synthmill.store.sql import connect, literal, quoted, restricted, scan_files
 
 BATCH_ROWS = 1024
 
 
-def live_files(table: DeltaTable, status: str | None = None) -> dict[str, str]:
-    """Path and status of each Parquet file of a loaded version, in the order of their writing."""
+def live_files(table: DeltaTable, folder: str, status: str | None = None) -> dict[str, str]:
+    """Path and status of each Parquet file of a loaded version, in the order of their writing.
+
+    `folder` is that of the table.
+    """
     actions = pa.table(table.get_add_actions(flatten=True))
     actions = actions.select(["modification_time", "path", "partition.status"])
     ordered = sorted(zip(*(column.to_pylist() for column in actions.columns), strict=True))
-    root = table.table_uri.removeprefix("file://").rstrip("/")
-    return {f"{root}/{path}": of for _, path, of in ordered if status in (None, of)}
+    # The address of the table is percent-encoded, the paths of its actions are not.
+    return {f"{folder}/{path}": of for _, path, of in ordered if status in (None, of)}
 
 
 def selection(columns: Sequence[str] | None) -> pa.Schema:
@@ -53,10 +58,10 @@ def _conformed(batch: pa.RecordBatch, status: str, schema: pa.Schema) -> pa.Reco
 
 
 def added_since(
-    old: DeltaTable, new: DeltaTable, columns: Sequence[str] | None
+    old: DeltaTable, new: DeltaTable, folder: str, columns: Sequence[str] | None
 ) -> pa.RecordBatchReader:
     """Stream the accepted rows of `new` that `old` does not have."""
-    before, after = live_files(old, "accepted"), live_files(new, "accepted")
+    before, after = live_files(old, folder, "accepted"), live_files(new, folder, "accepted")
     fresh = {path: status for path, status in after.items() if path not in before}
     gone = [path for path in before if path not in after]
     schema = selection(columns)
@@ -73,11 +78,23 @@ def added_since(
     )
 
 
-def run_query(query: str, schema: pa.Schema, batch_rows: int = BATCH_ROWS) -> pa.RecordBatchReader:
-    """Stream a query's result, in the types of `schema`, in batches of so many rows at most."""
+def run_query(
+    query: str,
+    schema: pa.Schema,
+    batch_rows: int = BATCH_ROWS,
+    *,
+    only: Path | None = None,
+) -> pa.RecordBatchReader:
+    """Stream a query's result, in the types of `schema`, in batches of so many rows at most.
+
+    A query that holds text of a user is given the folder `only`: it then has to be one statement
+    that reads, no other files are open to it, and its time and memory are limited.
+    """
 
     def batches() -> Iterator[pa.RecordBatch]:
-        with translate_errors("dataset"), connect() as connection:
+        with translate_errors("dataset"), connect() as connection, ExitStack() as limits:
+            if only is not None:
+                limits.enter_context(restricted(connection, query, only))
             for batch in connection.sql(query).to_arrow_reader(batch_rows):
                 yield batch.cast(schema)
 

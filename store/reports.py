@@ -13,7 +13,7 @@ from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json
 from synthmill.schemas.report import RunReport, RunState
 from synthmill.store.errors import translate_errors
-from synthmill.store.home import Home
+from synthmill.store.home import PRIVATE, Home
 
 Records = dict[str, list[dict[str, Any]]]
 
@@ -53,7 +53,7 @@ def at_work(home: Home, run_id: str) -> Iterator[None]:
     """
     path = _lock_path(home, run_id)
     with translate_errors(f"run {run_id}"):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         lock = path.open("a")
     with lock:
         if not _locked(lock):

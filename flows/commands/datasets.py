@@ -71,6 +71,7 @@ def log(dataset: str, most: int, home: "Home") -> None:
       synthmill log cotevol-demo
       synthmill log cotevol-demo -n 100
     """
+    from synthmill.flows.terminal.console import safe
     from synthmill.store.dataset import Dataset
     from synthmill.store.tags import read_tags
 
@@ -79,9 +80,9 @@ def log(dataset: str, most: int, home: "Home") -> None:
     for tag, number in read_tags(opened.folder).items():
         tags.setdefault(number, []).append(tag)
     for version in opened.history()[::-1][:most]:
-        click.echo(_headline(version, tags.get(version.version, [])))
+        click.echo(safe(_headline(version, tags.get(version.version, []))))
         if version.commit:
-            click.echo(f"  {_origin(version.commit)}")
+            click.echo(f"  {safe(_origin(version.commit))}")
 
 
 def _headline(version: "Version", tags: list[str]) -> str:

@@ -62,6 +62,7 @@ def delete_source(dataset: str, source: str, yes: bool, home: "Home") -> None:
       synthmill delete-source cotevol-demo data/leaked.jsonl
       synthmill delete-source web-facts 'https://bad.example/*' --yes
     """
+    from synthmill.schemas.errors import InputError
     from synthmill.store import catalog
     from synthmill.store.dataset import Dataset
     from synthmill.store.deletion import delete_source, rows_of_source
@@ -71,8 +72,11 @@ def delete_source(dataset: str, source: str, yes: bool, home: "Home") -> None:
         counts = _counts(rows_of_source(opened, source))
         click.confirm(f"delete {counts} of {dataset} and block {source}?", abort=True)
     done = delete_source(opened, source)
-    catalog.rebuild(home)
     click.echo(f"deleted {_counts(done.rows)}; {dataset} is at version {done.version}")
+    try:
+        catalog.rebuild(home)
+    except InputError as error:
+        click.echo(f"the catalog does not show it yet: {error}", err=True)
 
 
 def _counts(rows: dict[str, int]) -> str:

@@ -25,12 +25,17 @@ def output() -> Console:
     )
 
 
+def safe(content: str) -> str:
+    """Text of any origin without control sequences."""
+    return content.translate(CONTROLS)
+
+
 def text(content: str, style: str = "") -> Text:
     """Text of any origin for the terminal: never markup, never control sequences.
 
     The style is that of these letters alone, also when other text is added.
     """
-    return Text.assemble((content.translate(CONTROLS), style))
+    return Text.assemble((safe(content), style))
 
 
 GAP = 2  # between columns

@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import re
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,17 +14,30 @@ import click
 import pyarrow as pa
 
 from synthmill.flows.report_text import counted
-from synthmill.flows.terminal.console import cell_text, fits, output, plain_table, text
+from synthmill.flows.terminal.console import cell_text, fits, output, plain_table, safe, text
 
 MOST_CHARACTERS = 300  # of a cell
+_FORMULA = re.compile(r"\s*[=+\-@]|\t")
+_NUMBER = re.compile(r"[+-]?[\d.,]+%?")
 
 
 def write_csv(reader: pa.RecordBatchReader) -> None:
-    """Print the result as CSV with a header; nested values as JSON text."""
+    """Print the result as CSV with a header; nested values as JSON text.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe in front, and control
+    characters are shown; JSON has all texts as they are.
+    """
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(reader.schema.names)
     for record in _records(reader):
-        writer.writerow(_flat(value) for value in record)
+        writer.writerow(_harmless(_flat(value)) for value in record)
+
+
+def _harmless(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    value = safe(value)
+    return f"'{value}" if _FORMULA.match(value) and not _NUMBER.fullmatch(value) else value
 
 
 def write_json(reader: pa.RecordBatchReader) -> None:
