@@ -26,6 +26,7 @@ from synthmill.pipelines.plan import Plan, check_source, make_plan
 from synthmill.pipelines.progress import Progress
 from synthmill.pipelines.run_store import RunStore, save_recipe, saved_recipe
 from synthmill.pipelines.source_blocklist import with_blocklist
+from synthmill.runtime.garbage import rare_collections
 from synthmill.runtime.workers import WorkerPool
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.lineage import Media
@@ -126,7 +127,7 @@ async def _execute(
     plan: Plan, home: Home, run_id: str, cached: Home, on_progress: ProgressCallback | None
 ) -> RunReport:
     """Work on a run, which is listed from its start to its end, whatever the end is."""
-    with at_work(home, run_id):
+    with at_work(home, run_id), rare_collections():
         dataset = Dataset.create(home, plan.recipe.output.dataset)
         store = RunStore(plan, dataset, run_id)
         store.write_report()
