@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from synthmill.pipelines.progress import Progress
 from synthmill.schemas.report import FunnelStage, RunReport
-from synthmill.schemas.usage import Usage
 from synthmill.store.home import Home
 from synthmill.store.media import MEDIA_DIR
 
@@ -78,13 +77,13 @@ def outcome(report: RunReport) -> str:
 
 def cost(report: RunReport) -> str:
     """One line: calls, tokens and dollars, and how much of it the response cache answered."""
-    asked = sum((used.asked for used in report.usage.values()), Usage())
-    bought = sum((used.bought for used in report.usage.values()), Usage())
-    line = f"{asked.calls:,} model calls, {asked.tokens:,} tokens"
+    asked, bought = report.asked, report.bought
+    line = counted(asked.calls, "model call")
+    line += f", {tokens_text(asked.prompt_tokens, asked.completion_tokens)}"
     if asked.tokens > bought.tokens:
-        line += f" ({asked.tokens - bought.tokens:,} from the response cache)"
+        line += f" ({asked.tokens - bought.tokens:,} of both from the response cache)"
     if report.unused.tokens:
-        line += f", {report.unused.tokens:,} of them by tasks that were not needed"
+        line += f", {report.unused.tokens:,} of both by tasks that were not needed"
     if bought.dollars:
         line += f", ${bought.dollars:,.4f}"
     if bought.unpriced_tokens:
@@ -155,15 +154,25 @@ def counts_text(progress: Progress) -> str:
 
 
 def tasks_text(progress: Progress) -> str:
-    calls = f", {counted(progress.calls, 'model call')} answered" if progress.calls else ""
+    calls = ""
+    if progress.calls:
+        rate = f"{progress.calls_per_second:,.1f}/s"
+        calls = f", {counted(progress.calls, 'model call')} answered ({rate})"
     return f"{counted(progress.tasks, 'task')} done, {progress.in_progress:,} in progress{calls}"
 
 
 def spending_text(progress: Progress) -> str:
-    if not progress.tokens:
-        return ""
-    spent = f"{progress.tokens:,} tokens, {progress.tokens_per_second:,.0f}/s"
-    return spent + (f", ${progress.dollars:,.4f}" if progress.dollars else "")
+    failures = f"failed attempts: {top(progress.call_failures)}" if progress.call_failures else ""
+    if not progress.prompt_tokens + progress.generated_tokens:
+        return failures
+    spent = tokens_text(progress.prompt_tokens, progress.generated_tokens)
+    dollars = f"${progress.dollars:,.4f}" if progress.dollars else ""
+    return ", ".join(part for part in (spent, dollars, failures) if part)
+
+
+def tokens_text(prompt: int, generated: int) -> str:
+    """`1,200 prompt + 300 generated tokens`; prompts of continuations and retries count again."""
+    return f"{prompt:,} prompt + {generated:,} generated tokens"
 
 
 def time_left_text(progress: Progress) -> str:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from itertools import islice, repeat
 from typing import Any
 
-from synthmill.generators.base import FeedbackGenerator, Judged, Resources, Task
+from synthmill.generators.base import FeedbackGenerator, Generator, Judged, Resources, Task
 from synthmill.models.errors import ConfigurationError, ServerUnavailable
 from synthmill.pipelines.accepted_ids import AcceptedIds
 from synthmill.pipelines.checkpoint import Checkpoint
@@ -31,6 +31,7 @@ from synthmill.pipelines.stop_conditions import (
     StopStatus,
     bound_reached,
 )
+from synthmill.pipelines.time_left import Rate, TimeLeft
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import content_id, keyed_seed
 from synthmill.schemas.items import InvalidItem
@@ -40,6 +41,7 @@ from synthmill.schemas.usage import PromptUsage, Usage, add_usages
 from synthmill.schemas.verdict import Verdict
 
 COPY = Verdict(filter="unique_id", status="fail", reason="already in the dataset")
+SIZE_SECONDS = 1.0  # ours: to count the items of a source, for the time left
 # Ours: what a run says that has nothing left to do.
 NOTHING_LEFT = (
     "nothing is left after earlier runs of this recipe: give another seed (--set seed=N) "
@@ -102,6 +104,9 @@ class Engine:
         self._run_id = run_id
         self._log = log
         self._accepted = accepted
+        self._time_left = TimeLeft(recipe, None, checkpoint.task)
+        self._estimated: tuple[float, float | None] = (0.0, None)
+        self._call_rate = Rate()
         self._admission = AdmissionControl(recipe.target, recipe.budget)
         self._concurrency = OrderedConcurrency(recipe.engine.concurrency)
         self._feedback: FeedbackLoop | None = None
@@ -134,6 +139,8 @@ class Engine:
                 for reason, count in stage.reasons.items()
             }
         )
+        usage = self.usage().values()
+        asked = sum((used.asked for used in usage), Usage())
         return Progress(
             accepted=tally.accepted,
             target=self._plan.recipe.target,
@@ -141,13 +148,24 @@ class Engine:
             failed=tally.failed,
             tasks=tally.tasks,
             in_progress=self._concurrency.in_progress,
-            tokens=tally.usage.tokens,
-            dollars=tally.usage.dollars,
+            prompt_tokens=asked.prompt_tokens,
+            generated_tokens=asked.completion_tokens,
+            dollars=asked.dollars,
             seconds=self.seconds,
             rejects=rejects,
             status=self._preparation or self._services.models.status(),
-            calls=sum(prompt.asked.calls for prompt in self._services.models.usage.values()),
+            calls=asked.calls,
+            calls_per_second=self._call_rate.add(asked.calls),
+            call_failures=sum((Counter(used.failures) for used in usage), Counter()),
+            seconds_left=self._seconds_left(),
         )
+
+    def _seconds_left(self) -> float | None:
+        """The estimate, made anew once a second."""
+        now = time.monotonic()
+        if now >= self._estimated[0] + 1:
+            self._estimated = now, self._time_left.seconds(self.checkpoint.tally, self.seconds)
+        return self._estimated[1]
 
     @property
     def unused(self) -> Usage:
@@ -167,6 +185,9 @@ class Engine:
         try:
             self.stop = self._bound()  # resumed with nothing left to do
             prepared = self.stop is None and await self._prepare(resources)
+            if prepared:
+                size = await self._source_size()
+                self._time_left = TimeLeft(self._plan.recipe, size, self.checkpoint.task)
             while prepared and self.stop is None:
                 stream = self._concurrency.stream(self._starts(), self._work, self._may_start)
                 async with aclosing(stream) as results:
@@ -192,11 +213,22 @@ class Engine:
         if self._worth_a_commit:
             yield self._take_batch()
 
+    async def _source_size(self) -> int | None:
+        """The number of tasks, where the generator has one for each item of a source of known size.
+
+        It is found before the first task, so that reading it costs the tasks nothing.
+        """
+        plan = self._plan
+        if self._feedback is not None or type(plan.generator).tasks is not Generator.tasks:
+            return None
+        return await asyncio.to_thread(plan.source.size, SIZE_SECONDS)
+
     def _restart(self) -> None:
         """Forget the tasks in progress, which the end of the stream has cancelled."""
         recipe = self._plan.recipe
         self._admission = AdmissionControl(recipe.target, recipe.budget)
         self._next_start = self.checkpoint.task
+        self._time_left.cancelled()
         if self.stop is None:
             self._open.clear()
 
@@ -223,6 +255,7 @@ class Engine:
         for index, task in enumerate(tasks, self.checkpoint.task):
             self._next_start = index + 1
             self._admission.started()
+            self._time_left.started(index)
             yield index, task
 
     def _source_tasks(self) -> Iterator[Task]:
@@ -269,6 +302,7 @@ class Engine:
             result.task = result.task or Task(f"task {index}", None)
             result.failure = self._log.add(f"task {result.task.key}", error)
         self._admission.finished(result.progression)
+        self._time_left.finished(index)
         return index, result
 
     async def _generate(self, index: int, task: Task, result: TaskResult) -> None:
@@ -288,6 +322,7 @@ class Engine:
         self._changed = True
         self._open.pop(index)
         self._admission.settled(result.progression)
+        accepted_before = tally.accepted
         if result.task is not None:
             for judged, costs in result.candidates[checkpoint.candidate :]:
                 row = self._row(result.task, judged, costs)
@@ -305,6 +340,7 @@ class Engine:
             tally.tasks += 1
         tally.usage += result.usage
         checkpoint.task += 1
+        self._time_left.settled(tally.accepted - accepted_before)
         checkpoint.candidate, checkpoint.partial = 0, Usage()
         if self._feedback is not None:
             self._feedback.settle(result.task, result.failure)

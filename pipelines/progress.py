@@ -1,15 +1,16 @@
 """A snapshot of a run, to be shown while it works."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """Where a run stands now.
 
-    `tokens` and `dollars` are those of settled tasks, as rows and budgets count them; `calls` are
-    all model calls answered so far, so that something moves while the first tasks run.
+    `calls`, tokens and `dollars` are those of all model calls answered so far, so that they move
+    while the first tasks run; answers from the response cache are among them. `call_failures`
+    counts failed attempts of calls, by kind. `seconds_left` is None while it is not known.
     """
 
     accepted: int
@@ -18,21 +19,13 @@ class Progress:
     failed: int
     tasks: int
     in_progress: int
-    tokens: int
+    prompt_tokens: int
+    generated_tokens: int
     dollars: float
     seconds: float
     rejects: Counter[str]
     status: str | None
     calls: int = 0
-
-    @property
-    def seconds_left(self) -> float | None:
-        """The time to the target at the pace so far, or None while it is not known."""
-        if not self.target or not self.accepted:
-            return None
-        return max(0.0, self.seconds * (self.target - self.accepted) / self.accepted)
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Tokens per second since the start."""
-        return self.tokens / self.seconds if self.seconds else 0.0
+    calls_per_second: float = 0.0
+    call_failures: Counter[str] = field(default_factory=Counter)
+    seconds_left: float | None = None

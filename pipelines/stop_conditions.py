@@ -32,7 +32,8 @@ def bound_reached(
     if budget.candidates is not None and tally.emitted >= budget.candidates:
         return StopStatus("budget spent", f"{budget.candidates:,} candidates")
     if budget.tokens is not None and tally.usage.tokens >= budget.tokens:
-        return StopStatus("budget spent", f"{tally.usage.tokens:,} of {budget.tokens:,} tokens")
+        used = f"{tally.usage.tokens:,} of {budget.tokens:,} prompt and generated tokens"
+        return StopStatus("budget spent", used)
     if budget.dollars is not None and tally.usage.dollars >= budget.dollars:
         return StopStatus(
             "budget spent", f"{tally.usage.dollars:.2f} of {budget.dollars:.2f} dollars"

@@ -1,6 +1,7 @@
 """What every source of problems shares: field mapping, row selection, and invalid rows."""
 
 import math
+import time
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -138,6 +139,14 @@ class ProblemSource(Source):
                 uri=row.uri, title=f"{row.unit} {row.number}", license=settings.license
             ),
         )
+
+    def size(self, seconds: float) -> int | None:
+        """The number of problems and invalid rows, counted by reading them."""
+        until, count = time.monotonic() + seconds, 0
+        for count, _ in enumerate(self.items(), 1):
+            if count % 256 == 0 and time.monotonic() > until:
+                return None
+        return count
 
     def read_answer(self, record: dict[str, Any]) -> str | None:
         """The answer in a row, or None where it has none."""

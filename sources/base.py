@@ -49,6 +49,10 @@ class Source(ABC):
             schemas.errors.InputError: the source as a whole cannot be read.
         """
 
+    def size(self, seconds: float) -> int | None:
+        """The number of items, where it can be found within so many seconds; else None."""
+        return None
+
     def check(self) -> str:
         """One line about the source, after a look at its beginning.
 

@@ -123,7 +123,7 @@ def show(
         raise InputError(f"{error}{then}") from error
     print_summary(console, report, next_commands(report, home))
     if log_path(home, run_id).is_file():
-        click.echo(f"tracebacks of failed tasks: {log_path(home, run_id)}", err=True)
+        click.echo(f"tracebacks of failed tasks: {log_path(home, run_id)}")
     if report.stop not in ("target met", "source exhausted", "budget spent"):
         stopped(run_id, home)
     if report.nothing_left:

@@ -71,7 +71,7 @@ def test_a_run_whose_tasks_all_fail_is_a_failure_with_tracebacks(
         r"failed \(1 of 2 tasks failed.*no idea \(flows/letters.py:\d+\)", result.output
     )
     (log,) = home.glob("runs/*/log.txt")
-    assert f"tracebacks of failed tasks: {log}" in result.stderr
+    assert f"tracebacks of failed tasks: {log}" in result.output
     assert "Traceback (most recent call last)" in log.read_text("utf-8")
     assert list(states(synthmill).values()) == ["failed"]
 

@@ -31,7 +31,9 @@ PROGRESS = Progress(
     failed=2,
     tasks=82,
     in_progress=8,
-    tokens=12_000,
+    prompt_tokens=9_000,
+    generated_tokens=3_000,
+    seconds_left=180.0,
     dollars=0.5,
     seconds=60.0,
     rejects=Counter({f"filter: reason {n}": n for n in range(1, 8)}),
@@ -133,7 +135,7 @@ def test_display_says_everything_once() -> None:
     shown = console.export_text()
     assert "50/200 accepted (25%) about 0:03:00 left" in shown
     assert "82 emitted = 50 accepted + 30 rejected + 2 failed" in shown
-    assert "12,000 tokens, 200/s, $0.5000" in shown
+    assert "9,000 prompt + 3,000 generated tokens, $0.5000" in shown
     assert "7  filter: reason 7" in shown and "3  for other reasons" in shown
     assert shown.rstrip().endswith("trying again in 9 s")
 
@@ -141,7 +143,8 @@ def test_display_says_everything_once() -> None:
 def test_a_line_says_everything() -> None:
     assert one_line(PROGRESS) == (
         "0:01:00 50/200 accepted (25%); 82 emitted = 50 accepted + 30 rejected + 2 failed; "
-        "82 tasks done, 8 in progress; 12,000 tokens, 200/s, $0.5000; about 0:03:00 left; "
+        "82 tasks done, 8 in progress; 9,000 prompt + 3,000 generated tokens, $0.5000; "
+        "about 0:03:00 left; "
         "most rejected by filter: reason 7 (7); paused: http://x/v1 is dead, trying again in 9 s"
     )
 
@@ -153,7 +156,7 @@ def test_lines_come_in_time_and_with_news() -> None:
     def told(second: float, status: str | None) -> bool:
         now[0] = second
         before = console.export_text(clear=False).count("\n")
-        lines(Progress(0, None, 0, 0, 0, 0, 0, 0.0, second, Counter(), status))
+        lines(Progress(0, None, 0, 0, 0, 0, 0, 0, 0.0, second, Counter(), status))
         return console.export_text(clear=False).count("\n") > before
 
     assert told(0, None)
