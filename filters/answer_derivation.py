@@ -65,6 +65,11 @@ def first_claim(trace: str, answer: str) -> int | None:
     return None
 
 
+def values_in(text: str) -> list[Fraction]:
+    """The values of the numbers in a text, in order."""
+    return [read.value for _, _, read in _numbers(text)]
+
+
 def _conclusion(trace: str) -> tuple[int, bool]:
     """The start of the sentence with the last box, and whether the answer is computed in it."""
     box = last_box(trace)

@@ -9,6 +9,7 @@ from synthmill.generators.cotevol.rows import EvolutionRecord, candidates
 from synthmill.generators.cotevol.search import AnswerJudge, SearchSession, TokensSpent
 from synthmill.generators.cotevol.settings import CotevolSettings
 from synthmill.generators.cotevol.strategies import STRATEGIES
+from synthmill.schemas.recipe import FilterSpec
 from synthmill.schemas.row import Candidate, Row
 from synthmill.sources.base import Problem
 
@@ -22,6 +23,8 @@ class Cotevol(Generator[CotevolSettings]):
     name: ClassVar[str] = "cotevol"
     version: ClassVar[int] = 1
     item: ClassVar[type] = Problem
+    # A search that joins traces leaves steps behind that lead nowhere; answers do not show it.
+    default_filters: ClassVar[tuple[FilterSpec, ...]] = (FilterSpec(name="unused_step"),)
 
     async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
         """The rows of one problem."""

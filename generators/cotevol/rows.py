@@ -172,7 +172,9 @@ def _sft(session: SearchSession, best: Trace, stopped: str) -> Candidate:
     verdicts = []
     if not best.good:
         unsolved = "no right answer found" if session.judge.has_ground_truth else "not trusted"
-        verdicts = [Verdict(filter="cotevol", status="fail", reason=best.fault or unsolved)]
+        # A wrong answer outranks a fault on the way to it.
+        fault = None if best.right is False else best.fault
+        verdicts = [Verdict(filter="cotevol", status="fail", reason=fault or unsolved)]
     return Candidate(
         kind="sft",
         messages=[user(session.problem.text), best.message],
@@ -186,7 +188,14 @@ def _sft(session: SearchSession, best: Trace, stopped: str) -> Candidate:
 
 def _rlvr(session: SearchSession, stopped: str) -> Candidate:
     problem, initial = session.problem, _initial(session)
-    rate = sum(bool(t.right) for t in initial) / len(initial) if initial else None
+    rate, verdicts = None, []
+    # The pass rate of answers that nobody could read would measure their form.
+    if any(trace.answer is not None for trace in initial):
+        rate = sum(bool(t.right) for t in initial) / len(initial)
+    if all(trace.answer is None for trace in session.archive):
+        verdicts = [Verdict(filter="cotevol", status="fail", reason="no readable answer")]
+    elif not any(trace.right for trace in session.archive):
+        verdicts = [Verdict(filter="cotevol", status="fail", reason="never solved")]
     return Candidate(
         kind="rlvr",
         messages=[user(problem.text)],
@@ -195,6 +204,7 @@ def _rlvr(session: SearchSession, stopped: str) -> Candidate:
         reward_args=problem.reward_args,
         pass_rate=rate,
         difficulty=None if rate is None else 1 - rate,
+        verdicts=verdicts,
         sources=[problem.origin],
         detail=_detail(session, initial, stopped),
     )

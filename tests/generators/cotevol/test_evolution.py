@@ -247,6 +247,30 @@ async def test_what_was_not_solved_is_a_rejected_row() -> None:
     best, question = await rows(answer="999", rounds=1)
     assert best.verdicts[0].reason == "no right answer found"
     assert question.pass_rate == 0.0
+    assert [verdict.reason for verdict in question.verdicts] == ["never solved"]
+
+
+async def test_a_problem_that_evolution_solved_is_kept() -> None:
+    (question,) = [row for row in await rows(rounds=4) if row.kind == "rlvr"]
+    assert not question.verdicts
+
+
+async def test_unreadable_answers_measure_nothing() -> None:
+    def writer(prompt: Prompt[Any], prefix: str, sampling: Sampling, rng: Random) -> Completion:
+        return Completion(text="I would say it is rather large.", completion_tokens=7)
+
+    (question,) = [row for row in await rows(writer, rounds=1) if row.kind == "rlvr"]
+    assert question.pass_rate is None and question.difficulty is None
+    assert [verdict.reason for verdict in question.verdicts] == ["no readable answer"]
+
+
+async def test_a_wrong_answer_outranks_a_false_equation() -> None:
+    def writer(prompt: Prompt[Any], prefix: str, sampling: Sampling, rng: Random) -> Completion:
+        text = "Step 1: 1 + 2 = 4\nThe answer is \\boxed{4}."
+        return Completion(text=text, completion_tokens=7)
+
+    best, *_ = await rows(writer, rounds=1)
+    assert best.verdicts[0].reason == "no right answer found"
 
 
 async def test_problems_without_answers() -> None:
