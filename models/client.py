@@ -101,7 +101,7 @@ class ModelClient:
             usage: counts all of it.
 
         Raises:
-            ServerUnavailable: the model server is dead, and was waited for in vain.
+            ServerUnavailable: the model server stayed dead for longer than the run waits.
             RequestRejected: the server will never answer this; `ConfigurationError` when
                 that is true of any call.
         """
@@ -128,7 +128,7 @@ class ModelClient:
         """The embedding vectors of texts, shape (texts, dimensions); (0, 0) without texts.
 
         Raises:
-            ServerUnavailable: the model server is dead, and was waited for in vain.
+            ServerUnavailable: the model server stayed dead for longer than the run waits.
             RequestRejected: the server will never answer this, or the model does not embed.
         """
         if not texts:

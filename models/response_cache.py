@@ -1,4 +1,4 @@
-"""The response cache: every answer that was ever bought, one row for each sample or vector.
+"""The response cache: all answers that were bought, one row for each sample or vector.
 
 An answer is handed on only after its commit, so a process that dies (SIGKILL included) never
 pays for a stored answer again. Several processes may share the file. A power cut may lose the
@@ -71,7 +71,7 @@ class ResponseCache:
         self._pending: list[tuple[Sequence[Entry], asyncio.Future[list[Completion]]]] = []
 
     def get(self, key: bytes) -> Completion | None:
-        """The stored completion, or None; an entry that cannot be read is none.
+        """The stored completion; None where there is none or it cannot be read.
 
         Raises:
             InputError: the file itself is damaged.

@@ -53,7 +53,7 @@ def counting(answer: str, truth: str) -> float:
     The answer must hold exactly three integers, in the order circles, squares, triangles; else 0.
     """
     pairs = _counts(answer, truth)
-    # The epsilon is the code's: it decides shapes of which there are none.
+    # The epsilon is the released code's: it decides the score of shapes that do not occur.
     return _mean([max(0.0, 1 - abs(given - right) / (right + 1e-9)) for given, right in pairs])
 
 

@@ -25,8 +25,8 @@ MAX_BRANCHES = 2000
 async def cross(session: SearchSession, first: Trace, second: Trace, round_: int) -> Trace | None:
     """The child of two traces: a critic compares them, an author writes a new solution.
 
-    The critic is told which parents are right (unless `show_labels` is off) and never the ground
-    truth. None where the critic gave no usable guidance.
+    The critic's prompt says which parents are right (unless `show_labels` is off); it never holds
+    the ground truth. None where the critic gave no usable guidance.
 
     Raises:
         TokensSpent: the tokens of this problem are used up.

@@ -122,7 +122,7 @@ class Embedded(Backend):
     async def _written(
         self, request: Request, task: Continuation, seed: int, alone: bool, priority: int
     ) -> Completion:
-        """What the language model goes on writing, behind what the prompt's rule gave it.
+        """The language model's continuation of the text that the prompt's rule gave.
 
         What the rule gave counts as written: a model without the rule has to write it.
         """

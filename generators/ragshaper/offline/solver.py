@@ -158,7 +158,7 @@ def _slipped(question: str, chain: Sequence[Fact], rng: Random) -> str:
 
 @answers(AnswerFromDocuments)
 def answered(prompt: AnswerFromDocuments, rng: Random) -> ShortAnswer:
-    """A reader prefers sound statements, and takes others where there are none."""
+    """Prefers correct statements; uses others where the documents hold no correct one."""
     chain = chain_of(prompt.question)
     if chain is None:
         return ShortAnswer(answer=UNKNOWN)
