@@ -37,6 +37,7 @@ class Services:
     workers: WorkerPool
     write_media: MediaWriter
     verifiers: Sequence[Stage[Verifying]] = ()
+    blocked: Sequence[str] = ()
 
 
 class TaskContext:

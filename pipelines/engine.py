@@ -25,6 +25,7 @@ from synthmill.pipelines.judging import FilterError, compare
 from synthmill.pipelines.ordered_concurrency import OrderedConcurrency
 from synthmill.pipelines.plan import Plan
 from synthmill.pipelines.progress import Progress
+from synthmill.pipelines.source_blocklist import barred
 from synthmill.pipelines.stop_conditions import (
     AdmissionControl,
     Progression,
@@ -306,8 +307,10 @@ class Engine:
         return index, result
 
     async def _generate(self, index: int, task: Task, result: TaskResult) -> None:
-        if isinstance(task.item, InvalidItem):
+        candidate = barred(self._services.blocked, task.item)
+        if candidate is None and isinstance(task.item, InvalidItem):
             candidate = _unreadable(task.item)
+        if candidate is not None:
             result.candidates.append((Judged(candidate, tuple(candidate.verdicts), False), {}))
             return
         with closing(TaskContext(self._services, task.key, index, result.usage)) as context:

@@ -150,7 +150,8 @@ async def _work(
     on_progress: ProgressCallback | None,
 ) -> RunReport:
     recipe = plan.recipe
-    plan = with_blocklist(plan, dataset.blocked_sources())
+    blocked = dataset.blocked_sources()
+    plan = with_blocklist(plan, blocked)
     index = DedupIndexSync(dataset, [stage.filter for stage in plan.diversity])
     give_up_after_seconds = 60 * recipe.engine.give_up_after_minutes
     registry = ModelRegistry(
@@ -170,7 +171,7 @@ async def _work(
         WorkerPool(recipe.engine.workers, warm=warm) as workers,
     ):
         write_media = media_writer(dataset)
-        services = Services(recipe.seed, models, workers, write_media, plan.verifiers)
+        services = Services(recipe.seed, models, workers, write_media, plan.verifiers, blocked)
         log = FailureLog(log_path(dataset.home, run_id))
         engine = Engine(plan, services, store.checkpoint, run_id, log, store.accepted, store.states)
         store.engine = engine

@@ -1,9 +1,12 @@
 """What every source of problems shares: field mapping, row selection, and invalid rows."""
 
+import hashlib
 import math
 import time
 from abc import abstractmethod
 from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import Field
@@ -136,7 +139,10 @@ class ProblemSource(Source):
             text=text,
             answer=answer,
             origin=SourceRef(
-                uri=row.uri, title=f"{row.unit} {row.number}", license=settings.license
+                uri=row.uri,
+                sha256=file_sha256(row.uri),
+                title=f"{row.unit} {row.number}",
+                license=settings.license,
             ),
         )
 
@@ -184,6 +190,16 @@ class ProblemSource(Source):
                 f"{bad[0].detail}"
             )
         return f"{self.name}: empty"
+
+
+@lru_cache(maxsize=64)
+def file_sha256(path: str) -> str | None:
+    """The hash of a file, or None where there is no file of that name; read once a process."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError):
+        return None
 
 
 def content_key(text: str, answer: str | None) -> str:

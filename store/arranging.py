@@ -122,14 +122,17 @@ def merging(home: Home, names: Sequence[str], new: str) -> Iterator[Merging]:
         raise InputError("a merge takes at least two datasets")
     origins = [(name, Dataset.open(home, name)) for name in names]
     pinned = [(old, old.version) for _, old in origins]
-    blocked = sorted({pattern for old, _ in pinned for pattern in old.blocked_sources()})
+    blocked: dict[str, list[str]] = {}
+    for old, _ in pinned:
+        for pattern, hashes in old.blocklist().items():
+            blocked[pattern] = sorted({*blocked.get(pattern, ()), *hashes})
     with _new_dataset(home, new) as aside:
         merge = Merging(Dataset.create(aside, new))
         if blocked:
-            merge.dataset.set_blocked_sources(blocked, "block", ", ".join(blocked))
+            merge.dataset.set_blocklist(blocked, "block", ", ".join(blocked))
         for old, _ in pinned:
             _link_all(old.media_folder, merge.dataset.media_folder)
-        stream = _merged(merge, pinned, blocked)
+        stream = _merged(merge, pinned, merge.dataset.blocked_sources())
         subject = " ".join(f"{old.name}@{version}" for old, version in pinned)
         merge.dataset.write(stream, "merge", subject)
         yield merge

@@ -5,6 +5,7 @@ append that began earlier: that writer reads the list and tries again. So no row
 can be committed at the same time as the deletion.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -18,9 +19,20 @@ from synthmill.schemas.lineage import SourceRef
 from synthmill.store.table import BLOCKED_PROPERTY
 
 
+def blocklist(table: DeltaTable) -> dict[str, list[str]]:
+    """The blocklist of a table's loaded version: patterns, each with hashes of what it matched.
+
+    The hashes bar the same content under another path or address.
+    """
+    found: dict[str, list[str]]
+    found = json.loads(table.metadata().configuration.get(BLOCKED_PROPERTY) or "{}")
+    return found
+
+
 def blocked_patterns(table: DeltaTable) -> list[str]:
-    """The blocklist of a table's loaded version."""
-    return list(json.loads(table.metadata().configuration.get(BLOCKED_PROPERTY) or "[]"))
+    """The patterns and hashes of the blocklist of a table's loaded version."""
+    listed = blocklist(table)
+    return list(dict.fromkeys([*listed, *itertools.chain.from_iterable(listed.values())]))
 
 
 def checked_pattern(pattern: str) -> str:

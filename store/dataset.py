@@ -1,7 +1,7 @@
 """A dataset: versions of rows in a Delta table, committed exactly once."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from synthmill.schemas.arrow import ROW_SCHEMA, row_from_record, rows_to_table
 from synthmill.schemas.errors import InputError, nearest
 from synthmill.schemas.row import Row, Status
 from synthmill.store import media, table
-from synthmill.store.blocklist import blocked_patterns, matches
+from synthmill.store.blocklist import blocked_patterns, blocklist, matches
 from synthmill.store.errors import check_free_space, hint_for, translate_errors
 from synthmill.store.home import Home, dataset_name
 from synthmill.store.log import find_commit, read_log
@@ -183,10 +183,12 @@ class Dataset:
                 ) from error
         return replaces + 1
 
-    def set_blocked_sources(self, patterns: Sequence[str], operation: str, subject: str) -> None:
+    def set_blocklist(
+        self, patterns: Mapping[str, list[str]], operation: str, subject: str
+    ) -> None:
         """Replace the blocklist, as a version of its own."""
         self.at().alter.set_table_properties(
-            {table.BLOCKED_PROPERTY: json.dumps(patterns)},
+            {table.BLOCKED_PROPERTY: json.dumps(dict(patterns))},
             raise_if_not_exists=False,
             commit_properties=table.properties(operation, {"pattern": subject}),
         )
@@ -219,9 +221,14 @@ class Dataset:
         return [entry.version for entry in read_log(Path(self.location), self.version)]
 
     def blocked_sources(self) -> list[str]:
-        """The blocklist: sources whose rows are dropped from every commit."""
+        """The blocklist with its hashes: sources whose rows are dropped from every commit."""
         self._table.update_incremental()
         return blocked_patterns(self._table)
+
+    def blocklist(self) -> dict[str, list[str]]:
+        """The patterns of deleted sources, each with the hashes of the contents it matched."""
+        self._table.update_incremental()
+        return blocklist(self._table)
 
     # ---- reading
 

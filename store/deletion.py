@@ -6,8 +6,9 @@ import pyarrow as pa
 
 from synthmill.schemas.base import Record
 from synthmill.schemas.errors import InputError
+from synthmill.schemas.lineage import SourceRef
 from synthmill.store import table
-from synthmill.store.blocklist import checked_pattern, matches
+from synthmill.store.blocklist import checked_pattern, is_blocked, matches
 from synthmill.store.dataset import SPARE_BYTES, Dataset
 from synthmill.store.errors import check_free_space, translate_errors
 
@@ -69,21 +70,33 @@ def unblock_source(dataset: Dataset, pattern: str) -> None:
 
 
 def _block(dataset: Dataset, pattern: str) -> None:
-    patterns = dataset.blocked_sources()
-    if pattern not in patterns:
-        dataset.set_blocked_sources([*patterns, pattern], "block", pattern)
+    patterns, hashes = dataset.blocklist(), _hashes(dataset, pattern)
+    known = patterns.get(pattern)
+    if known is None or not hashes <= set(known):
+        merged = sorted(hashes.union(known or ()))
+        dataset.set_blocklist({**patterns, pattern: merged}, "block", pattern)
+
+
+def _hashes(dataset: Dataset, pattern: str) -> set[str]:
+    """The content hashes of the sources that a pattern matches."""
+    found = set[str]()
+    for batch in dataset.read(status=None, columns=["sources"]):
+        for sources in batch.filter(matches(batch, [pattern])).column("sources").to_pylist():
+            refs = (SourceRef.model_construct(uri=s["uri"], sha256=s["sha256"]) for s in sources)
+            found.update(r.sha256 for r in refs if r.sha256 and is_blocked([pattern], r))
+    return found - {pattern}
 
 
 def _unblock(dataset: Dataset, pattern: str) -> None:
-    patterns = dataset.blocked_sources()
+    patterns = dataset.blocklist()
     if pattern not in patterns:
         known = ", ".join(patterns) or "empty"
         raise InputError(
             f"source {pattern!r} is not on the blocklist of dataset {dataset.name!r}, "
             f"which is: {known}"
         )
-    kept = [listed for listed in patterns if listed != pattern]
-    dataset.set_blocked_sources(kept, "unblock", pattern)
+    kept = {listed: hashes for listed, hashes in patterns.items() if listed != pattern}
+    dataset.set_blocklist(kept, "unblock", pattern)
 
 
 def _delete(dataset: Dataset, pattern: str) -> dict[str, int]:
