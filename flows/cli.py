@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from synthmill.flows.exit_codes import translated
-from synthmill.flows.startup import import_pyarrow_without_pandas
+from synthmill.flows.startup import check_memory_limits, import_pyarrow_without_pandas
 
 # Section of the help -> command -> module in `synthmill.flows.commands`.
 SECTIONS: dict[str, dict[str, str]] = {
@@ -97,6 +97,7 @@ class Synthmill(click.Group):
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")
         with translated(ctx):
+            check_memory_limits()
             return super().invoke(ctx)
 
 

@@ -57,6 +57,8 @@ def _unexpected(error: Exception) -> Exception:
         return CommandError(f"{place}: {error.strerror}; use another place, or --home", USER_ERROR)
     if str(error) == DUCKDB_INTERRUPTED:
         return click.Abort()
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryException":  # DuckDB's
+        return CommandError("the memory is used up; free some, or use a larger machine", USER_ERROR)
     log = write_log(error)
     # Frames are kept with the error until the end of the program, and with them DuckDB's
     # connections, whose binding would print a page about leaked types.

@@ -1,11 +1,14 @@
-"""A faster start of the command line: pyarrow without pandas."""
+"""The start of the command line: pyarrow without pandas, and memory limits that are too small."""
 
+import resource
 import sys
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
+
+from synthmill.schemas.errors import InputError
 
 
 def import_pyarrow_without_pandas() -> None:
@@ -50,3 +53,22 @@ def _probe(pyarrow: ModuleType) -> None:
         pyarrow.array([])
     finally:
         sys.meta_path.remove(finder)
+
+
+# Ours: below these a run cannot load its libraries, and Python waits for ever for a thread that
+# could not be started.
+SMALLEST = {
+    resource.RLIMIT_DATA: ("ulimit -d", 2**30),
+    resource.RLIMIT_AS: ("ulimit -v", 4 * 10**9),
+}
+
+
+def check_memory_limits() -> None:
+    """Raises InputError where the process may use too little memory to work at all."""
+    for which, (command, least) in SMALLEST.items():
+        limit = resource.getrlimit(which)[0]
+        if limit != resource.RLIM_INFINITY and limit < least:
+            raise InputError(
+                f"`{command}` allows {limit >> 20:,} MB of memory, at least {least >> 20:,} MB are "
+                "needed: raise it"
+            )

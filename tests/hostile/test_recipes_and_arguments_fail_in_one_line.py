@@ -1,5 +1,8 @@
 """A wrong recipe, plug-in or argument ends in one line and exit code 2; nothing is written."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from synthmill.schemas.messages import assistant, user
 from synthmill.schemas.recipe import FilterSpec
 from synthmill.schemas.row import Candidate
 
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 RECIPE = {
     "name": "x",
     "source": {"type": "jsonl", "path": "x.jsonl"},
@@ -137,3 +141,14 @@ def test_a_template_of_a_recipe_has_limits(template: str) -> None:
     request = Request(model="m", messages=(user("q"),), sampling=Sampling(), seed=1)
     with pytest.raises(ConfigurationError, match="`template` fails"):
         text_body(request, "m", Dialect(), template)
+
+
+@pytest.mark.parametrize("limit", ["-d 500000", "-v 1500000"])
+def test_a_memory_limit_that_is_too_small_is_one_line_and_no_hang(place: Path, limit: str) -> None:
+    command = f"ulimit {limit}; exec {sys.executable} -m synthmill.flows.cli run cotevol-demo"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=place, env=ENVIRONMENT, capture_output=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith("synthmill: `ulimit")
+    assert done.stderr.count(b"\n") == 1
