@@ -198,7 +198,11 @@ def print_summary(console: Console, report: RunReport, next_steps: Sequence[str]
 
 
 def print_outcome(console: Console, report: RunReport) -> None:
-    """Why a run ended, the counts, and the funnel."""
+    """Why a run ended, the counts, and the funnel: filters that let all pass in one line."""
     style = "bold green" if report.stop == "target met" else "bold yellow"
     console.print(text(outcome(report), style))
-    print_funnel(console, report.funnel, report.failures)
+    silent = [stage.filter for stage in report.funnel if not stage.failed + stage.errors]
+    told = [stage for stage in report.funnel if stage.filter not in silent]
+    print_funnel(console, told, report.failures)
+    if silent:
+        console.print(text(f"rejected nothing: {', '.join(silent)}"), soft_wrap=True)
