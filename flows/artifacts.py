@@ -2,14 +2,28 @@
 
 import re
 import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from uuid import UUID
 
-from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
+from prefect import task
+from prefect.artifacts import (
+    acreate_link_artifact,
+    acreate_markdown_artifact,
+    acreate_progress_artifact,
+    acreate_table_artifact,
+    aupdate_progress_artifact,
+)
 from prefect.logging import get_run_logger
 
-from synthmill.flows.report_text import funnel_rows, one_line, outcome
+from synthmill.flows.report_text import funnel_rows, markdown, one_line, outcome
 from synthmill.pipelines.progress import Progress
 from synthmill.schemas.report import RunReport
+from synthmill.schemas.row import Row
+from synthmill.store.dataset import Dataset
+from synthmill.store.home import Home
+from synthmill.store.reports import report_path
 
 UPDATE_SECONDS = 5.0
 
@@ -28,6 +42,54 @@ def log_funnel(report: RunReport) -> None:
             *row[:-1],
             row.reasons or "no rejection",
         )
+
+
+@task(name="batch", task_run_name="version {version}: {accepted} accepted, {rejected} rejected")
+async def record_batch(version: int, accepted: int, rejected: int, reasons: dict[str, int]) -> None:
+    """A committed batch as a task of the flow run: its name and log say what it holds."""
+    said = ", ".join(f"{reason} ({count})" for reason, count in reasons.items())
+    get_run_logger().info("rejected: %s", said or "none")
+
+
+async def show_batch(version: int, rows: Sequence[Row]) -> None:
+    """Show a committed batch on the run's page; an API that does not answer never ends a run."""
+    rejected = [row for row in rows if row.status == "rejected"]
+    reasons = Counter(
+        next((v.reason or v.filter for v in row.verdicts if v.status in ("fail", "error")), "?")
+        for row in rejected
+    )
+    try:
+        await record_batch(
+            version, len(rows) - len(rejected), len(rejected), dict(reasons.most_common(10))
+        )
+    except Exception as error:
+        get_run_logger().warning("batch not shown: %s", error)
+
+
+async def publish_report(report: RunReport, home: Home) -> None:
+    """The report, the funnel as a table, and links to the report's file and to the dataset."""
+    key = artifact_key(report.dataset)
+    about = f"run {report.run_id}"
+    await acreate_markdown_artifact(
+        markdown(report), key=f"{key}-report", description=f"Report of {about}"
+    )
+    await acreate_table_artifact(
+        [row._asdict() for row in funnel_rows(report.funnel)],
+        key=f"{key}-funnel",
+        description=f"What each filter did in {about}",
+    )
+    await acreate_link_artifact(
+        report_path(home, report.run_id).as_uri(),
+        link_text=f"report.json of {report.run_id}",
+        key=f"{key}-report-file",
+        description=f"The report of {about} in the data folder",
+    )
+    await acreate_link_artifact(
+        Path(Dataset.open(home, report.dataset).location).as_uri(),
+        link_text=report.dataset,
+        key=f"{key}-dataset",
+        description=f"The Delta table of dataset {report.dataset}",
+    )
 
 
 class ProgressArtifact:

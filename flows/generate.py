@@ -7,26 +7,26 @@ run, so nothing is lost, generated twice or paid for twice.
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from datetime import datetime
-from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from prefect import flow
-from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact
-from prefect.client.schemas.objects import State
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.flows import Flow
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
-from synthmill.flows.artifacts import ProgressArtifact, artifact_key, log_funnel
+from synthmill.flows.artifacts import ProgressArtifact, log_funnel, publish_report, show_batch
 from synthmill.flows.prefect_runs import require_api, silence_stderr_at_exit
 from synthmill.flows.recipes import changed_recipe
-from synthmill.flows.report_text import hint, markdown
+from synthmill.flows.report_text import hint, outcome
 from synthmill.pipelines.progress import Progress
 from synthmill.pipelines.run import resume, start
 from synthmill.pipelines.run_store import RECIPE_FILE
 from synthmill.schemas.identity import keyed_seed
 from synthmill.schemas.recipe import Recipe
 from synthmill.schemas.report import RunReport
-from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
 from synthmill.store.reports import read_report
 
@@ -43,7 +43,21 @@ class RunStopped(Exception):
     """The run failed; a retry resumes it."""
 
 
-@flow(name="generate", retries=RETRIES, retry_delay_seconds=RETRY_SECONDS, persist_result=False)
+async def say_counts(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """Put the counts into the message of the final state, which lists of runs show."""
+    report = RunReport.model_validate(await state.aresult())
+    async with get_client() as client:
+        said = state.model_copy(update={"id": uuid4(), "message": outcome(report)})
+        await client.set_flow_run_state(flow_run.id, said, force=True)
+
+
+@flow(
+    name="generate",
+    retries=RETRIES,
+    retry_delay_seconds=RETRY_SECONDS,
+    persist_result=False,
+    on_completion=[say_counts],
+)
 async def generate(
     recipe: str,
     home: str | None = None,
@@ -67,8 +81,9 @@ async def generate(
         made = with_scheduled_seed(made, flow_run.scheduled_start_time)
     run_id = run_id or f"{made.name}-{flow_run.id}"
     place = Home.find(home)
+    await _name_run(made, run_id)
     report = await _start_or_resume(made, place, run_id)
-    await _publish_artifacts(report, place)
+    await publish_report(report, place)
     if report.stop == "failed":
         raise RunStopped(f"{report.stop_detail}; resume with: {hint(place, 'resume', run_id)}")
     if report.stop == "interrupted":
@@ -76,6 +91,15 @@ async def generate(
     # A plain result, not a state: with one, Prefect raises the first attempt's error even after a
     # successful retry.
     return report.model_dump(mode="json")
+
+
+async def _name_run(recipe: Recipe, run_id: str) -> None:
+    """Name the flow run after the run (which begins with the recipe's name), and tag it."""
+    async with get_client() as client:
+        known = await client.read_flow_run(flow_run.id)
+        own = {"synthmill", f"recipe:{recipe.name}", f"dataset:{recipe.output.dataset}"}
+        tags = sorted({*known.tags, *own, f"generator:{recipe.generator.name}"})
+        await client.update_flow_run(flow_run.id, name=run_id, tags=tags)
 
 
 def with_scheduled_seed(recipe: Recipe, scheduled: datetime) -> Recipe:
@@ -94,24 +118,12 @@ async def _start_or_resume(recipe: Recipe, home: Home, run_id: str) -> RunReport
         await artifact.update(progress)
 
     if (home.run(run_id) / RECIPE_FILE).is_file():
-        report = await resume(run_id, home, on_progress=watch)
+        report = await resume(run_id, home, on_progress=watch, on_commit=show_batch)
     else:
-        report = await start(recipe, home, run_id=run_id, on_progress=watch)
+        report = await start(recipe, home, run_id=run_id, on_progress=watch, on_commit=show_batch)
     await artifact.end(report)
     log_funnel(report)
     return report
-
-
-async def _publish_artifacts(report: RunReport, home: Home) -> None:
-    key = artifact_key(report.dataset)
-    description = f"Report of run {report.run_id}"
-    await acreate_markdown_artifact(markdown(report), key=f"{key}-report", description=description)
-    await acreate_link_artifact(
-        Path(Dataset.open(home, report.dataset).location).as_uri(),
-        link_text=report.dataset,
-        key=f"{key}-dataset",
-        description=f"The Delta table of dataset {report.dataset}",
-    )
 
 
 async def tracked_run(

@@ -1,6 +1,6 @@
 """Keeps the diversity filters' indexes in step with the versions of their dataset."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from synthmill.filters.base import DiversityFilter
@@ -21,8 +21,15 @@ class DedupIndexSync:
         InputError: an index on disk cannot be used; the message says how to rebuild it.
     """
 
-    def __init__(self, dataset: Dataset, filters: Sequence[DiversityFilter]) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        filters: Sequence[DiversityFilter],
+        progress: Callable[[str, int, int | None], None] = lambda message, done, total: None,
+    ) -> None:
+        """`progress` is called with what is done and the rows so far while an index is filled."""
         self._dataset = dataset
+        self._progress = progress
         self._version = dataset.version
         root = _root(dataset)
         self._indexes = [DatasetIndex.open(index_folder(root, f), f) for f in filters]
@@ -42,7 +49,10 @@ class DedupIndexSync:
             index.save(self._version)
 
     def _rows_since(self, version: int) -> Iterator[tuple[str, Row]]:
+        done = 0
         for batch in self._dataset.rows_since(version):
+            done += len(batch)
+            self._progress("reading rows into diversity indexes", done, None)
             for record in batch.to_pylist():
                 row = row_from_record(record)
                 yield row.id, row

@@ -8,7 +8,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -41,6 +41,8 @@ from synthmill.store.home import Home
 from synthmill.store.reports import at_work, log_path
 
 ProgressCallback = Callable[[Progress], Awaitable[None] | None]
+# Called after each commit with its version and the rows of the batch.
+CommitCallback = Callable[[int, Sequence[Row]], Awaitable[None]]
 PROGRESS_SECONDS = 0.25  # ours: between two calls of it
 REPORT_SECONDS = 5.0  # ours: between two reports of a run at work
 
@@ -51,6 +53,7 @@ async def start(
     *,
     run_id: str | None = None,
     on_progress: ProgressCallback | None = None,
+    on_commit: CommitCallback | None = None,
 ) -> RunReport:
     """Run a recipe and return the report; `on_progress` is called while it runs.
 
@@ -63,7 +66,7 @@ async def start(
     await asyncio.to_thread(check_source, plan.source)  # before anything is written
     run_id = run_id or new_run_id(recipe)
     save_recipe(home.prepare(), run_id, recipe)
-    return await _execute(plan, home, run_id, home, on_progress)
+    return await _execute(plan, home, run_id, home, on_progress, on_commit)
 
 
 async def resume(
@@ -73,6 +76,7 @@ async def resume(
     target: int | None = None,
     budget: Budget | None = None,
     on_progress: ProgressCallback | None = None,
+    on_commit: CommitCallback | None = None,
 ) -> RunReport:
     """Continue a run from its last commit; with a new target or budget if they are given.
 
@@ -91,7 +95,7 @@ async def resume(
     await asyncio.to_thread(check_source, plan.source)
     if changes:
         save_recipe(home, run_id, recipe)
-    return await _execute(plan, home, run_id, home, on_progress)
+    return await _execute(plan, home, run_id, home, on_progress, on_commit)
 
 
 async def preview(
@@ -124,7 +128,12 @@ def new_run_id(recipe: Recipe) -> str:
 
 
 async def _execute(
-    plan: Plan, home: Home, run_id: str, cached: Home, on_progress: ProgressCallback | None
+    plan: Plan,
+    home: Home,
+    run_id: str,
+    cached: Home,
+    on_progress: ProgressCallback | None,
+    on_commit: CommitCallback | None = None,
 ) -> RunReport:
     """Work on a run, which is listed from its start to its end, whatever the end is."""
     with at_work(home, run_id), rare_collections():
@@ -133,7 +142,7 @@ async def _execute(
         store.write_report()
         catalog.refresh(home)
         try:
-            report = await _work(plan, dataset, store, run_id, cached, on_progress)
+            report = await _work(plan, dataset, store, run_id, cached, on_progress, on_commit)
         except BaseException as error:
             store.end(error)
             raise
@@ -148,11 +157,11 @@ async def _work(
     run_id: str,
     cached: Home,
     on_progress: ProgressCallback | None,
+    on_commit: CommitCallback | None,
 ) -> RunReport:
     recipe = plan.recipe
     blocked = dataset.blocked_sources()
     plan = with_blocklist(plan, blocked)
-    index = DedupIndexSync(dataset, [stage.filter for stage in plan.diversity])
     give_up_after_seconds = 60 * recipe.engine.give_up_after_minutes
     registry = ModelRegistry(
         recipe.models,
@@ -180,10 +189,16 @@ async def _work(
             _reporting(engine, store, on_progress),
             aclosing(engine.batches(resources)) as batches,
         ):
+            diversity = [stage.filter for stage in plan.diversity]
+            index = await asyncio.to_thread(
+                DedupIndexSync, dataset, diversity, engine.show_preparation
+            )
             with _signals(engine):
                 async for batch in batches:
                     version = await store.commit(batch)
                     await asyncio.to_thread(index.committed, version)
+                    if on_commit is not None:
+                        await on_commit(version, batch.rows)
         report = store.write_report(engine.stop)
     index.save()
     return report

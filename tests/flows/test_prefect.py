@@ -133,6 +133,16 @@ def test_a_run_is_a_flow_run_with_artifacts(
     assert report(home)["run_id"] in artifacts["letters-report"]
     assert artifacts["letters-progress"] == 100
     assert (home / "datasets" / "letters" / "rows").as_uri() in artifacts["letters-dataset"]
+    run_id = report(home)["run_id"]
+    assert run["name"] == run_id and run_id.startswith("letters-")
+    assert {"synthmill", "recipe:letters", "dataset:letters"} <= set(run["tags"])
+    assert "10 emitted = 7 accepted + 2 rejected + 1 failed" in run["state"]["message"]
+    assert {"stage": "no_z", "reached": 8, "passed": 7}.items() <= json.loads(
+        artifacts["letters-funnel"]
+    )[0].items()
+    assert (home / "runs" / run_id / "report.json").as_uri() in artifacts["letters-report-file"]
+    batches = api.ask("task_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
+    assert [batch["name"] for batch in batches] == ["version 1: 7 accepted, 2 rejected"]
     logs = api.ask("logs/filter", logs={"flow_run_id": {"any_": [run["id"]]}})
     assert any("no_z: 8 reached, 7 passed, 1 failed" in log["message"] for log in logs)
 
