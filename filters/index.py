@@ -122,10 +122,13 @@ class DatasetIndex:
             return
         header = self._parsed(self._seen)
         self._check(header)
-        for segment in header["segments"]:
-            self.filter.from_arrow(self._read(segment["file"]))
-        self._segments = header["segments"]
-        self.covered_version = header["covered_version"]
+        try:
+            for segment in header["segments"]:
+                self.filter.from_arrow(self._read(segment["file"]))
+            self._segments = header["segments"]
+            self.covered_version = header["covered_version"]
+        except (KeyError, TypeError, AttributeError, pa.ArrowException) as error:
+            raise _unusable(self.folder, f"is damaged ({error!r:.80})") from error
         self._covered_rows = self._noted_rows = len(self.filter)
 
     def _check(self, header: dict[str, Any]) -> None:
@@ -182,19 +185,19 @@ class DatasetIndex:
         # Mapped, not read: what a filter leaves in the table costs no memory until it looks.
         try:
             return pa.ipc.open_file(pa.memory_map(str(self.folder / name))).read_all()
-        except (OSError, pa.ArrowInvalid) as error:
+        except (OSError, pa.ArrowException) as error:
             raise _unusable(self.folder, f"cannot be read ({name}: {error})") from error
 
     def _header(self) -> str | None:
         try:
-            return (self.folder / HEADER).read_text(encoding="utf-8")
+            return (self.folder / HEADER).read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return None
 
     def _parsed(self, header: str) -> dict[str, Any]:
         try:
             return dict(json.loads(header))
-        except ValueError as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise _unusable(self.folder, f"cannot be read ({HEADER}: {error})") from error
 
     @contextmanager

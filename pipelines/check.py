@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from synthmill.filters.base import Filter
+from synthmill.models.errors import ModelError
 from synthmill.models.registry import ModelRegistry
 from synthmill.pipelines.plan import Plan, check_source, make_plan
 from synthmill.pipelines.run_store import earlier_run
@@ -47,7 +48,7 @@ async def check(recipe: Recipe, home: Home) -> AsyncIterator[Finding]:
     for what, look in looks.items():
         try:
             yield Finding(what, True, await look())
-        except InputError as error:
+        except (InputError, ModelError) as error:
             yield Finding(what, False, str(error))
 
 

@@ -67,4 +67,11 @@ def resolve(dataset: Dataset, pointer: str | int | None) -> int:
 def read_tags(folder: Path) -> dict[str, int]:
     """Tags of the dataset in `folder` and the versions they point at, sorted by name."""
     files = sorted((folder / FOLDER).glob("[A-Za-z]*"))
-    return {file.name: int(file.read_text("ascii")) for file in files}
+    return {file.name: _version_in(file) for file in files}
+
+
+def _version_in(file: Path) -> int:
+    text = file.read_text("ascii", "replace").strip()
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise InputError(f"{file} is damaged: it holds no version; remove it and tag again")
+    return int(text)

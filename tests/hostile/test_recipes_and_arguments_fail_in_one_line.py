@@ -152,3 +152,11 @@ def test_a_memory_limit_that_is_too_small_is_one_line_and_no_hang(place: Path, l
     assert done.returncode == 2
     assert done.stderr.decode().startswith("synthmill: `ulimit")
     assert done.stderr.count(b"\n") == 1
+
+
+def test_a_check_of_a_model_that_cannot_start_is_one_finding(place: Path) -> None:
+    model = {"backend": "vllm", "model": "/no/such/model"}
+    (place / "x.yaml").write_text(yaml.safe_dump({**RECIPE, "models": {"default": model}}))
+    result = CliRunner().invoke(main, ["check", "x.yaml", "--home", str(place / "factory")])
+    assert result.exit_code == 2
+    assert "defect" not in result.output and "Traceback" not in result.output

@@ -14,12 +14,16 @@ import pytest
 from click.testing import CliRunner
 
 from synthmill.data_cards.card import card
+from synthmill.filters.base import DiversityFilter
+from synthmill.filters.index import DatasetIndex
+from synthmill.filters.load import load_filter
 from synthmill.flows.cli import main
 from synthmill.models.response_cache import ResponseCache
 from synthmill.runtime import files
 from synthmill.runtime.files import atomic_directory
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.lineage import SourceRef
+from synthmill.schemas.recipe import FilterSpec
 from synthmill.store.catalog import rebuild
 from synthmill.store.dataset import Dataset
 from synthmill.store.deletion import delete_source
@@ -29,6 +33,7 @@ from synthmill.store.home import Home
 from synthmill.store.maintenance import compact_and_vacuum
 from synthmill.store.query import query_records
 from synthmill.store.reports import at_work
+from synthmill.store.tags import resolve
 from tests.store.building import commit, make_row, make_rows
 
 WORKING = ("a b", "é", "漢字", 'a"b', "a'b", "a&b;c", "a:b", "a+b", "~x", "😀", "e\u0301", "$HOME")
@@ -257,3 +262,33 @@ def test_csv_holds_no_formulas(strange_home: Home) -> None:
     result = CliRunner().invoke(main, ["sql", values, "--csv", "--home", str(strange_home.path)])
     (row,) = list(csv.reader(io.StringIO(result.output)))[1:]
     assert row == ["'=cmd|'/C calc'!A0", "-5", "'+cmd", "'@x", "-5"]
+
+
+@pytest.mark.parametrize("content", [b"x", b"9" * 5000, b"", b"\xff\xfe", b"-1"])
+def test_a_damaged_tag_is_one_line(tmp_path: Path, content: bytes) -> None:
+    home = Home(tmp_path / "factory")
+    dataset = Dataset.create(home, "x")
+    (dataset.folder / "tags").mkdir()
+    (dataset.folder / "tags" / "bad").write_bytes(content)
+    with pytest.raises(InputError, match="is damaged"):
+        resolve(dataset, "good")
+    assert len(rebuild(home)) == 1
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xed\xff", b"[]", b"[[1, 2]]", b"{}", b"7", b"[" * 9999, os.urandom(40)]
+)
+def test_a_damaged_index_is_one_line(tmp_path: Path, content: bytes) -> None:
+    for damaged in ("index.json", "rows"):
+        found = load_filter(FilterSpec(name="exact_content"))
+        assert isinstance(found, DiversityFilter)
+        folder = tmp_path / damaged
+        index = DatasetIndex.open(folder, found)
+        index.add("row", make_row(1))
+        index.save(1)
+        (file,) = folder.glob(f"{damaged}*")
+        file.write_bytes(content)
+        again = load_filter(FilterSpec(name="exact_content"))
+        assert isinstance(again, DiversityFilter)
+        with pytest.raises(InputError, match="delete that folder"):
+            DatasetIndex.open(folder, again)
