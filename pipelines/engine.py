@@ -9,8 +9,7 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, closing
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from itertools import islice, repeat
 from typing import Any
 
@@ -21,10 +20,11 @@ from synthmill.pipelines.checkpoint import Checkpoint
 from synthmill.pipelines.context import Services, TaskContext
 from synthmill.pipelines.failure_log import FailureLog
 from synthmill.pipelines.feedback import FeedbackLoop, SavedStates
-from synthmill.pipelines.judging import FilterError, compare
+from synthmill.pipelines.judging import FilterError
 from synthmill.pipelines.ordered_concurrency import OrderedConcurrency
 from synthmill.pipelines.plan import Plan
 from synthmill.pipelines.progress import Progress
+from synthmill.pipelines.rows import RowMaker, unreadable
 from synthmill.pipelines.source_blocklist import barred
 from synthmill.pipelines.stop_conditions import (
     AdmissionControl,
@@ -34,14 +34,10 @@ from synthmill.pipelines.stop_conditions import (
 )
 from synthmill.pipelines.time_left import Rate, TimeLeft
 from synthmill.schemas.errors import InputError
-from synthmill.schemas.identity import content_id, keyed_seed
 from synthmill.schemas.items import InvalidItem
-from synthmill.schemas.messages import user
-from synthmill.schemas.row import Candidate, Row
+from synthmill.schemas.row import Row
 from synthmill.schemas.usage import PromptUsage, Usage, add_usages
-from synthmill.schemas.verdict import Verdict
 
-COPY = Verdict(filter="unique_id", status="fail", reason="already in the dataset")
 SIZE_SECONDS = 1.0  # ours: to count the items of a source, for the time left
 # Ours: what a run says that has nothing left to do.
 NOTHING_LEFT = (
@@ -102,9 +98,8 @@ class Engine:
         self.stop: StopStatus | None = None
         self._plan = plan
         self._services = services
-        self._run_id = run_id
         self._log = log
-        self._accepted = accepted
+        self._row_maker = RowMaker(plan, run_id, accepted)
         self._time_left = TimeLeft(recipe, None, checkpoint.task)
         self._estimated: tuple[float, float | None] = (0.0, None)
         self._call_rate = Rate()
@@ -309,7 +304,7 @@ class Engine:
     async def _generate(self, index: int, task: Task, result: TaskResult) -> None:
         candidate = barred(self._services.blocked, task.item)
         if candidate is None and isinstance(task.item, InvalidItem):
-            candidate = _unreadable(task.item)
+            candidate = unreadable(task.item)
         if candidate is not None:
             result.candidates.append((Judged(candidate, tuple(candidate.verdicts), False), {}))
             return
@@ -328,7 +323,7 @@ class Engine:
         accepted_before = tally.accepted
         if result.task is not None:
             for judged, costs in result.candidates[checkpoint.candidate :]:
-                row = self._row(result.task, judged, costs)
+                row = self._row_maker.make(result.task.key, judged, costs)
                 self._rows.append(row)
                 tally.count_row(row)
                 checkpoint.candidate += 1
@@ -350,28 +345,6 @@ class Engine:
             if self._feedback.exhausted:
                 return self._bound() or StopStatus("source exhausted")
         return self._bound()
-
-    def _row(self, task: Task, judged: Judged, costs: dict[str, Any]) -> Row:
-        row_id = content_id(judged.candidate)
-        if judged.accepted and row_id in self._accepted:
-            judged = replace(judged, verdicts=(*judged.verdicts, COPY), accepted=False)
-        judged = compare(judged, self._plan.diversity)
-        if judged.accepted:
-            self._accepted.add(row_id)
-            for stage in self._plan.diversity:
-                stage.filter.add(row_id, judged.candidate)
-        values = {**dict(judged.candidate), **costs, "verdicts": list(judged.verdicts)}
-        return Row(
-            **values,
-            id=row_id,
-            generator=self._plan.generator.label,
-            task_key=task.key,
-            split=split_of(task.key, self._plan.recipe.output.splits),
-            status="accepted" if judged.accepted else "rejected",
-            run_id=self._run_id,
-            recipe_hash=self._plan.recipe_hash,
-            created_at=datetime.now(UTC),
-        )
 
     def _bound(self) -> StopStatus | None:
         recipe = self._plan.recipe
@@ -426,25 +399,3 @@ class Engine:
     def usage(self) -> dict[str, PromptUsage]:
         """Usage by prompt name, before and after a resume."""
         return add_usages(self._usage_before, self._services.models.usage)
-
-
-def copy_rejected(row: Row) -> Row:
-    """An accepted row, rejected since the dataset has accepted its id from another run."""
-    return row.model_copy(update={"status": "rejected", "verdicts": [*row.verdicts, COPY]})
-
-
-def split_of(task_key: str, shares: dict[str, float]) -> str:
-    """The split of a task: a hash of its key alone, so that it stays when a dataset grows."""
-    point = keyed_seed("split", task_key) / 2**63
-    for name, share in shares.items():
-        point -= share
-        if point < 0:
-            return name
-    return list(shares)[-1]
-
-
-def _unreadable(item: InvalidItem) -> Candidate:
-    verdict = Verdict(filter="source", status="fail", reason=item.reason, detail=item.detail)
-    return Candidate(
-        kind="corpus", messages=[user(item.excerpt)], verdicts=[verdict], sources=[item.origin]
-    )

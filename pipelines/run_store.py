@@ -12,10 +12,11 @@ import yaml
 from synthmill.generators.base import FeedbackGenerator
 from synthmill.pipelines.accepted_ids import AcceptedIds
 from synthmill.pipelines.checkpoint import Checkpoint
-from synthmill.pipelines.engine import Batch, Engine, copy_rejected
+from synthmill.pipelines.engine import Batch, Engine
 from synthmill.pipelines.feedback import SavedStates
 from synthmill.pipelines.load import read_recipe
 from synthmill.pipelines.plan import Plan
+from synthmill.pipelines.rows import copy_rejected
 from synthmill.pipelines.stop_conditions import StopStatus
 from synthmill.runtime.files import atomic_write
 from synthmill.schemas.arrow import rows_to_table
