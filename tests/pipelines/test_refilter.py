@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from synthmill.pipelines.dedup_index_sync import DedupIndexSync
 from synthmill.pipelines.refilter import RefilterSummary, filter_set, refilter
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.messages import assistant, user
@@ -88,6 +89,17 @@ def test_diversity_filters_compare_with_rows_before(letters: Dataset) -> None:
     done = again(letters, ["minhash"])
     assert sum(done.rejected.values()) == 3, done
     assert sum(row.task_key in {f"task-{n}" for n in range(20, 24)} for row in letters.rows()) == 1
+
+
+def test_rows_rejected_now_are_no_longer_compared_with(letters: Dataset, odd: str) -> None:
+    def remembered() -> int:
+        (stage,) = filter_set(["minhash"]).diversity
+        DedupIndexSync(letters, [stage.filter]).save()
+        return len(stage.filter)
+
+    assert remembered() == 8
+    again(letters, [odd])
+    assert remembered() == len(read_ids(letters)) == 4
 
 
 def test_the_same_call_makes_the_same_rows(home: Home, letters: Dataset, odd: str) -> None:
