@@ -83,11 +83,11 @@ def run(recipe: RecipeSelection, home: "Home") -> None:
 @click.option("--minutes", type=float, metavar="X", help="New limit of minutes.")
 @home_option
 def resume(run: str | None, target: int | None, home: "Home", **bounds: Any) -> None:
-    """Continue a run that stopped, failed or was killed; without RUN the newest of these.
+    """Continue a run that stopped, failed or was killed.
 
-    Committed rows stay, the open batch is replayed from the response cache, and no model call is
-    paid for twice. Limits count from the start of the run, not from now. `synthmill ls --runs`
-    lists the runs.
+    Without RUN, the newest of these is continued. Committed rows stay, the open batch is replayed
+    from the response cache, and no model call is paid for twice. Limits count from the start of the
+    run, not from now. `synthmill ls --runs` lists the runs.
 
     \b
     Examples:
