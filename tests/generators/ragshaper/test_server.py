@@ -124,11 +124,12 @@ def test_the_text_protocol_needs_no_tool_parser(tmp_path: Path) -> None:
     with ScriptedServer(spoken) as server:
         wanted = recipe(server, tmp_path, navigation={"samples": 2, "protocol": "text"})
         report = asyncio.run(start(wanted, home))
-    assert report.by_kind["trajectory"] > 4
-    for row in rows(home):
-        if row.kind == "trajectory":
-            roles = [m.role for m in row.messages]
-            assert roles == ["user", *["assistant", "tool"] * 4, "assistant"]
+    found = [row for row in rows(home) if row.kind == "trajectory"]
+    # The teacher says the same for several seeds: such trajectories are rejected as copies.
+    assert len(found) > 4 and report.by_kind["trajectory"]
+    for row in found:
+        roles = [m.role for m in row.messages]
+        assert roles == ["user", *["assistant", "tool"] * 4, "assistant"]
 
 
 def test_half_of_all_calls_may_fail(tmp_path: Path) -> None:
