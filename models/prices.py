@@ -8,7 +8,7 @@ vendors' own pages; give `models.ROLE.price` where dollars must be right.
 
 import re
 
-from synthmill.schemas.recipe import Price
+from synthmill.schemas.recipe import ModelSpec, Price
 
 LIST_PRICES_OF = "2026-11"
 
@@ -72,3 +72,26 @@ def list_price(model: str) -> Price | None:
         return None
     prompt, cached, completion = dollars
     return Price(prompt=prompt, cached=cached, completion=completion)
+
+
+def price_of(spec: ModelSpec, *, local: bool) -> Price | None:
+    """What a role's tokens cost: the recipe's price, nothing on this machine, or the list price.
+
+    None where no price is known.
+    """
+    if spec.price is not None:
+        return spec.price
+    return Price() if local else list_price(spec.model)
+
+
+def price_note(spec: ModelSpec, *, local: bool) -> str:
+    """Says which price is assumed, where the recipe gives none; else nothing."""
+    if spec.price is not None or local:
+        return ""
+    price = list_price(spec.model)
+    if price is None:
+        return "; no price is known, so its tokens are in no dollars"
+    return (
+        f"; list price of {LIST_PRICES_OF}: ${price.prompt:g} and ${price.completion:g} for a "
+        "million prompt and generated tokens"
+    )

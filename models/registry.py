@@ -12,12 +12,12 @@ from synthmill.models.client import ModelClient
 from synthmill.models.embedding import EmbeddingService
 from synthmill.models.errors import RequestRejected, ServerUnavailable
 from synthmill.models.inflight import CompletionService
-from synthmill.models.prices import list_price
+from synthmill.models.prices import price_note, price_of
 from synthmill.models.response_cache import ResponseCache
 from synthmill.models.usage import UsageTracker
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json
-from synthmill.schemas.recipe import ModelSpec, Price
+from synthmill.schemas.recipe import ModelSpec
 from synthmill.schemas.usage import PromptUsage, Usage
 
 
@@ -92,9 +92,8 @@ class ModelRegistry:
                 f"no model for the role {role!r}: give models.{role} or models.default"
             )
         backend = self._backends[_identity(spec)]
-        return ModelClient(
-            backend, _price(spec, backend), self._completions, self._embeddings, self._tracker
-        )
+        price = price_of(spec, local=backend.local)
+        return ModelClient(backend, price, self._completions, self._embeddings, self._tracker)
 
     @property
     def usage(self) -> dict[str, PromptUsage]:
@@ -109,15 +108,6 @@ class ModelRegistry:
     def bought(self) -> Usage:
         """What back ends answered so far; answers from the response cache are left out."""
         return self._tracker.bought
-
-    @property
-    def unpriced(self) -> list[str]:
-        """Roles whose model has no known price: their tokens are in no dollars."""
-        return [
-            role
-            for role, spec in self._specs.items()
-            if _price(spec, self._backends[_identity(spec)]) is None
-        ]
 
     def status(self) -> str | None:
         """One line when calls are waiting for a server, else None."""
@@ -135,16 +125,11 @@ class ModelRegistry:
             roles = [role for role, spec in self._specs.items() if _identity(spec) == identity]
             names = ", ".join(roles)
             try:
-                lines.append(f"{names}: {await backend.check(roles)}")
+                note = price_note(self._specs[roles[0]], local=backend.local)
+                lines.append(f"{names}: {await backend.check(roles)}{note}")
             except (ServerUnavailable, RequestRejected) as error:
                 raise InputError(f"model {names}: {error}") from error
         return lines
-
-
-def _price(spec: ModelSpec, backend: Backend) -> Price | None:
-    if spec.price is not None:
-        return spec.price
-    return Price() if backend.local else list_price(spec.model)
 
 
 def _identity(spec: ModelSpec) -> str:

@@ -7,7 +7,8 @@ from typing import Any, Generic, TypeVar
 from synthmill.filters.base import DiversityFilter, Filter, ModelVerifier, Verifier
 from synthmill.filters.load import load_filters
 from synthmill.generators.base import FeedbackGenerator, Generator
-from synthmill.models.backend import model_identity
+from synthmill.models.backend import backend_settings, model_identity
+from synthmill.models.prices import price_of
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json, sha256_text
 from synthmill.schemas.plugins import load_plugin
@@ -75,6 +76,7 @@ def make_plan(recipe: Recipe) -> Plan:
         raise InputError(f"generator.continue_state: generator {spec.name!r} has no state")
     else:
         generator = generator_class(settings)
+    _check_prices(recipe)
     source = source_class(validated(source_class.Settings, recipe.source.settings, "source"))
     source.folder = folder
     filters = load_filters(recipe.filters, defaults=generator.default_filters, folder=folder)
@@ -90,6 +92,19 @@ def make_plan(recipe: Recipe) -> Plan:
             Stage(found, spec) for spec, found in filters if isinstance(found, DiversityFilter)
         ),
     )
+
+
+def _check_prices(recipe: Recipe) -> None:
+    """A budget in dollars would never end a run of models without a price."""
+    if recipe.budget.dollars is None:
+        return
+    for role, spec in recipe.models.items():
+        backend, _ = backend_settings(role, spec)
+        if price_of(spec, local=backend.local) is None:
+            raise InputError(
+                f"budget.dollars: no price is known of {spec.model!r}: give models.{role}.price "
+                "(dollars per million tokens)"
+            )
 
 
 def check_source(source: Source) -> str:

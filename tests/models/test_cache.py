@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from synthmill.models.backend import backend_settings
 from synthmill.models.completion import Completion
 from synthmill.models.registry import ModelRegistry
 from synthmill.models.request import Request
 from synthmill.models.response_cache import ResponseCache, sample_keys
 from synthmill.schemas.errors import InputError
+from synthmill.schemas.messages import user
+from synthmill.schemas.recipe import ModelSpec
 from synthmill.schemas.usage import Usage
 from tests.models.prompts import Say
 from tests.models.roles import role
@@ -62,6 +65,18 @@ async def test_a_replay_needs_no_server(tmp_path: Path) -> None:
             assert models.bought == Usage()
     assert replayed.asked == bought.asked and bought.asked.calls == bought.bought.calls == 30
     assert replayed.bought == Usage()
+
+
+@pytest.mark.parametrize("name", ["vllm", "llama_cpp", "sentence_transformers"])
+def test_two_checkpoints_under_one_name_share_no_answers(name: str) -> None:
+    keys = set()
+    for path in ("/checkpoints/a", "/checkpoints/b"):
+        spec = ModelSpec(backend=name, model="mine", settings={"path": path})
+        backend_class, settings = backend_settings("default", spec)
+        backend = backend_class(spec, settings)
+        request = Request(model=backend.model, messages=(user("x"),))
+        keys.update(sample_keys(backend.cache_identity(), request))
+    assert len(keys) == 2
 
 
 async def test_only_missing_samples_are_bought(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from synthmill.models.errors import ConfigurationError, TransientError
 from synthmill.models.openai_api.answer import from_chat
+from synthmill.models.prompt import MalformedAnswer
 from synthmill.models.registry import ModelRegistry
 from synthmill.models.request import Request, Sampling
 from synthmill.schemas.errors import InputError
@@ -202,6 +203,27 @@ async def test_a_malformed_answer_is_asked_for_again_with_the_error(tmp_path: Pa
             assert await models.client().sample(Judge(text="x"), 8, seed=1, usage=again) == replies
             assert again == tally
         assert server.answered.total() == bought
+
+
+async def test_an_empty_answer_is_asked_for_again_and_never_becomes_a_value() -> None:
+    def answer(body: dict[str, Any], seed: int) -> str:
+        turns = [(turn["role"], turn["content"]) for turn in body["messages"]]
+        if len(turns) == 1 or "stubborn" in turns[0][1]:
+            return " \n"
+        assert len(turns) == 2 and turns[1][0] == "user" and "the answer is empty" in turns[1][1]
+        return "said"
+
+    with ScriptedServer(answer) as server:
+        async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
+            reply = await models.client().generate(Say(topic="x"), seed=1)
+            assert reply.unwrap() == "said"
+            empty = await models.client().generate(Say(topic="stubborn"), seed=1)
+            assert empty.malformed == "the answer is empty" and empty.value is None
+            with pytest.raises(MalformedAnswer, match="the answer is empty"):
+                empty.unwrap()
+            # After a given beginning, nothing more is an answer.
+            ended = await models.client().generate(Say(topic="stubborn"), seed=1, prefix="It is")
+            assert ended.malformed is None
 
 
 async def test_usage_and_dollars_add_up() -> None:

@@ -7,7 +7,10 @@ import pytest
 from synthmill.models.prices import list_price
 from synthmill.models.registry import ModelRegistry
 from synthmill.models.usage import cost
-from synthmill.schemas.recipe import ModelSpec, Price
+from synthmill.pipelines.load import read_recipe
+from synthmill.pipelines.plan import make_plan
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.recipe import Budget, ModelSpec, Price
 from synthmill.schemas.usage import Usage
 from tests.models.prompts import Say
 from tests.models.roles import role
@@ -42,10 +45,32 @@ async def test_a_model_without_a_known_price_counts_tokens_and_no_dollars() -> N
             used = Usage()
             await models.client("critic").generate(Say(topic="x"), seed=1, usage=used)
             await models.client("reader").generate(Say(topic="x"), seed=1)
-            assert models.unpriced == ["critic"]
             assert used.dollars == 0 and used.unpriced_tokens == used.tokens > 0
             assert models.bought.dollars == 0
             assert models.bought.unpriced_tokens == used.tokens
+
+
+async def test_check_says_which_price_is_assumed() -> None:
+    with ScriptedServer(model="gpt-4o-mini") as server, ScriptedServer(model="other") as unknown:
+        known = role(server.url).model_copy(update={"model": "gpt-4o-mini", "price": None})
+        without = role(unknown.url).model_copy(update={"model": "other", "price": None})
+        async with ModelRegistry({"default": known, "critic": without}, cache=None) as models:
+            listed, none = await models.check()
+    assert listed.endswith("$0.15 and $0.6 for a million prompt and generated tokens")
+    assert none.endswith("no price is known, so its tokens are in no dollars")
+
+
+def test_a_budget_in_dollars_needs_prices() -> None:
+    demo = read_recipe("cotevol-demo")
+    hosted = ModelSpec(backend="openai", model="other", settings={"base_url": "http://x/v1"})
+    priced = hosted.model_copy(update={"price": Price(prompt=1)})
+    budget = Budget(dollars=1)
+    for spec in (priced, ModelSpec()):
+        make_plan(demo.model_copy(update={"models": {"critic": spec}, "budget": budget}))
+    unpriced = demo.model_copy(update={"models": {"critic": hosted}})
+    make_plan(unpriced)
+    with pytest.raises(InputError, match=r"no price is known of 'other': give models.critic.price"):
+        make_plan(unpriced.model_copy(update={"budget": budget}))
 
 
 async def test_tokens_of_the_servers_prompt_cache_are_counted(tmp_path: Path) -> None:
