@@ -37,4 +37,10 @@ def test_an_apology_fails() -> None:
 def test_the_recipe_finds_the_filters_beside_it() -> None:
     plan = make_plan(read_recipe(Path(__file__).parent / "recipe.yaml"))
     names = [stage.filter.name for stage in plan.verifiers]
-    assert names == ["format", "no_apologies", "short_sentences", "answer_equivalence"]
+    assert names == [
+        "unused_step",
+        "format",
+        "no_apologies",
+        "short_sentences",
+        "answer_equivalence",
+    ]

@@ -45,7 +45,8 @@ def spec(**settings: Any) -> ModelSpec:
 
 def servers() -> list[psutil.Process]:
     children = psutil.Process().children(recursive=True)
-    return [child for child in children if "llama_cpp_server.py" in " ".join(child.cmdline())]
+    alive = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in alive if "llama_cpp_server.py" in " ".join(child.cmdline())]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -67,7 +67,9 @@ async def models() -> AsyncIterator[ModelRegistry]:
 
 
 def descendants() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+    """Processes that this one started; ended ones that nobody has waited for are left out."""
+    found = psutil.Process().children(recursive=True)
+    return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
 
 
 def problems(count: int) -> list[str]:
