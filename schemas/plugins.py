@@ -7,6 +7,7 @@ of the recipe first.
 
 import contextlib
 import importlib
+import importlib.machinery
 import importlib.util
 import inspect
 import pkgutil
@@ -149,11 +150,19 @@ def available(kind: type, packages: tuple[str, ...], module: str = "") -> list[s
 
 
 def _module_of_file(path: Path) -> ModuleType:
-    """The module in a file, under a name that no other file has."""
+    """The module in a file, under a name that no other file has.
+
+    It is also known by its plain name where that is free, so that a plug-in beside it that imports
+    it gets the same classes.
+    """
     path = path.resolve()
     name = f"synthmill_plugin_{sha256_text(str(path))[:12]}_{path.stem}"
     if name in sys.modules:
         return sys.modules[name]
+    imported = sys.modules.get(path.stem)
+    if imported is not None and getattr(imported, "__file__", None) == str(path):
+        sys.modules[name] = imported
+        return imported
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
@@ -161,11 +170,21 @@ def _module_of_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         with importable(path.parent):
+            if _is_free(path.stem, path.parent):
+                sys.modules[path.stem] = module
             spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[name]
+        for known in [known for known, found in sys.modules.items() if found is module]:
+            del sys.modules[known]
         raise
     return module
+
+
+def _is_free(name: str, folder: Path) -> bool:
+    """Whether no module outside `folder` has this name."""
+    others = [place for place in sys.path if Path(place).resolve() != folder]
+    taken = name in sys.modules or name in sys.stdlib_module_names
+    return not taken and importlib.machinery.PathFinder.find_spec(name, others) is None
 
 
 def _is_within(module: ModuleType, folder: Path) -> bool:

@@ -38,7 +38,8 @@ class Format(Verifier):
 
     Checked: `<think>` tags are paired; the last box closes, is not empty or a placeholder, and its
     brackets match; numbered steps count 1, 2, 3 ...; the number of steps is within the bounds;
-    little text follows the answer. Steps are "Step N:" blocks, or lines where there are none.
+    little text follows the answer. Steps are "Step N:" blocks, or single lines in a text without
+    such blocks.
 
     Not checked: whether the answer is right, or mathematics that a computer algebra system reads
     (`answer_equivalence`), or whether the steps follow from each other. Of a preference only the
