@@ -29,7 +29,7 @@ def load_filter(spec: FilterSpec, folder: Path | None = None) -> Filter:
         InputError: there is no such filter, or a setting is unknown or out of its range.
     """
     found = filter_named(spec.name, folder)
-    settings = validated(found.Settings, spec.settings, f"filter {spec.name!r}")
+    settings = validated(found.Settings, spec.settings, f"filter {spec.name!r}", at=("settings",))
     loaded = found(settings)
     at = (folder or Path.cwd()).resolve() if ":" in spec.name else None
     loaded.reference = FilterReference(spec.name, settings.model_dump_json(), at)

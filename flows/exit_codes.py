@@ -4,7 +4,7 @@ import errno
 import os
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,17 +22,21 @@ WRONG_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno
 
 
 class CommandError(click.ClickException):
-    """A failure, described in one line."""
+    """A failure, described in one line; of several mistakes, each has a line."""
 
-    def __init__(self, message: str, exit_code: int) -> None:
-        line = " ".join(message.split())
-        printable = "".join(sign if sign.isprintable() else "?" for sign in line)
-        super().__init__(redacted(printable))
+    def __init__(self, lines: Sequence[str], exit_code: int) -> None:
+        shown = ("".join(s if s.isprintable() else "?" for s in " ".join(x.split())) for x in lines)
+        super().__init__(redacted("\n".join(shown)))
         self.exit_code = exit_code  # type: ignore[misc]
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print the line."""
-        click.echo(f"synthmill: {self.message}", file=file, err=True)
+        """Print the lines."""
+        for line in self.message.splitlines():
+            click.echo(f"synthmill: {line}", file=file, err=True)
+
+
+def _one_line(text: str, exit_code: int) -> CommandError:
+    return CommandError([text], exit_code)
 
 
 @contextmanager
@@ -41,7 +45,7 @@ def translated(ctx: click.Context) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise CommandError(str(error), USER_ERROR) from error
+        raise CommandError(error.lines, USER_ERROR) from error
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
     except (BrokenPipeError, KeyboardInterrupt):
@@ -54,17 +58,17 @@ def _unexpected(error: Exception) -> Exception:
     """The error to show for an exception that no command expects."""
     if isinstance(error, OSError) and error.errno in WRONG_PLACE:
         place = error.filename or "a file or folder"
-        return CommandError(f"{place}: {error.strerror}; use another place, or --home", USER_ERROR)
+        return _one_line(f"{place}: {error.strerror}; use another place, or --home", USER_ERROR)
     if str(error) == DUCKDB_INTERRUPTED:
         return click.Abort()
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryException":  # DuckDB's
-        return CommandError("the memory is used up; free some, or use a larger machine", USER_ERROR)
+        return _one_line("the memory is used up; free some, or use a larger machine", USER_ERROR)
     log = write_log(error)
     # Frames are kept with the error until the end of the program, and with them DuckDB's
     # connections, whose binding would print a page about leaked types.
     traceback.clear_frames(error.__traceback__)
     summary = traceback.format_exception_only(error)[-1]
-    return CommandError(f"defect: {summary} (traceback in {log})", DEFECT)
+    return _one_line(f"defect: {summary} (traceback in {log})", DEFECT)
 
 
 def write_log(error: BaseException) -> Path:

@@ -1,15 +1,15 @@
 """Recipes by path, name or mapping, with changes from the command line, a deployment or Python."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from synthmill.pipelines.load import SHIPPED, read_recipe
+from synthmill.pipelines.load import SHIPPED, checked_recipe, read_recipe
 from synthmill.schemas.errors import InputError
-from synthmill.schemas.recipe import Recipe
-from synthmill.schemas.validation import validated
+from synthmill.schemas.recipe import Recipe, RecipeText
 
 MAX_DEPTH = 50  # ours: parts of a key; a recipe is nested four deep
 
@@ -27,17 +27,18 @@ def load_recipe(recipe: RecipeLike, changes: Mapping[str, Any] | None = None) ->
         InputError: the recipe or a change cannot be used.
     """
     if isinstance(recipe, str | Path):
-        where, loaded = str(recipe), read_recipe(recipe)
+        loaded = read_recipe(recipe)
     elif isinstance(recipe, Recipe):
-        where, loaded = f"recipe {recipe.name!r}", recipe
+        loaded = recipe
     else:
-        where, loaded = "recipe", validated(Recipe, dict(recipe), "recipe")
+        loaded = checked_recipe(recipe, RecipeText("recipe"))
     if not changes:
         return loaded
     data: Any = loaded.model_dump(exclude_unset=True)
     for path, value in changes.items():
         data = _with(data, path.split("."), value, path)
-    return validated(Recipe, data, f"{where} with {', '.join(changes)}")
+    text = replace(loaded.text, changed=tuple(tuple(path.split(".")) for path in changes))
+    return checked_recipe(data, text, loaded.folder)
 
 
 def changed_recipe(where: str, changes: Sequence[str]) -> Recipe:

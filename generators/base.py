@@ -194,13 +194,14 @@ class Generator(ABC, Generic[SettingsT]):
     """A method that turns work items into candidates; tasks come from the source.
 
     A subclass names its settings as the class parameter: `class Gcd(Generator[GcdSettings])`.
-    `item` is the type of source items it works on. `default_filters` run before the recipe's own
+    `item` is the type of source items it works on, None where it needs no source (it then makes its
+    tasks itself, in `tasks` or `next_task`). `default_filters` run before the recipe's own
     filters; a recipe entry of the same name replaces a default.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
-    item: ClassVar[type]
+    item: ClassVar[type | None]
     default_filters: ClassVar[tuple[FilterSpec, ...]] = ()
     Settings: type[Settings]
 
@@ -221,6 +222,11 @@ class Generator(ABC, Generic[SettingsT]):
     def label(self) -> str:
         """`name@version`, as rows carry it."""
         return f"{self.name}@{self.version}"
+
+    @property
+    def roles(self) -> Sequence[str] | None:
+        """The model roles that it asks; None where it does not say, so that any may be given."""
+        return None
 
     async def prepare(self, source: Source, resources: Resources) -> None:
         """Build what all tasks share (a corpus, an index), once, before the first task.

@@ -130,7 +130,7 @@ def backend_settings(role: str, spec: ModelSpec) -> tuple[type[Backend], Backend
         InputError: there is no such back end, or a setting is wrong.
     """
     cls: type[Backend] = load_plugin(Backend, spec.backend, BACKENDS)  # type: ignore[type-abstract]
-    return cls, validated(cls.Settings, spec.settings, f"models.{role}.settings")
+    return cls, validated(cls.Settings, spec.settings, f"models.{role}.settings", at=("settings",))
 
 
 def model_identity(role: str, spec: ModelSpec) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """Reading a recipe: YAML text to a checked `Recipe`, with errors that name line and key."""
 
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
-from synthmill.schemas.errors import InputError, nearest
-from synthmill.schemas.recipe import Recipe
-from synthmill.schemas.validation import Location, validated
+from synthmill.pipelines.parts import Mistakes, PartSpecs, load_parts
+from synthmill.schemas.errors import InputError, Location, nearest
+from synthmill.schemas.recipe import Recipe, RecipeText
+from synthmill.schemas.validation import mistakes_in
 
 SHIPPED = Path(__file__).parent / "recipes"
 MAX_BYTES = 1_000_000  # a recipe is a page of text; more is a mistake or an attack
@@ -28,15 +30,18 @@ def read_recipe(where: str | Path) -> Recipe:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     if len(text) > MAX_BYTES:
         raise InputError(f"{path}: a recipe is at most {MAX_BYTES:,} bytes")
-    recipe = parse_recipe(text.decode("utf-8", "replace"), str(path))
+    recipe = parse_recipe(text.decode("utf-8", "replace"), str(path), path.parent)
     if path.parent == SHIPPED:
         return _with_shipped_source(recipe)
     folder = path.parent / (recipe.folder or "")
     return recipe.model_copy(update={"folder": folder.resolve()})
 
 
-def parse_recipe(text: str, name: str) -> Recipe:
+def parse_recipe(text: str, name: str, folder: Path | None = None) -> Recipe:
     """The recipe in a YAML text; `name` stands in error messages.
+
+    If a key or value is wrong, the plug-ins in `folder` and their settings are checked as well, so
+    that all mistakes are told at once.
 
     Raises:
         InputError: see `read_recipe`.
@@ -52,7 +57,22 @@ def parse_recipe(text: str, name: str) -> Recipe:
         raise InputError(
             f"{name}: a recipe is a mapping of keys; `synthmill init recipe` writes one"
         )
-    return validated(Recipe, data, name, partial(_line, node))
+    written = RecipeText(name, dict(_lines(node)))
+    return checked_recipe(data, written, folder)
+
+
+def checked_recipe(data: Mapping[str, Any], text: RecipeText, folder: Path | None = None) -> Recipe:
+    """The recipe in a mapping.
+
+    Raises:
+        InvalidData: all mistakes; those of plug-ins and their settings only beside others.
+    """
+    try:
+        return Recipe.model_validate(data).written_in(text)
+    except ValidationError as error:
+        mistakes = Mistakes(mistakes_in(Recipe, error))
+        load_parts(PartSpecs.of(data), folder, mistakes)
+        raise mistakes.error(text) from error
 
 
 def _problem(error: Exception) -> str:
@@ -77,6 +97,8 @@ def _find(path: Path) -> Path:
 
 def _with_shipped_source(recipe: Recipe) -> Recipe:
     """The recipe with a source that comes with Synthmill, from whatever folder it is run."""
+    if recipe.source is None:
+        return recipe
     path = Path(recipe.source.settings.get("path", ""))
     if path == Path() or path.exists() or not (SHIPPED / path).exists():
         return recipe
@@ -84,19 +106,16 @@ def _with_shipped_source(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"source": source})
 
 
-def _line(node: yaml.Node | None, location: Location) -> int | None:
-    """The line (from 1) of the deepest node on the way to `location`."""
-    line = None
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            pairs = [(k, v) for k, v in node.value if k.value == str(part)]
-            if not pairs:
-                break
-            line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-    return line
+def _lines(node: yaml.Node | None, location: Location = ()) -> Iterator[tuple[Location, int]]:
+    """The location of each key and list item, and its line from 1."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*location, key.value), key.start_mark.line + 1
+            yield from _lines(value, (*location, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield (*location, number), value.start_mark.line + 1
+            yield from _lines(value, (*location, number))
 
 
 class _Loader(yaml.SafeLoader):

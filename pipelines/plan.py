@@ -5,20 +5,15 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from synthmill.filters.base import DiversityFilter, Filter, ModelVerifier, Verifier
-from synthmill.filters.load import load_filters
 from synthmill.generators.base import FeedbackGenerator, Generator
-from synthmill.models.backend import backend_settings, model_identity
-from synthmill.models.prices import price_of
+from synthmill.models.backend import model_identity
+from synthmill.pipelines.parts import Mistakes, PartSpecs, load_parts
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json, sha256_text
-from synthmill.schemas.plugins import load_plugin
 from synthmill.schemas.recipe import FilterSpec, Recipe
-from synthmill.schemas.validation import validated
 from synthmill.sources.base import Source
 from synthmill.store.home import dataset_name
 
-GENERATORS = ("synthmill.generators",)
-SOURCES = ("synthmill.sources",)
 HASH_VERSION = 2
 
 Verifying = Verifier | ModelVerifier
@@ -50,36 +45,30 @@ class Plan:
 
 
 def make_plan(recipe: Recipe) -> Plan:
-    """The plan of a recipe.
+    """The plan of a recipe; in the plan's recipe, the type of the source is known.
 
     Raises:
-        InputError: a plug-in does not exist, a setting is wrong, source and generator do not fit,
-            or the dataset's name or the seed is one that the catalog cannot hold.
+        InvalidData: plug-ins that do not exist, wrong settings, source and generator that do not
+            fit, a dataset's name or a seed that the catalog cannot hold; all of them at once.
     """
-    dataset_name(recipe.output.dataset)
-    if not -(2**63) <= recipe.seed < 2**63:
-        raise InputError(f"seed {recipe.seed} is out of bounds: it must fit into 64 bits")
-    spec, origin, folder = recipe.generator, recipe.source.type, recipe.folder
-    # The loader needs a class to compare with; that it is abstract does not matter to it.
-    generator_class: type[Generator[Any]]
-    generator_class = load_plugin(Generator, spec.name, GENERATORS, "generator", folder)  # type: ignore[type-abstract]
-    source_class: type[Source] = load_plugin(Source, origin, SOURCES, folder=folder)  # type: ignore[type-abstract]
-    if not issubclass(source_class.item, generator_class.item):
-        raise InputError(
-            f"generator {spec.name!r} works on {generator_class.item.__name__} items, "
-            f"source {origin!r} yields {source_class.item.__name__}"
-        )
-    settings = validated(generator_class.Settings, spec.settings, "generator.settings")
-    if issubclass(generator_class, FeedbackGenerator):
-        generator: Generator[Any] = generator_class(settings, lag=spec.feedback_lag)
-    elif spec.continue_state:
-        raise InputError(f"generator.continue_state: generator {spec.name!r} has no state")
-    else:
-        generator = generator_class(settings)
-    _check_prices(recipe)
-    source = source_class(validated(source_class.Settings, recipe.source.settings, "source"))
-    source.folder = folder
-    filters = load_filters(recipe.filters, defaults=generator.default_filters, folder=folder)
+    mistakes = Mistakes()
+    with mistakes.at("output", "dataset"):
+        dataset_name(recipe.output.dataset)
+    with mistakes.at("seed"):
+        if not -(2**63) <= recipe.seed < 2**63:
+            raise InputError(f"seed {recipe.seed} is out of bounds: it must fit into 64 bits")
+    specs = PartSpecs(
+        recipe.generator,
+        recipe.source,
+        recipe.models,
+        recipe.filters,
+        has_source=recipe.source is not None,
+    )
+    parts = load_parts(specs, recipe.folder, mistakes)
+    generator, source, filters = parts.generator, parts.source, parts.filters
+    if mistakes.found or generator is None or source is None:
+        raise mistakes.error(recipe.text)
+    recipe = recipe.model_copy(update={"source": parts.source_spec})
     return Plan(
         recipe=recipe,
         recipe_hash=_hash(recipe, generator, [spec for spec, _ in filters]),
@@ -92,19 +81,6 @@ def make_plan(recipe: Recipe) -> Plan:
             Stage(found, spec) for spec, found in filters if isinstance(found, DiversityFilter)
         ),
     )
-
-
-def _check_prices(recipe: Recipe) -> None:
-    """A budget in dollars would never end a run of models without a price."""
-    if recipe.budget.dollars is None:
-        return
-    for role, spec in recipe.models.items():
-        backend, _ = backend_settings(role, spec)
-        if price_of(spec, local=backend.local) is None:
-            raise InputError(
-                f"budget.dollars: no price is known of {spec.model!r}: give models.{role}.price "
-                "(dollars per million tokens)"
-            )
 
 
 def check_source(source: Source) -> str:
@@ -133,7 +109,7 @@ def _hash(recipe: Recipe, generator: Generator[Any], specs: list[FilterSpec]) ->
     kept: dict[str, Any] = {
         "recipe": recipe.recipe,
         "seed": recipe.seed,
-        "source": {"type": recipe.source.type, **recipe.source.settings},
+        "source": recipe.source and {"type": recipe.source.type, **recipe.source.settings},
         "generator": recipe.generator.model_dump(
             mode="json", exclude=None if feedback else {"feedback_lag", "continue_state"}
         ),

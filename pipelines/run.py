@@ -65,7 +65,7 @@ async def start(
     plan = make_plan(recipe)
     await asyncio.to_thread(check_source, plan.source)  # before anything is written
     run_id = run_id or new_run_id(recipe)
-    save_recipe(home.prepare(), run_id, recipe)
+    save_recipe(home.prepare(), run_id, plan.recipe)
     return await _execute(plan, home, run_id, home, on_progress, on_commit)
 
 
@@ -170,7 +170,8 @@ async def _work(
         give_up_after_seconds=give_up_after_seconds,
     )
     # Workers know the code that the recipe brings along, so that they can unpickle its functions.
-    places = [name for name in (recipe.generator.name, recipe.source.type) if ":" in name]
+    named = (recipe.generator.name, recipe.source.type if recipe.source else "")
+    places = [name for name in named if ":" in name]
     warm: list[Callable[[], object]] = [
         partial(load_object, place, recipe.folder) for place in places
     ]

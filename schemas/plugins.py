@@ -68,10 +68,10 @@ def find_plugin(
     found = _built_in(kind, name, packages, module) or _by_entry_point(kind, name)
     if found is None:
         known = available(kind, packages, module)
-        raise InputError(
-            f"there is no {_words(kind)} {name!r}{nearest(name, known)}; "
-            f"known: {', '.join(known)}, or give package.module:Name or ./file.py:Name"
+        meant = nearest(name, known) or (
+            f"; known: {', '.join(known)}, or give package.module:Name or ./file.py:Name"
         )
+        raise InputError(f"there is no {_words(kind)} {name!r}{meant}")
     return found
 
 

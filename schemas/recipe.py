@@ -1,15 +1,18 @@
 """The recipe: one YAML file that says what to make, from what, with which models and filters."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from synthmill.schemas.base import Record
+from synthmill.schemas.errors import Location
 from synthmill.schemas.lineage import storable
 
 RECIPE_VERSION = 1
+BY_PATH = "by path"  # the type of a source that follows from its path
 MOST = 2**53  # of a count: what JSON and the catalog hold exactly
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
@@ -30,11 +33,23 @@ class PlugInSpec(RecipePart):
 
 
 class SourceSpec(RecipePart):
-    """Where the work items come from: `type` names the source, the other keys are its settings."""
+    """Where the work items come from: `type` names the source, the other keys are its settings.
+
+    A text stands for a path, or for the name of a source that needs no settings.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    type: str = Field(description="jsonl, csv, parquet, folder, datasets, reasoning_gym ...")
+    type: str = Field(
+        default=BY_PATH,
+        description="jsonl, csv, parquet, folder, datasets, reasoning_gym ...; by default what "
+        "`path` is and the generator works on",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_path(cls, given: Any) -> Any:
+        return {"path": str(given)} if isinstance(given, str | Path) else given
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -155,13 +170,38 @@ class EngineSettings(RecipePart):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RecipeText:
+    """Where a recipe was written: its file, the line of each key, and the keys changed since."""
+
+    name: str
+    lines: Mapping[Location, int] = field(default_factory=dict)
+    changed: tuple[Location, ...] = ()
+
+    def place(self, location: Location) -> str:
+        """`file:line` of the deepest key on the way to a location, or the change that set it."""
+        keys = tuple(map(str, location))
+        for change in self.changed:
+            if keys[: len(change)] == change[: len(keys)]:
+                return f"{self.name} with {'.'.join(map(str, change))}"
+        line = self.line(location)
+        return f"{self.name}:{line}" if line else self.name
+
+    def line(self, location: Location) -> int:
+        """The line of the deepest key on the way to a location; 0 where none is known."""
+        known = (self.lines.get(tuple(location[:end])) for end in range(len(location), 0, -1))
+        return next(filter(None, known), 0)
+
+
 class Recipe(RecipePart):
     """Everything a run needs."""
 
     recipe: Literal[1] = Field(default=1, description="version of the recipe format")
     name: str = Field(pattern=NAME_PATTERN)
     seed: int = 0
-    source: SourceSpec
+    source: SourceSpec | None = Field(
+        default=None, description="where the work items come from; some generators need none"
+    )
     generator: GeneratorSpec
     models: dict[str, ModelSpec] = Field(
         default={"default": ModelSpec()},
@@ -177,6 +217,22 @@ class Recipe(RecipePart):
         description="where plug-ins given as ./file.py:name or module:name lie; by default the "
         "folder of the recipe's file",
     )
+    _text: RecipeText | None = PrivateAttr(default=None)
+
+    @property
+    def text(self) -> RecipeText:
+        """Where it was written."""
+        return self._text or RecipeText(f"recipe {self.name!r}")
+
+    def written_in(self, text: RecipeText) -> "Recipe":
+        """The recipe, which remembers where it was written."""
+        copy = self.model_copy()
+        copy._text = text
+        return copy
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same, wherever they were written."""
+        return isinstance(other, Recipe) and self.model_dump() == other.model_dump()
 
     @model_validator(mode="after")
     def _is_text(self) -> "Recipe":

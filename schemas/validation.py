@@ -1,37 +1,53 @@
-"""Checking what a user wrote against a model, with one clear line for the first mistake."""
+"""Checking what a user wrote against a model: a mistake is one clear line, and all are told."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from synthmill.schemas.errors import InputError, nearest
+from synthmill.schemas.errors import InvalidData, Location, Mistake, closest, nearest
 
 M = TypeVar("M", bound=BaseModel)
-Location = Sequence[int | str]
 
 
 def validated(
     model: type[M],
     data: Any,
     where: str,
-    line_of: Callable[[Location], int | None] = lambda location: None,
+    *,
+    at: Location = (),
+    place: Callable[[Location], str] | None = None,
 ) -> M:
-    """`model` made from `data`.
+    """`model` made from `data`, which is called `where`, and lies at `at` in a larger text.
 
     Raises:
-        InputError: the first mistake, in one line that begins with `where` (and the line number,
-            where `line_of` knows it) and names the key, the nearest right one, or the bound.
+        InvalidData: all mistakes; each line begins with `where`, or with the `place` of its
+            location, and names the key, the nearest right one, or the bound.
     """
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        # A key that is not known explains a key that is missing, so it comes first.
-        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        location = first["loc"]
-        line = line_of(location)
-        place = f"{where}:{line}" if line else where
-        raise InputError(f"{place}: {_explain(model, location, first)}") from error
+        found = mistakes_in(model, error, at)
+        raise InvalidData(found, where, place) from error
+
+
+def mistakes_in(model: type[BaseModel], error: ValidationError, at: Location = ()) -> list[Mistake]:
+    """All mistakes that pydantic found; `at` comes before their locations.
+
+    A misspelled key explains a missing one: it is told once.
+    """
+    errors = error.errors()
+    misspelled = {
+        (*e["loc"][:-1], suggested)
+        for e in errors
+        if e["type"] == "extra_forbidden"
+        and (suggested := closest(str(e["loc"][-1]), _siblings(model, e["loc"])))
+    }
+    return [
+        Mistake((*at, *e["loc"]), _explain(model, e["loc"], e))
+        for e in errors
+        if not (e["type"] == "missing" and tuple(e["loc"]) in misspelled)
+    ]
 
 
 def _explain(model: type[BaseModel], location: Location, error: Any) -> str:

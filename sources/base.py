@@ -41,6 +41,11 @@ class Source(ABC):
     def __init__(self, settings: Any) -> None:
         self.settings = settings
 
+    @classmethod
+    def reads(cls, path: Path) -> bool:
+        """Whether a recipe that gives a path alone (`source: problems.csv`) means this source."""
+        return False
+
     @abstractmethod
     def items(self) -> Iterator[Any]:
         """The items, read lazily.
@@ -61,6 +66,25 @@ class Source(ABC):
         """
         first = next(self.items(), None)
         return f"{self.name}: {'empty' if first is None else 'readable'}"
+
+
+class NoSource(Source):
+    """Stands for the source of a generator that needs none."""
+
+    name: ClassVar[str] = "none"
+    item: ClassVar[type] = object
+    Settings: ClassVar[type[Settings]] = Settings
+
+    def __init__(self) -> None:
+        super().__init__(self.Settings())
+
+    def items(self) -> Iterator[Any]:
+        """No items."""
+        return iter(())
+
+    def check(self) -> str:
+        """See `Source.check`."""
+        return "none needed"
 
 
 class DocumentSource(Source):

@@ -47,6 +47,11 @@ class CorpusSource(DocumentSource):
     Settings = CorpusSettings
     settings: CorpusSettings
 
+    @classmethod
+    def reads(cls, path: Path) -> bool:
+        """Folders, and files for which there is a parser."""
+        return path.is_dir() or path.suffix.lower() in parsers_by_suffix({}, None)
+
     @cached_property
     def parsers(self) -> dict[str, DocumentParser[Any]]:
         """The parser of each suffix.

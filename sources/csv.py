@@ -31,6 +31,11 @@ class CsvSource(ProblemSource):
     Settings = CsvSettings
     settings: CsvSettings
 
+    @classmethod
+    def reads(cls, path: Path) -> bool:
+        """Files with the suffix .csv."""
+        return path.suffix.lower() == ".csv" and not path.is_dir()
+
     def rows(self) -> Iterator[RawRow]:
         """The records as rows."""
         uri, faults = self.settings.path.as_posix(), list[Line]()

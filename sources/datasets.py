@@ -45,6 +45,11 @@ class DatasetsSource(ProblemSource):
     Settings = DatasetsSourceSettings
     settings: DatasetsSourceSettings
 
+    @classmethod
+    def reads(cls, path: Path) -> bool:
+        """Folders of saved datasets."""
+        return _saved_to_disk(path)
+
     def rows(self) -> Iterator[RawRow]:
         """The rows, streamed."""
         settings, number = self.settings, 0
@@ -76,10 +81,14 @@ def _rows(settings: DatasetsSourceSettings) -> Iterator[RawRow]:
         yield RawRow(settings.path, number, cut(record, settings.max_chars))
 
 
+def _saved_to_disk(path: Path) -> bool:
+    return any((path / name).is_file() for name in ("dataset_dict.json", "state.json"))
+
+
 def _split(settings: DatasetsSourceSettings) -> Iterable[dict[str, Any]]:
     path = Path(settings.path)
     try:
-        if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
+        if _saved_to_disk(path):
             return _saved(settings, path.resolve())
         if path.is_dir():
             return _folder(settings, path.resolve())

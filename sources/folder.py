@@ -32,6 +32,11 @@ class FolderSource(ProblemSource):
     Settings = FolderSettings
     settings: FolderSettings
 
+    @classmethod
+    def reads(cls, path: Path) -> bool:
+        """Folders."""
+        return path.is_dir()
+
     def rows(self) -> Iterator[RawRow]:
         """The rows of all files. Links are not followed out of the folder."""
         for path in self._files():

@@ -25,6 +25,11 @@ class JsonlSource(ProblemSource):
     Settings = JsonlSettings
     settings: JsonlSettings
 
+    @classmethod
+    def reads(cls, path: Path) -> bool:
+        """Files with the suffix .jsonl."""
+        return path.suffix.lower() == ".jsonl" and not path.is_dir()
+
     def rows(self) -> Iterator[RawRow]:
         """The lines as rows."""
         for line in lines_of(self.settings.path, self.settings.max_line_bytes):

@@ -32,6 +32,11 @@ class ParquetSource(ProblemSource):
     Settings = ParquetSettings
     settings: ParquetSettings
 
+    @classmethod
+    def reads(cls, path: Path) -> bool:
+        """Files with the suffix .parquet."""
+        return path.suffix.lower() == ".parquet" and not path.is_dir()
+
     def rows(self) -> Iterator[RawRow]:
         """The rows, in file order. A row group that cannot be decoded is one invalid row.
 

@@ -83,6 +83,11 @@ class VideosSource(Source):
         # By path, so that a second iteration does not read the files again.
         self._looked: dict[str, Probed | UnusableVideo] = {}
 
+    @classmethod
+    def reads(cls, path: Path) -> bool:
+        """Folders, videos and manifests."""
+        return path.is_dir() or path.suffix.lower() in (*SUFFIXES, *MANIFESTS)
+
     def items(self) -> Iterator[Video | InvalidItem]:
         """The videos, probed a few ahead in a worker process that is killed when it hangs.
 

@@ -10,7 +10,7 @@ from synthmill.filters.base import Filter
 from synthmill.filters.load import filter_packages
 from synthmill.generators.base import Generator
 from synthmill.models.backend import BACKENDS, Backend
-from synthmill.pipelines.plan import GENERATORS, SOURCES
+from synthmill.pipelines.parts import GENERATORS, SOURCES
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.plugins import available, load_plugin
 from synthmill.schemas.recipe import Recipe

@@ -16,7 +16,7 @@ from rich.rule import Rule
 
 from synthmill.flows.terminal.console import cell_text, output, print_table, text
 from synthmill.generators.base import Generator
-from synthmill.pipelines.plan import GENERATORS
+from synthmill.pipelines.parts import GENERATORS
 from synthmill.pipelines.run_store import saved_recipe
 from synthmill.schemas.errors import InputError, nearest
 from synthmill.schemas.lineage import Media

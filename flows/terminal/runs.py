@@ -27,6 +27,7 @@ from synthmill.flows.terminal.progress_display import OnProgress, show_progress
 from synthmill.flows.terminal.rejections import print_funnel
 from synthmill.flows.terminal.rows import print_row
 from synthmill.pipelines.check import check
+from synthmill.pipelines.plan import make_plan
 from synthmill.pipelines.run import new_run_id, preview, resume, start
 from synthmill.pipelines.run_store import RECIPE_FILE, saved_recipe
 from synthmill.schemas.errors import InputError
@@ -41,6 +42,7 @@ from synthmill.store.reports import log_path, read_report, report_path, reports,
 def run_recipe(chosen: RecipeSelection, home: Home) -> None:
     """Run a recipe, as a tracked flow run where a Prefect API is configured."""
     recipe = changed_recipe(chosen.where, chosen.changes)
+    make_plan(recipe)  # its mistakes are told before there is a run
     run_id = new_run_id(recipe)
     title = f"{recipe.name} -> {recipe.output.dataset}"
 
@@ -118,9 +120,9 @@ def show(
         click.echo("stopped at once", err=True)
         stopped(run_id, home)
     except InputError as error:
-        begun = report_path(home, run_id).is_file()
-        then = f"; then: {hint(home, 'resume', run_id)}" if begun else ""
-        raise InputError(f"{error}{then}") from error
+        if not report_path(home, run_id).is_file():
+            raise
+        raise InputError(f"{error}; then: {hint(home, 'resume', run_id)}") from error
     print_summary(console, report, next_commands(report, home))
     if log_path(home, run_id).is_file():
         click.echo(f"tracebacks of failed tasks: {log_path(home, run_id)}")

@@ -22,7 +22,8 @@ class Cotevol(Generator[CotevolSettings]):
 
     name: ClassVar[str] = "cotevol"
     version: ClassVar[int] = 1
-    item: ClassVar[type] = Problem
+    item: ClassVar[type | None] = Problem
+    roles = ("default",)
     # A search that joins traces leaves steps behind that lead nowhere; answers do not show it.
     default_filters: ClassVar[tuple[FilterSpec, ...]] = (FilterSpec(name="unused_step"),)
 

@@ -101,10 +101,16 @@ class RagShaper(FeedbackGenerator[RagShaperSettings, TypeQuotas]):
 
     name: ClassVar[str] = "ragshaper"
     version: ClassVar[int] = 1
-    item: ClassVar[type] = Document
+    item: ClassVar[type | None] = Document
     default_filters: ClassVar[tuple[FilterSpec, ...]] = DEFAULT_FILTERS
     _knowledge: KnowledgeBase
     _order: Sequence[int]
+
+    @property
+    def roles(self) -> Sequence[str]:
+        """The model roles that it asks."""
+        encoder = getattr(self.settings.retrieval, "encoder", None)
+        return ("curator", "author", "teacher", *([encoder.role] if encoder else ()))
 
     async def prepare(self, source: Source, resources: Resources) -> None:
         """Open the knowledge base, and put the seeds in order."""

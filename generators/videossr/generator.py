@@ -49,7 +49,8 @@ class Videossr(Generator[VideossrSettings]):
 
     name: ClassVar[str] = "videossr"
     version: ClassVar[int] = 1
-    item: ClassVar[type] = Video
+    item: ClassVar[type | None] = Video
+    roles = ()
     default_filters: ClassVar[tuple[FilterSpec, ...]] = (
         FilterSpec(name="video_quality"),
         FilterSpec(name="visible_change"),

@@ -21,13 +21,16 @@ def one_line(synthmill: Synthmill, *arguments: str) -> str:
     return result.stderr
 
 
+REST = "source: world\ngenerator: {name: ragshaper}\noutput: {dataset: x}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("name: [", "recipe.yaml:1: not valid YAML"),
         ("- 1", "a recipe is a mapping of keys"),
-        ("name: x\nnamee: y", "recipe.yaml:2: unknown key 'namee' (did you mean 'name'?)"),
-        ("name: x", "is missing"),
+        (f"name: x\nnamee: y\n{REST}", "recipe.yaml:2: unknown key 'namee' (did you mean 'name'?)"),
+        (f"name: x\n{REST}".partition("output")[0], "'output' is missing"),
         ("name: x\nname: y", "key 'name' appears twice"),
         ("name: x\n? [a]\n: y", "recipe.yaml:2: not valid YAML: a key is a list or a mapping"),
         ("name: &a x\nseed: *a", "aliases are not allowed"),

@@ -1,0 +1,128 @@
+"""All mistakes of a recipe are told at once; a path is enough for a source; some need none."""
+
+import json
+from collections.abc import AsyncGenerator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthmill.generators.base import Context, Generator, Task
+from synthmill.pipelines.load import parse_recipe, read_recipe
+from synthmill.pipelines.plan import make_plan
+from synthmill.pipelines.run import start
+from synthmill.schemas.base import Settings
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.messages import assistant, user
+from synthmill.schemas.recipe import Recipe
+from synthmill.schemas.row import Candidate
+from synthmill.sources.base import Source
+from synthmill.store.home import Home
+
+MISTAKEN = """name: five
+source:
+  type: jsonl
+  pth: x.jsonl
+generator:
+  name: cotevol
+  settings: {round: 3, population_size: 1}
+models:
+  default: {backend: opnai}
+filters:
+  - format
+  - name: minhash
+    settings: {treshold: 0.5}
+  - arithmetics
+output:
+  dataset: five
+"""
+SAID = [
+    "five.yaml:4: source: unknown key 'pth' (did you mean 'path'?)",
+    "five.yaml:7: generator.settings: 'population_size': Input should be greater than or equal",
+    "five.yaml:7: generator.settings: unknown key 'round' (did you mean 'rounds'?)",
+    "five.yaml:9: there is no backend 'opnai' (did you mean 'openai'?)",
+    "five.yaml:13: filter 'minhash': unknown key 'treshold' (did you mean 'threshold'?)",
+    "five.yaml:14: there is no filter 'arithmetics' (did you mean 'arithmetic'?)",
+]
+
+
+def told(text: str) -> list[str]:
+    with pytest.raises(InputError) as error:
+        make_plan(parse_recipe(text, "five.yaml"))
+    return error.value.lines
+
+
+def test_all_mistakes_of_plugins_are_told_with_their_lines() -> None:
+    lines = told(MISTAKEN)
+    assert len(lines) == len(SAID)
+    assert all(line.startswith(said) for line, said in zip(lines, SAID, strict=True))
+
+
+def test_mistakes_of_keys_and_of_plugins_are_told_together() -> None:
+    lines = told(MISTAKEN + "target: many\nseeds: 3\n")
+    assert len(lines) == len(SAID) + 2
+    assert lines[-2].startswith("five.yaml:17: 'target': Input should be a valid integer")
+    assert lines[-1] == "five.yaml:18: unknown key 'seeds' (did you mean 'seed'?)"
+
+
+def test_a_role_that_no_part_asks_is_a_mistake() -> None:
+    text = "name: r\nsource: world\ngenerator: {name: ragshaper}\nmodels:\n  default: {}\n"
+    text += "  autor: {}\noutput: {dataset: r}\n"
+    (line,) = told(text)
+    assert line.startswith("five.yaml:6: no part of the recipe asks a model 'autor' (did you mean")
+    make_plan(parse_recipe(text.replace("autor", "author"), "r.yaml"))
+
+
+def of_path(path: Path, **source: Any) -> Recipe:
+    data = {"name": "p", "generator": {"name": "cotevol"}, "output": {"dataset": "p"}}
+    given = {"path": str(path), **source} if source else str(path)
+    return Recipe.model_validate({**data, "source": given})
+
+
+def test_the_type_of_a_source_follows_from_its_path(tmp_path: Path) -> None:
+    jsonl, csv = tmp_path / "p.jsonl", tmp_path / "p.csv"
+    jsonl.write_text(json.dumps({"problem": "1 + 1?", "answer": "2"}) + "\n", encoding="utf-8")
+    csv.write_text("problem,answer\n1 + 1?,2\n", encoding="utf-8")
+    for path, name in ((jsonl, "jsonl"), (csv, "csv"), (tmp_path, "folder")):
+        plan = make_plan(of_path(path))
+        assert plan.source.name == name
+        assert next(plan.source.items()).text == "1 + 1?"
+        spelled = make_plan(of_path(path, type=name))
+        assert plan.recipe_hash == spelled.recipe_hash and plan.recipe == spelled.recipe
+    assert make_plan(of_path(csv, limit=1)).source.settings.limit == 1
+    with pytest.raises(InputError, match=r"no such file or folder.*no source of Problem items"):
+        make_plan(of_path(tmp_path / "p.xyz"))
+
+
+class CountSettings(Settings):
+    rows: int = 3
+
+
+class Count(Generator[CountSettings]):
+    """Makes its tasks itself."""
+
+    name = "count"
+    item = None
+
+    def tasks(self, source: Source) -> Iterator[Task]:
+        for number in range(self.settings.rows):
+            yield Task(f"n{number}", number)
+
+    async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
+        yield Candidate(kind="sft", messages=[user(f"after {task.item}?"), assistant("one more")])
+
+
+async def test_a_generator_that_needs_no_source_runs_without(tmp_path: Path) -> None:
+    name = {"name": "tests.pipelines.test_recipe_mistakes:Count"}
+    data = {"name": "count", "generator": name, "models": {}, "output": {"dataset": "count"}}
+    report = await start(Recipe.model_validate(data), Home(tmp_path / "factory"))
+    assert (report.stop, report.accepted) == ("source exhausted", 3)
+    with pytest.raises(InputError, match="'count' needs no source: remove it"):
+        make_plan(Recipe.model_validate({**data, "source": "world"}))
+    with pytest.raises(InputError, match="'source' is missing: generator 'cotevol' needs one"):
+        make_plan(Recipe.model_validate({**data, "generator": {"name": "cotevol"}}))
+
+
+@pytest.mark.parametrize("name", ["cotevol-demo", "ragshaper", "videossr", "viubench"])
+def test_shipped_recipes_have_no_mistake(name: str) -> None:
+    make_plan(read_recipe(name))
