@@ -35,7 +35,7 @@ from synthmill.schemas.row import Candidate
 from synthmill.sources.base import Problem
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
-from tests.servers import Faults, ScriptedServer
+from synthmill.testing import Faults, ScriptedServer
 
 CONCURRENCY = 64
 LATENCY = 0.5

@@ -29,7 +29,7 @@ from synthmill.schemas.base import Record, Settings
 from synthmill.schemas.messages import Message, assistant, user
 from synthmill.schemas.row import Candidate
 from synthmill.sources.base import Source
-from tests.servers import ScriptedServer
+from synthmill.testing import ScriptedServer
 
 LINE = re.compile(r"-> \w+: (\d+):(\d+):(\d+) .*about (\d+):(\d+):(\d+) left")
 

@@ -42,9 +42,8 @@ def publish(
     text = card(opened, number)
     name = f"{dataset}-{number}"
     folder = Path(out)
-    done = export(
-        opened, load_exporter(exporter), folder / f"{name}-{exporter}", version=number, force=True
-    )
+    loaded = load_exporter(exporter)
+    done = export(opened, loaded, folder / f"{name}-{loaded.name}", version=number, force=True)
     with translate_errors(str(folder)):
         atomic_write(folder / f"{name}.md", text)
     create_markdown_artifact(

@@ -30,6 +30,7 @@ from synthmill.store.errors import translate_errors
 from synthmill.store.home import Home
 from synthmill.store.metadata import CommitMetadata
 from synthmill.store.reports import read_report, report_path
+from synthmill.store.reward_files import keep_reward_files
 
 CODE_VERSION = importlib.metadata.version("synthmill")
 RECIPE_FILE = "recipe.yaml"
@@ -127,6 +128,9 @@ class RunStore:
         for name, text in batch.states.items():
             if not self._path_of(name).is_file():
                 _write(self._path_of(name), text)
+        rewards = {row.reward for row in batch.rows if row.reward and row.status == "accepted"}
+        folder = self._plan.recipe.folder or Path.cwd()
+        keep_reward_files(self._dataset.home, self._run_id, folder, sorted(rewards))
         table, metadata = self._contents(batch)
 
         def revise() -> tuple[pa.Table, CommitMetadata]:

@@ -94,7 +94,7 @@ def load_object(place: str, folder: Path | None = None) -> Any:
             with importable(folder):
                 module = importlib.import_module(where)
     except (Exception, SystemExit) as error:  # SystemExit: a script without a main guard
-        raise InputError(f"plug-in {place!r} cannot be loaded: {_explained(error)}") from error
+        raise InputError(f"plug-in {place!r} cannot be loaded: {explained(error)}") from error
     try:
         return getattr(module, attribute)
     except AttributeError:
@@ -149,6 +149,14 @@ def available(kind: type, packages: tuple[str, ...], module: str = "") -> list[s
     return sorted(names)
 
 
+def explained(error: BaseException) -> str:
+    """What an exception of a plug-in's code says, with file and line."""
+    if isinstance(error, ImportError | SyntaxError | FileNotFoundError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"
+
+
 def _module_of_file(path: Path) -> ModuleType:
     """The module in a file, under a name that no other file has.
 
@@ -192,13 +200,6 @@ def _is_within(module: ModuleType, folder: Path) -> bool:
     return Path(file).is_relative_to(folder) and "site-packages" not in file
 
 
-def _explained(error: BaseException) -> str:
-    if isinstance(error, ImportError | SyntaxError | FileNotFoundError):
-        return str(error)
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"
-
-
 def _group(kind: type) -> str:
     return f"synthmill.{_words(kind).replace(' ', '_')}"
 
@@ -239,5 +240,5 @@ def _by_entry_point(kind: type, name: str) -> Any:
         try:
             return entry.load()
         except (Exception, SystemExit) as error:
-            raise InputError(f"plug-in {name!r} cannot be loaded: {_explained(error)}") from error
+            raise InputError(f"plug-in {name!r} cannot be loaded: {explained(error)}") from error
     return None

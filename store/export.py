@@ -20,6 +20,7 @@ from synthmill.store.dataset import Dataset
 from synthmill.store.export_files import RECORD_FILES, SUMMARY, RecordFile, new_folder
 from synthmill.store.exports.base import ColumnarPart, Exporter, columnar_parts
 from synthmill.store.reading import run_query
+from synthmill.store.reward_files import MARK, copy_reward_files
 from synthmill.store.sql import complaint, literal, quoted, scan_files
 from synthmill.store.tags import resolve
 
@@ -41,6 +42,7 @@ class ExportSummary(Record):
     where: str | None = None
     rows: dict[str, dict[str, int]]  # part, split
     left_out: dict[str, int]  # reason
+    rewards: dict[str, str | None] = {}  # reward functions of a user: their files in the export
 
 
 def export(
@@ -111,6 +113,7 @@ def export(
             where=where,
             rows=counts,
             left_out=dict(left_out.most_common()),
+            rewards=copy_reward_files(dataset.home, rows.own_rewards(), folder),
         )
         (folder / SUMMARY).write_text(summary.model_dump_json(indent=2) + "\n", "utf-8")
         (folder / "README.md").write_text(_readme(summary, exporter, folder), "utf-8")
@@ -171,6 +174,14 @@ class _AskedRows:
             for split in of_rows.unique().to_pylist():
                 chosen = batch.filter(pc.equal(of_rows, split))
                 yield split, chosen.select(schema.names)
+
+    def own_rewards(self) -> dict[str, str]:
+        """The rewards that are functions in files of a user, each with its newest run."""
+        schema = pa.schema([("reward", pa.string()), ("run_id", pa.string())])
+        newest = "reward, arg_max(run_id, created_at) AS run_id"
+        condition = f"AND {self._asked} AND contains(reward, {literal(MARK)}) GROUP BY reward"
+        batches = self._read(newest, f"{condition} ORDER BY max(created_at)", schema)
+        return {row["reward"]: row["run_id"] for batch in batches for row in batch.to_pylist()}
 
     def others(self) -> Iterator[Row]:
         """The rows that no SQL converts, in the order of the dataset."""

@@ -23,9 +23,11 @@ SUMMARY = "export.json"  # a folder that contains it is an export and may be rep
 
 
 class RecordFile(ABC):
-    """A file that takes records one by one."""
+    """A file that takes records one by one; `features` is None where records have any keys."""
 
-    def __init__(self, path: Path, features: "Features") -> None:
+    features: Any
+
+    def __init__(self, path: Path, features: "Features | None") -> None:
         self.path, self.features = path, features
         self.records = 0
         self._buffer: list[dict[str, Any]] = []
@@ -110,8 +112,12 @@ class JsonRecords(RecordFile):
     def _write(self, records: list[dict[str, Any]]) -> None:
         with self.path.open("a", encoding="utf-8") as file:
             for record in records:
-                said = {key: record[key] for key in self.features if key in record}
-                file.write(json.dumps(said, ensure_ascii=False) + "\n")
+                keys = record if self.features is None else self.features
+                said = {key: record[key] for key in keys if key in record}
+                try:
+                    file.write(json.dumps(said, ensure_ascii=False) + "\n")
+                except (TypeError, ValueError) as error:
+                    raise InputError(f"a record cannot be written as JSON: {error}") from error
 
 
 def _select_list(columns: Mapping[str, str]) -> str:

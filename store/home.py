@@ -5,6 +5,7 @@ datasets/<name>/media/   files the rows refer to, named by their SHA-256
 datasets/<name>/tags/    named pointers to versions
 datasets/<name>/state/   states of feedback generators, named by their SHA-256
 runs/<run_id>/           recipe.yaml, report.json and log.txt (tracebacks); lock, held at work
+runs/<run_id>/rewards/   reward functions of a user that rows name
 cache/responses.sqlite   answers of models
 cache/corpora/ ...       what generators build once (corpora, indexes), named by content
 indexes/<name>/          diversity state of a dataset

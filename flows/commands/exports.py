@@ -78,6 +78,9 @@ def export(
         click.echo(f"{out / part}: {counts}")
     for reason, count in done.left_out.items():
         click.echo(f"left out {count:,}: {reason}")
+    for reward, file in done.rewards.items():
+        place = out / file if file else "its file is gone from the run's folder; copy it yourself"
+        click.echo(f"reward {reward}: {place}")
 
 
 @click.command()

@@ -1,18 +1,19 @@
 """The interface of exporters: pure functions from a row to a record of a trainer's data."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, get_args
 
-from synthmill.schemas.base import Settings
-from synthmill.schemas.plugins import load_plugin
+from synthmill.schemas import base
+from synthmill.schemas.errors import InputError
+from synthmill.schemas.plugins import explained, find_plugin, load_plugin
 from synthmill.schemas.row import Kind, Row
 from synthmill.schemas.validation import validated
 
 if TYPE_CHECKING:
     from datasets import Features
 
-S = TypeVar("S", bound=Settings)
+S = TypeVar("S", bound=base.Settings)
 FileFormat = Literal["parquet", "jsonl"]
 PACKAGES = ("synthmill.store.exports",)
 
@@ -62,8 +63,8 @@ class Exporter(ABC, Generic[S]):
         return ((self.part(row), row) for row in rows)
 
     @abstractmethod
-    def features(self, part: str) -> "Features":
-        """The columns of a part, as `datasets` declares them."""
+    def features(self, part: str) -> "Features | None":
+        """The columns of a part, as `datasets` declares them; None: JSON lines with any keys."""
 
     def columnar(self) -> Sequence[ColumnarPart]:
         """The rows that SQL converts to the same records as `convert`, many times faster.
@@ -90,11 +91,54 @@ def columnar_parts(exporter: Exporter[Any]) -> Sequence[ColumnarPart]:
     return ()
 
 
+class FunctionExporter(Exporter[base.Settings]):
+    """A function `row -> dict | None` as an exporter: JSON lines of the records it returns.
+
+    Rows of all kinds are shown to it, and go to one part, `rows`. None leaves a row out.
+    """
+
+    kinds = frozenset(get_args(Kind))
+    Settings = base.Settings
+    format: FileFormat = "jsonl"
+
+    def __init__(self, settings: base.Settings, function: Callable[[Row], Any]) -> None:
+        super().__init__(settings)
+        self.name = str(getattr(function, "__name__", type(function).__name__))  # type: ignore[misc]
+        self._function = function
+
+    def part(self, row: Row) -> str:
+        """All records are in one file for each split."""
+        return "rows"
+
+    def features(self, part: str) -> None:
+        """The keys are those of the records."""
+        return None
+
+    def convert(self, row: Row) -> dict[str, Any] | None:
+        """What the function returns.
+
+        Raises:
+            InputError: it raised, or returned something else than a dict or None.
+        """
+        try:
+            record = self._function(row)
+        except Exception as error:
+            raise InputError(f"exporter {self.name!r}, row {row.id}: {explained(error)}") from error
+        if not isinstance(record, dict | None):
+            raise InputError(f"exporter {self.name!r} returned {record!r:.80}, not a dict or None")
+        return record
+
+
 def load_exporter(name: str, settings: dict[str, Any] | None = None) -> Exporter[Any]:
-    """The exporter `name` with its settings.
+    """The exporter `name` with its settings; `./file.py:name` starts at the current folder.
 
     Raises:
         InputError: there is no such exporter, or a setting is wrong.
     """
-    found = load_plugin(Exporter, name, PACKAGES)  # type: ignore[type-abstract]
-    return found(validated(found.Settings, settings or {}, f"exporter {name!r}"))
+    where = f"exporter {name!r}"
+    if ":" in name:
+        found = find_plugin(Exporter, name, PACKAGES)
+        if callable(found) and not isinstance(found, type):
+            return FunctionExporter(validated(base.Settings, settings or {}, where), found)
+    loaded = load_plugin(Exporter, name, PACKAGES)  # type: ignore[type-abstract]
+    return loaded(validated(loaded.Settings, settings or {}, where))

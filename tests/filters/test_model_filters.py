@@ -22,10 +22,10 @@ from synthmill.schemas.recipe import FilterSpec, Recipe
 from synthmill.schemas.row import Candidate
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
+from synthmill.testing import ScriptedServer
 from tests.filters.asking import asking
 from tests.filters.candidates import make, sft, task
 from tests.models.roles import role
-from tests.servers import ScriptedServer
 
 QUESTION = "In which year was the builder of the Tarn bridge founded?"
 BUILT = "The Tarn bridge was built by Kestrel Works."

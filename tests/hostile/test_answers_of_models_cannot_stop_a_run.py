@@ -24,10 +24,10 @@ from synthmill.schemas.messages import assistant, user
 from synthmill.schemas.plugins import available
 from synthmill.schemas.recipe import FilterSpec
 from synthmill.schemas.row import Candidate
+from synthmill.testing import ScriptedServer
 from tests.filters.candidates import NO_CONTEXT
 from tests.models.prompts import Say
 from tests.models.roles import role
-from tests.servers import ScriptedServer
 
 ROOT = Path(__file__).parents[2]
 BOMB = r"\boxed{9^{9^{9^{9}}}}"

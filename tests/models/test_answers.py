@@ -12,9 +12,9 @@ from synthmill.models.openai_api.answer import from_chat, from_embeddings, from_
 from synthmill.models.registry import ModelRegistry
 from synthmill.models.request import Request, Sampling
 from synthmill.schemas.messages import user
+from synthmill.testing import ScriptedServer
 from tests.models.prompts import Say
 from tests.models.roles import role
-from tests.servers import ScriptedServer
 
 SENT_BYTES = 400
 SAMPLING = Sampling(max_tokens=10, top_logprobs=2)

@@ -20,9 +20,9 @@ from synthmill.schemas.errors import InputError
 from synthmill.schemas.messages import user
 from synthmill.schemas.recipe import ModelSpec
 from synthmill.schemas.usage import Usage
+from synthmill.testing import ScriptedServer
 from tests.models.prompts import Say
 from tests.models.roles import role
-from tests.servers import ScriptedServer
 
 ROOT = Path(__file__).parents[2]
 # Asks for samples until it is killed; says which answers it was given.

@@ -15,9 +15,9 @@ from synthmill.schemas.errors import InputError
 from synthmill.schemas.messages import ImagePart, Message, user
 from synthmill.schemas.recipe import ModelSpec
 from synthmill.schemas.usage import Usage
+from synthmill.testing import ScriptedServer
 from tests.models.prompts import Judge, Opinion, Say
 from tests.models.roles import role
-from tests.servers import ScriptedServer
 
 TOOLS = json.dumps([{"type": "function", "function": {"name": "search", "parameters": {}}}])
 

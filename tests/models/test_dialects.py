@@ -13,9 +13,9 @@ from synthmill.models.openai_api.settings import OpenAISettings
 from synthmill.models.registry import ModelRegistry
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import ModelSpec
+from synthmill.testing import ScriptedServer
 from tests.models.prompts import Judge, Opinion, Say
 from tests.models.roles import role
-from tests.servers import ScriptedServer
 
 Refuses = Callable[[dict[str, Any]], str | None]
 OPINION = '{"verdict": "good", "score": 3}'

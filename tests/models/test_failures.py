@@ -10,9 +10,9 @@ from synthmill.models.errors import ConfigurationError, RequestRejected, ServerU
 from synthmill.models.registry import ModelRegistry
 from synthmill.models.retry import parse_retry_after
 from synthmill.schemas.errors import InputError
+from synthmill.testing.scripted_server import KINDS, Faults, ScriptedServer
 from tests.models.prompts import Judge, Say
 from tests.models.roles import PATIENCE, role
-from tests.servers import KINDS, Faults, ScriptedServer
 
 SECRET = "sk-do-not-tell-anyone"
 

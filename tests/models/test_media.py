@@ -12,9 +12,9 @@ from synthmill.models.openai_api.dialect import Dialect
 from synthmill.models.registry import ModelRegistry
 from synthmill.models.request import Request
 from synthmill.schemas.messages import ImagePart, Message, TextPart, VideoPart, user
+from synthmill.testing import ScriptedServer
 from tests.models.prompts import Say
 from tests.models.roles import role
-from tests.servers import ScriptedServer
 
 PIXELS = b"\x89PNG pixels"
 URL = "data:image/png;base64," + base64.b64encode(PIXELS).decode()

@@ -9,9 +9,9 @@ import pytest
 from synthmill.models.concurrency import AdaptiveLimit, LatencyTracker, RatePacer
 from synthmill.models.registry import ModelRegistry
 from synthmill.models.retry import RateHeaders, rate_headers
+from synthmill.testing import Faults, ScriptedServer
 from tests.models.prompts import Say
 from tests.models.roles import role
-from tests.servers import Faults, ScriptedServer
 
 
 async def timed(models: ModelRegistry, count: int) -> float:

@@ -12,9 +12,9 @@ from synthmill.pipelines.plan import make_plan
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import Budget, ModelSpec, Price
 from synthmill.schemas.usage import Usage
+from synthmill.testing import ScriptedServer
 from tests.models.prompts import Say
 from tests.models.roles import role
-from tests.servers import ScriptedServer
 
 
 def test_cached_prompt_tokens_have_their_own_price() -> None:

@@ -15,9 +15,9 @@ from synthmill.pipelines.stop_conditions import AdmissionControl, Progression
 from synthmill.schemas.recipe import Budget
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
+from synthmill.testing import ScriptedServer
 from tests.pipelines.conftest import recipe, rows
 from tests.pipelines.test_faults import asking
-from tests.servers import ScriptedServer
 
 
 @pytest.mark.parametrize(("target", "most"), [(1, 2), (5, 6), (40, 44)])

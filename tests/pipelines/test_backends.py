@@ -10,7 +10,7 @@ from synthmill.pipelines.run import start
 from synthmill.schemas.recipe import ModelSpec, Recipe
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
-from tests.servers import ScriptedServer
+from synthmill.testing import ScriptedServer
 
 ROOT = Path(__file__).parents[2]
 WEIGHTS = ROOT / "models" / "embedded" / "weights"

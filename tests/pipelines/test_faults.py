@@ -14,8 +14,8 @@ from synthmill.pipelines.run import resume, start
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import Recipe
 from synthmill.store.home import Home
+from synthmill.testing import Faults, ScriptedServer
 from tests.pipelines.conftest import ROOT, recipe, rows
-from tests.servers import Faults, ScriptedServer
 
 
 def asking(

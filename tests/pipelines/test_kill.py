@@ -13,8 +13,8 @@ from typing import Any
 from synthmill.pipelines.run import start
 from synthmill.schemas.recipe import Recipe
 from synthmill.store.home import Home
+from synthmill.testing import ScriptedServer
 from tests.pipelines.conftest import ROOT, recipe, rows, run_process
-from tests.servers import ScriptedServer
 
 KILLS = 12
 

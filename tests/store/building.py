@@ -1,12 +1,11 @@
 """Rows and commits for tests of the store."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 
-from synthmill.schemas.identity import content_id
+from synthmill import testing
 from synthmill.schemas.lineage import SourceRef
 from synthmill.schemas.messages import assistant, user
 from synthmill.schemas.row import Row
@@ -25,22 +24,13 @@ def make_row(number: int, **changes: Any) -> Row:
         score=float(number),
     )
     values: dict[str, Any] = {
-        "kind": "sft",
         "messages": [user(f"question {number}"), assistant(f"answer {number}")],
         "sources": [SourceRef(uri=f"https://site{number % 5}.example/{number}", license="CC0-1.0")],
         "verdicts": [verdict],
-        "generator": "test@1",
         "task_key": f"task-{number}",
-        "split": "train",
         "status": "rejected" if rejected else "accepted",
-        "run_id": "run-1",
-        "recipe_hash": "1-abc",
-        "created_at": datetime(2026, 1, 1, tzinfo=UTC),
-        "id": "",
-        **changes,
     }
-    row = Row(**values)
-    return row.model_copy(update={"id": content_id(row)})
+    return testing.make_row(**{**values, **changes})
 
 
 def make_rows(first: int, end: int, **changes: Any) -> list[Row]:

@@ -17,8 +17,8 @@ from synthmill.schemas.recipe import Recipe
 from synthmill.schemas.row import Row
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
+from synthmill.testing import Faults, ScriptedServer
 from tests.generators.ragshaper import teacher
-from tests.servers import Faults, ScriptedServer
 
 ROOT = Path(__file__).parents[3]
 KILLS = 8

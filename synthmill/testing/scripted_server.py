@@ -1,4 +1,4 @@
-"""A real OpenAI-compatible server on loopback, scripted and, when told to be, hostile.
+"""A real OpenAI-compatible server on loopback whose answers, delays and faults a test decides.
 
     with ScriptedServer() as server:
         spec = ModelSpec(backend="openai", model="scripted", settings={"base_url": server.url})
