@@ -76,9 +76,12 @@ def test_the_example_exporter(
     math: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
-    _, code = re.findall(r"```python\n(.*?)```", EXPORTS, re.DOTALL)
+    _, function, code = re.findall(r"```python\n(.*?)```", EXPORTS, re.DOTALL)
     (tmp_path / "review_export.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "cards.py").write_text(function)
+    cards = export(math, load_exporter(f"{tmp_path}/cards.py:card"), tmp_path / "cards")
+    assert cards.rows == {"rows": {"train": 8}}
     exporter = load_exporter("review_export:ReviewExporter")
     summary = export(math, exporter, tmp_path / "out")
     assert summary.rows == {"review": {"train": 4}}
