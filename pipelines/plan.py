@@ -6,7 +6,8 @@ from typing import Any, Generic, TypeVar
 
 from synthmill.filters.base import DiversityFilter, Filter, ModelVerifier, Verifier
 from synthmill.generators.base import FeedbackGenerator, Generator
-from synthmill.models.backend import model_identity
+from synthmill.models.backend import backend_settings, model_identity
+from synthmill.models.prices import price_of
 from synthmill.pipelines.parts import Mistakes, PartSpecs, load_parts
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json, sha256_text
@@ -49,7 +50,8 @@ def make_plan(recipe: Recipe) -> Plan:
 
     Raises:
         InvalidData: plug-ins that do not exist, wrong settings, source and generator that do not
-            fit, a dataset's name or a seed that the catalog cannot hold; all of them at once.
+            fit, a dataset's name or a seed that the catalog cannot hold, a budget in dollars for
+            models without a price; all of them at once.
     """
     mistakes = Mistakes()
     with mistakes.at("output", "dataset"):
@@ -65,6 +67,8 @@ def make_plan(recipe: Recipe) -> Plan:
         has_source=recipe.source is not None,
     )
     parts = load_parts(specs, recipe.folder, mistakes)
+    if not mistakes.found:
+        _check_prices(recipe, mistakes)
     generator, source, filters = parts.generator, parts.source, parts.filters
     if mistakes.found or generator is None or source is None:
         raise mistakes.error(recipe.text)
@@ -81,6 +85,20 @@ def make_plan(recipe: Recipe) -> Plan:
             Stage(found, spec) for spec, found in filters if isinstance(found, DiversityFilter)
         ),
     )
+
+
+def _check_prices(recipe: Recipe, mistakes: Mistakes) -> None:
+    """A budget in dollars would never end a run of models without a price."""
+    if recipe.budget.dollars is None:
+        return
+    for role, spec in recipe.models.items():
+        with mistakes.at("models", role):
+            backend, _ = backend_settings(role, spec)
+            if price_of(spec, local=backend.local) is None:
+                raise InputError(
+                    f"budget.dollars: no price is known of {spec.model!r}: give "
+                    f"models.{role}.price (dollars per million tokens)"
+                )
 
 
 def check_source(source: Source) -> str:

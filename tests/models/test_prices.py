@@ -66,10 +66,10 @@ def test_a_budget_in_dollars_needs_prices() -> None:
     priced = hosted.model_copy(update={"price": Price(prompt=1)})
     budget = Budget(dollars=1)
     for spec in (priced, ModelSpec()):
-        make_plan(demo.model_copy(update={"models": {"critic": spec}, "budget": budget}))
-    unpriced = demo.model_copy(update={"models": {"critic": hosted}})
+        make_plan(demo.model_copy(update={"models": {"default": spec}, "budget": budget}))
+    unpriced = demo.model_copy(update={"models": {"default": hosted}})
     make_plan(unpriced)
-    with pytest.raises(InputError, match=r"no price is known of 'other': give models.critic.price"):
+    with pytest.raises(InputError, match=r"no price .* 'other': give models.default.price"):
         make_plan(unpriced.model_copy(update={"budget": budget}))
 
 
