@@ -168,14 +168,17 @@ def _typed(spec: SourceSpec, item: type, folder: Path | None) -> SourceSpec:
     path, names = located(given, folder), available(Source, SOURCES)
     if not path.exists() and (given in names or OWN.fullmatch(given)):
         return SourceSpec(type=given)
+    fitting: list[str] = []
     for name in names:
         found: type[Source] = load_plugin(Source, name, SOURCES)  # type: ignore[type-abstract]
-        if issubclass(found.item, item) and found.reads(path):
-            return SourceSpec.model_validate({**spec.settings, "type": name})
+        if issubclass(found.item, item):
+            fitting.append(name)
+            if found.reads(path):
+                return SourceSpec.model_validate({**spec.settings, "type": name})
     missing = "" if path.exists() else f"no such file or folder in {Path.cwd()}, and "
     raise InputError(
         f"source {given!r}: {missing}no source of {item.__name__} items is known by such a path"
-        f"{nearest(given, names)}; give `type`: {', '.join(names)}"
+        f"{nearest(given, names)}; give `type`: {', '.join(fitting) or './file.py:Name'}"
     )
 
 

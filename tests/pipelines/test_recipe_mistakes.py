@@ -110,7 +110,7 @@ def test_a_source_of_ones_own_needs_no_type() -> None:
     source = "tests.pipelines.test_recipe_mistakes:Letters"
     plan = make_plan(Recipe.model_validate({**data, "source": source}))
     assert [problem.text for problem in plan.source.items()] == ["a", "b", "c"]
-    with pytest.raises(InputError, match="has no 'Leters' .did you mean 'Letters'"):
+    with pytest.raises(InputError, match=r"has no 'Leters' .did you mean 'Letters'"):
         make_plan(Recipe.model_validate({**data, "source": source.replace("Let", "Le")}))
 
 
