@@ -14,6 +14,7 @@ from synthmill.pipelines import run as engine
 from synthmill.pipelines.progress import Progress
 from synthmill.schemas.report import RunReport
 from synthmill.schemas.row import Kind, Row
+from synthmill.schemas.targets import Target
 from synthmill.store import catalog
 from synthmill.store.dataset import Dataset
 from synthmill.store.export import ExportSummary
@@ -34,7 +35,7 @@ def run(
     recipe: RecipeLike,
     *,
     home: str | Path | None = None,
-    target: int | None = None,
+    target: Target | None = None,
     changes: Mapping[str, Any] | None = None,
     on_progress: OnProgress | None = None,
 ) -> RunReport:
@@ -48,7 +49,8 @@ def run(
         recipe: a file, the name of a shipped recipe, a mapping with the keys of a recipe file, or a
             `Recipe`.
         home: the data folder; `$SYNTHMILL_HOME` or `./factory` by default.
-        target: accepted rows to make, instead of the recipe's target.
+        target: accepted rows to make, instead of the recipe's target: a number, or numbers by
+            kind such as `{"sft": 100, "rlvr": 50}`.
         changes: values for other keys, such as `{"engine.concurrency": 8}`.
         on_progress: called a few times per second with the state of the run.
 
@@ -64,7 +66,7 @@ async def run_async(
     recipe: RecipeLike,
     *,
     home: str | Path | None = None,
-    target: int | None = None,
+    target: Target | None = None,
     changes: Mapping[str, Any] | None = None,
     on_progress: OnProgress | None = None,
 ) -> RunReport:
@@ -77,7 +79,7 @@ def resume(
     run_id: str,
     *,
     home: str | Path | None = None,
-    target: int | None = None,
+    target: Target | None = None,
     on_progress: OnProgress | None = None,
 ) -> RunReport:
     """Continue a run that was interrupted, failed or killed; no model call is paid for twice.
@@ -188,7 +190,7 @@ def export(
     )
 
 
-def _with_target(changes: Mapping[str, Any] | None, target: int | None) -> Mapping[str, Any]:
+def _with_target(changes: Mapping[str, Any] | None, target: Target | None) -> Mapping[str, Any]:
     return {**(changes or {}), **({} if target is None else {"target": target})}
 
 

@@ -109,7 +109,8 @@ class ProgressArtifact:
         """Show the state of the run, every few seconds."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + UPDATE_SECONDS
-            await self._show(_percent(progress), one_line(progress))
+            percent = 100 * progress.targets.share(progress.by_kind)
+            await self._show(percent, one_line(progress))
 
     async def end(self, report: RunReport) -> None:
         """Show the result; the bar is full if nothing is left to do."""
@@ -132,9 +133,3 @@ class ProgressArtifact:
             )
         else:
             await aupdate_progress_artifact(self._id, percent, description=line)
-
-
-def _percent(progress: Progress) -> float:
-    if not progress.target:
-        return 0.0
-    return min(100.0, 100.0 * progress.accepted / progress.target)

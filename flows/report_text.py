@@ -1,5 +1,6 @@
 """Run reports and progress as text: the same wording on the terminal, in Prefect and in logs."""
 
+import json
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -8,6 +9,7 @@ from typing import NamedTuple
 
 from synthmill.pipelines.progress import Progress
 from synthmill.schemas.report import FunnelStage, RunReport
+from synthmill.schemas.targets import ROWS, Targets, accepted
 from synthmill.store.home import Home
 from synthmill.store.media import MEDIA_DIR
 
@@ -97,6 +99,7 @@ def markdown(report: RunReport) -> str:
         f"# {report.recipe}: {stop_text(report.stop, report.stop_detail)}",
         "",
         f"{balance(report.accepted, report.rejected, report.failed)}  ",
+        *(f"{line}  " for line in shortfall(report)),
         f"{length_text(report)}{cost(report)}  ",
         f"dataset `{report.dataset}`, {versions_text(report)}, run `{report.run_id}`, "
         f"seed {report.seed}",
@@ -143,10 +146,47 @@ def one_line(progress: Progress) -> str:
 
 
 def accepted_text(progress: Progress) -> str:
-    if not progress.target:
-        return f"{progress.accepted:,} accepted"
-    share = progress.accepted / progress.target
-    return f"{progress.accepted:,}/{progress.target:,} accepted ({share:.0%})"
+    made = made_text(progress.targets, progress.by_kind)
+    if not progress.targets.ends_the_run:
+        return f"{made} accepted"
+    # Rounded down: 100 % is said of a target that is met.
+    return f"{made} accepted ({int(100 * progress.targets.share(progress.by_kind))}%)"
+
+
+def made_text(targets: Targets, by_kind: Mapping[str, int]) -> str:
+    """`80/100`, or by kind `80/100 sft, 50/50 rlvr, 12 preference`; kinds without a number last."""
+    if not targets.limits or ROWS in targets.limits:
+        made = f"{sum(by_kind.values()):,}"
+        return made + "".join(f"/{limit:,}" for limit in targets.limits.values())
+    named = [f"{by_kind.get(kind, 0):,}/{limit:,} {kind}" for kind, limit in targets.limits.items()]
+    others = [f"{n:,} {kind}" for kind, n in by_kind.items() if kind not in targets.limits and n]
+    return ", ".join([*named, *others])
+
+
+def stored_made_text(target: str | None, by_kind: str) -> str:
+    """`made_text` of the catalog's JSON texts."""
+    return made_text(Targets(json.loads(target or "null")), json.loads(by_kind))
+
+
+def shortfall(report: RunReport) -> list[str]:
+    """One line for each part of its target that a run missed: which filter rejected how much."""
+    if report.stop not in ("source exhausted", "budget spent") or report.nothing_left:
+        return []
+    return [_missed(report, name, rows) for name, rows in report.missing.items()]
+
+
+def _missed(report: RunReport, name: str, rows: int) -> str:
+    """`short of 20 sft rows: 80 of 100 accepted, 60 rejected by arithmetic (50), minhash (10)`."""
+    kinds = report.rejections if name == ROWS else {name: report.rejections.get(name, {})}
+    rejected = sum(map(Counter, kinds.values()), Counter[str]())
+    made, kind = accepted(report.by_kind, name), "" if name == ROWS else f"{name} "
+    parts = [
+        f"short of {counted(rows, f'{kind}row')}: {made:,} of {made + rows:,} accepted",
+        f"{rejected.total():,} rejected by {top(rejected)}" if rejected else "",
+        f"no {kind}candidate came" if not made and not rejected else "",
+        f"{counted(report.failed, 'task')} failed" if report.failed else "",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def counts_text(progress: Progress) -> str:

@@ -26,7 +26,7 @@ from synthmill.runtime.workers import Limits, WorkerPool
 from synthmill.schemas.base import Record, Settings
 from synthmill.schemas.lineage import Media
 from synthmill.schemas.recipe import FilterSpec
-from synthmill.schemas.row import Candidate, Row
+from synthmill.schemas.row import Candidate, Kind, Row
 from synthmill.schemas.verdict import Verdict
 from synthmill.sources.base import Source
 
@@ -227,6 +227,15 @@ class Generator(ABC, Generic[SettingsT]):
     def roles(self) -> Sequence[str] | None:
         """The model roles that it asks; None where it does not say, so that any may be given."""
         return None
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of rows that a target may name: those of accepted rows, with these settings.
+
+        `kinds = ("sft",)` in a class says so too. Empty, the default, says nothing, and a target of
+        a kind that never comes is not noticed.
+        """
+        return ()
 
     async def prepare(self, source: Source, resources: Resources) -> None:
         """Build what all tasks share (a corpus, an index), once, before the first task.

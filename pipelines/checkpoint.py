@@ -15,7 +15,8 @@ MAX_REASONS = 50  # ours: kinds of reasons in a report; a filter may put free te
 class Tally(BaseModel):
     """Running counts of a run. They always add up.
 
-    Reasons beyond `MAX_REASONS` kinds are counted as "other".
+    `by_kind` counts accepted rows, `rejections` the rejected ones by kind and by the filter that
+    rejected them. Reasons beyond `MAX_REASONS` kinds are counted as "other".
     """
 
     tasks: int = 0
@@ -24,6 +25,7 @@ class Tally(BaseModel):
     failed: int = 0
     failures: Counter[str] = Field(default_factory=Counter)
     by_kind: Counter[str] = Field(default_factory=Counter)
+    rejections: dict[str, Counter[str]] = {}
     funnel: dict[str, FunnelStage] = {}
     usage: Usage = Field(default_factory=Usage)
 
@@ -46,6 +48,7 @@ class Tally(BaseModel):
             self.by_kind[row.kind] += by
         else:
             self.rejected += by
+            self.rejections.setdefault(row.kind, Counter())[rejected_by(row)] += by
         for verdict in row.verdicts:
             stage = self.funnel.setdefault(verdict.filter, FunnelStage(filter=verdict.filter))
             match verdict.status:
@@ -64,6 +67,12 @@ class Tally(BaseModel):
         """Count a task that failed."""
         self.failed += 1
         _count(self.failures, reason)
+
+
+def rejected_by(row: Row) -> str:
+    """The filter that rejected a row: the last whose verdict is no pass, as none ran after it."""
+    found = (v.filter for v in reversed(row.verdicts) if v.status in ("fail", "error"))
+    return next(found, "unknown")
 
 
 class Checkpoint(BaseModel):

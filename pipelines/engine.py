@@ -35,7 +35,8 @@ from synthmill.pipelines.stop_conditions import (
 from synthmill.pipelines.time_left import Rate, TimeLeft
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.items import InvalidItem
-from synthmill.schemas.row import Row
+from synthmill.schemas.row import Candidate, Row
+from synthmill.schemas.targets import Targets
 from synthmill.schemas.usage import PromptUsage, Usage, add_usages
 
 SIZE_SECONDS = 1.0  # ours: to count the items of a source, for the time left
@@ -69,7 +70,7 @@ class TaskResult:
         """What it brought and used."""
         return Progression(
             tasks=self.task is not None,
-            accepted=sum(judged.accepted for judged, _ in self.candidates),
+            by_kind=Counter(j.candidate.kind for j, _ in self.candidates if j.accepted),
             emitted=len(self.candidates) + (self.failure is not None),
             tokens=self.usage.tokens,
             dollars=self.usage.dollars,
@@ -103,7 +104,8 @@ class Engine:
         self._time_left = TimeLeft(recipe, None, checkpoint.task)
         self._estimated: tuple[float, float | None] = (0.0, None)
         self._call_rate = Rate()
-        self._admission = AdmissionControl(recipe.target, recipe.budget)
+        self._targets = Targets(recipe.target)
+        self._admission = AdmissionControl(self._targets, recipe.budget)
         self._concurrency = OrderedConcurrency(recipe.engine.concurrency)
         self._feedback: FeedbackLoop | None = None
         if isinstance(generator, FeedbackGenerator):
@@ -139,7 +141,8 @@ class Engine:
         asked = sum((used.asked for used in usage), Usage())
         return Progress(
             accepted=tally.accepted,
-            target=self._plan.recipe.target,
+            targets=self._targets,
+            by_kind=dict(tally.by_kind),
             rejected=tally.rejected,
             failed=tally.failed,
             tasks=tally.tasks,
@@ -221,8 +224,7 @@ class Engine:
 
     def _restart(self) -> None:
         """Forget the tasks in progress, which the end of the stream has cancelled."""
-        recipe = self._plan.recipe
-        self._admission = AdmissionControl(recipe.target, recipe.budget)
+        self._admission = AdmissionControl(self._targets, self._plan.recipe.budget)
         self._next_start = self.checkpoint.task
         self._time_left.cancelled()
         if self.stop is None:
@@ -311,8 +313,26 @@ class Engine:
         with closing(TaskContext(self._services, task.key, index, result.usage)) as context:
             async with aclosing(self._plan.generator.generate(task, context)) as candidates:
                 async for candidate in candidates:
-                    judged = await context.verify(candidate)
+                    judged = await self._verified(candidate, context)
                     result.candidates.append((judged, context.take_costs(candidate)))
+
+    async def _verified(self, candidate: Candidate, context: TaskContext) -> Judged:
+        """The judged candidate; of a kind that is not wanted, nothing is spent on verifiers.
+
+        Raises:
+            TypeError: an accepted row is of a kind that the generator does not declare.
+        """
+        if self._targets.limits.get(candidate.kind) == 0:
+            own = tuple(candidate.verdicts)
+            return Judged(candidate, own, all(verdict.status != "fail" for verdict in own))
+        judged = await context.verify(candidate)
+        generator = self._plan.generator
+        if judged.accepted and generator.kinds and candidate.kind not in generator.kinds:
+            raise TypeError(
+                f"generator {generator.label} declares {', '.join(generator.kinds)} rows, "
+                f"not {candidate.kind}"
+            )
+        return judged
 
     def _settle(self, index: int, result: TaskResult) -> StopStatus | None:
         """Judge a task's candidates in order, up to the bound that may be reached among them."""
@@ -320,10 +340,10 @@ class Engine:
         self._changed = True
         self._open.pop(index)
         self._admission.settled(result.progression)
-        accepted_before = tally.accepted
+        before = tally.by_kind.copy()
         if result.task is not None:
             for judged, costs in result.candidates[checkpoint.candidate :]:
-                row = self._row_maker.make(result.task.key, judged, costs)
+                row = self._row_maker.make(result.task.key, judged, costs, tally.by_kind)
                 self._rows.append(row)
                 tally.count_row(row)
                 checkpoint.candidate += 1
@@ -338,7 +358,7 @@ class Engine:
             tally.tasks += 1
         tally.usage += result.usage
         checkpoint.task += 1
-        self._time_left.settled(tally.accepted - accepted_before)
+        self._time_left.settled(tally.by_kind - before)
         checkpoint.candidate, checkpoint.partial = 0, Usage()
         if self._feedback is not None:
             self._feedback.settle(result.task, result.failure)
@@ -347,8 +367,8 @@ class Engine:
         return self._bound()
 
     def _bound(self) -> StopStatus | None:
-        recipe = self._plan.recipe
-        return bound_reached(self.checkpoint.tally, recipe.target, recipe.budget, self.seconds)
+        budget = self._plan.recipe.budget
+        return bound_reached(self.checkpoint.tally, self._targets, budget, self.seconds)
 
     def _final(self, stop: StopStatus | None) -> StopStatus:
         """The reason of the end; a run that accepts nothing because tasks failed is a failure."""

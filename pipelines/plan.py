@@ -12,6 +12,7 @@ from synthmill.pipelines.parts import Mistakes, PartSpecs, load_parts
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json, sha256_text
 from synthmill.schemas.recipe import FilterSpec, Recipe
+from synthmill.schemas.targets import ROWS, Targets
 from synthmill.sources.base import Source
 from synthmill.store.home import dataset_name
 
@@ -70,6 +71,9 @@ def make_plan(recipe: Recipe) -> Plan:
     if not mistakes.found:
         _check_prices(recipe, mistakes)
     generator, source, filters = parts.generator, parts.source, parts.filters
+    if generator is not None:
+        with mistakes.at("target"):
+            _check_kinds(recipe, generator)
     if mistakes.found or generator is None or source is None:
         raise mistakes.error(recipe.text)
     recipe = recipe.model_copy(update={"source": parts.source_spec})
@@ -85,6 +89,17 @@ def make_plan(recipe: Recipe) -> Plan:
             Stage(found, spec) for spec, found in filters if isinstance(found, DiversityFilter)
         ),
     )
+
+
+def _check_kinds(recipe: Recipe, generator: Generator[Any]) -> None:
+    """A target of a kind that never comes would keep a run going to the end of its source."""
+    wanted = [kind for kind, rows in Targets(recipe.target).limits.items() if rows and kind != ROWS]
+    never = [kind for kind in wanted if generator.kinds and kind not in generator.kinds]
+    if never:
+        raise InputError(
+            f"generator {recipe.generator.name!r} makes no rows of kind "
+            f"{', '.join(never)} with these settings, only {', '.join(generator.kinds)}"
+        )
 
 
 def _check_prices(recipe: Recipe, mistakes: Mistakes) -> None:
@@ -105,7 +120,7 @@ def check_source(source: Source) -> str:
     """What the source says of itself, once it is known to be readable.
 
     Raises:
-        InputError: it is not; where a relative path leads nowhere, it says where it begins.
+        InputError: it is not; where a relative path leads nowhere, it says where it began.
     """
     try:
         return source.check()
@@ -113,9 +128,7 @@ def check_source(source: Source) -> str:
         path = getattr(source.settings, "path", None)
         if not isinstance(path, Path) or path.is_absolute() or path.exists():
             raise
-        begins = dict.fromkeys((Path.cwd(), source.folder or Path.cwd()))
-        folders = " and ".join(map(str, begins))
-        raise InputError(f"{error} (relative paths begin here: {folders})") from error
+        raise InputError(f"{error} (relative paths begin here: {Path.cwd()})") from error
 
 
 def _hash(recipe: Recipe, generator: Generator[Any], specs: list[FilterSpec]) -> str:

@@ -3,10 +3,12 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from synthmill.schemas.targets import Targets
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands now.
+    """Where a run stands now; `by_kind` are the accepted rows of each kind.
 
     `calls`, tokens and `dollars` are those of all model calls answered so far, so that they move
     while the first tasks run; answers from the response cache are among them. `call_failures`
@@ -14,7 +16,8 @@ class Progress:
     """
 
     accepted: int
-    target: int | None
+    by_kind: dict[str, int]
+    targets: Targets
     rejected: int
     failed: int
     tasks: int

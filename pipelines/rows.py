@@ -13,9 +13,11 @@ from synthmill.schemas.identity import content_id, keyed_seed
 from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.messages import user
 from synthmill.schemas.row import Candidate, Row
+from synthmill.schemas.targets import Targets
 from synthmill.schemas.verdict import Verdict
 
 COPY = Verdict(filter="unique_id", status="fail", reason="already in the dataset")
+ENOUGH = Verdict(filter="target", status="fail", reason="target of this kind met")
 
 
 class RowMaker:
@@ -25,9 +27,19 @@ class RowMaker:
         self._plan = plan
         self._run_id = run_id
         self._accepted = accepted
+        self._targets = Targets(plan.recipe.target)
 
-    def make(self, task_key: str, judged: Judged, costs: Mapping[str, Any]) -> Row:
+    def make(
+        self,
+        task_key: str,
+        judged: Judged,
+        costs: Mapping[str, Any],
+        accepted_by_kind: Mapping[str, int],
+    ) -> Row:
         """The row of a verified candidate; the diversity filters remember it if it is accepted.
+
+        The number of its kind is looked at last, so that a row which it rejects is as good as the
+        accepted ones.
 
         Raises:
             FilterError: a filter could not decide, and the recipe says that this stops the run.
@@ -36,6 +48,8 @@ class RowMaker:
         if judged.accepted and row_id in self._accepted:
             judged = replace(judged, verdicts=(*judged.verdicts, COPY), accepted=False)
         judged = compare(judged, self._plan.diversity)
+        if judged.accepted and self._targets.full(judged.candidate.kind, accepted_by_kind):
+            judged = replace(judged, verdicts=(*judged.verdicts, ENOUGH), accepted=False)
         if judged.accepted:
             self._accepted.add(row_id)
             for stage in self._plan.diversity:

@@ -34,6 +34,7 @@ from synthmill.schemas.plugins import load_object
 from synthmill.schemas.recipe import Budget, Recipe
 from synthmill.schemas.report import RunReport
 from synthmill.schemas.row import Row
+from synthmill.schemas.targets import Target
 from synthmill.schemas.validation import validated
 from synthmill.store import catalog
 from synthmill.store.dataset import Dataset
@@ -73,7 +74,7 @@ async def resume(
     run_id: str,
     home: Home,
     *,
-    target: int | None = None,
+    target: Target | None = None,
     budget: Budget | None = None,
     on_progress: ProgressCallback | None = None,
     on_commit: CommitCallback | None = None,

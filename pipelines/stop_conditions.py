@@ -1,11 +1,13 @@
 """When a run ends (target, budget), and how many tasks may be in progress before it does."""
 
 import math
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 from synthmill.pipelines.checkpoint import Tally
 from synthmill.schemas.recipe import Budget
 from synthmill.schemas.report import StopReason
+from synthmill.schemas.targets import Targets, accepted
 
 # Ours: tasks that a run with a budget starts before it knows what a task costs.
 FIRST_TASKS = 4
@@ -20,14 +22,14 @@ class StopStatus:
 
 
 def bound_reached(
-    tally: Tally, target: int | None, budget: Budget, seconds: float
+    tally: Tally, targets: Targets, budget: Budget, seconds: float
 ) -> StopStatus | None:
     """The first bound that the settled candidates have reached, or None.
 
     Costs are those of settled tasks in task order, so a run stops at the same row at any
     concurrency (except for the budget in minutes).
     """
-    if target is not None and tally.accepted >= target:
+    if targets.met(tally.by_kind):
         return StopStatus("target met")
     if budget.candidates is not None and tally.emitted >= budget.candidates:
         return StopStatus("budget spent", f"{budget.candidates:,} candidates")
@@ -45,28 +47,32 @@ def bound_reached(
 
 @dataclass(slots=True)
 class Progression:
-    """What tasks have brought and used; `accepted` is before diversity filters look at rows."""
+    """What tasks have brought and used; `by_kind` counts rows that the verifiers accept."""
 
     tasks: int = 0
-    accepted: int = 0
+    by_kind: Counter[str] = field(default_factory=Counter)
     emitted: int = 0
     tokens: int = 0
     dollars: float = 0.0
 
     def add(self, other: "Progression", times: int = 1) -> None:
         """Add another one, or with `times=-1` take it away."""
-        for name in self.__slots__:
-            setattr(self, name, getattr(self, name) + times * getattr(other, name))
+        self.tasks += times * other.tasks
+        self.emitted += times * other.emitted
+        self.tokens += times * other.tokens
+        self.dollars += times * other.dollars
+        for kind, rows in other.by_kind.items():
+            self.by_kind[kind] += times * rows
 
 
 class AdmissionControl:
     """Decides whether another task may start, so that little is bought and not used.
 
-    For the target and for each budget it estimates what the run will have once all tasks in
-    progress are settled: settled tasks and those that wait for their turn are known, each of the
-    others is taken to bring the mean of the finished ones. One more task starts only while no
-    estimate reaches its bound. So the last rows of a target start no more tasks than they probably
-    need.
+    For each number of the target and for each budget it estimates what the run will have once all
+    tasks in progress are settled: settled tasks and those that wait for their turn are known, each
+    of the others is taken to bring the mean of the finished ones. One more task starts only while
+    no estimate of a budget reaches its bound, and the estimate of some kind does not reach its
+    number. So the last rows of a target start no more tasks than they probably need.
 
     Before a task is finished its yield is unknown. The guess is high, so that a run starts with few
     tasks: about the square root of its target (3 for 5 rows, 8 for 50, 23 for 500), and
@@ -74,29 +80,34 @@ class AdmissionControl:
     soon counts for little. The guess is ours.
     """
 
-    def __init__(self, target: int | None, budget: Budget) -> None:
+    def __init__(self, targets: Targets, budget: Budget) -> None:
         self._in_progress = 0
         self._waiting = Progression()
+        self._targets = targets
         bounds = (
-            ("accepted", target, math.sqrt(target or 0)),
             ("emitted", budget.candidates, math.sqrt(budget.candidates or 0)),
             ("tokens", budget.tokens, (budget.tokens or 0) / FIRST_TASKS),
             ("dollars", budget.dollars, (budget.dollars or 0) / FIRST_TASKS),
         )
-        self._bounds = [(name, limit, guess) for name, limit, guess in bounds if limit is not None]
+        self._budget = [(name, limit, guess) for name, limit, guess in bounds if limit is not None]
 
     def may_start(self, tally: Tally) -> bool:
         """Whether to start one more task."""
+        used = tally.usage
         finished = Progression(
-            tally.tasks, tally.accepted, tally.emitted, tally.usage.tokens, tally.usage.dollars
+            tally.tasks, tally.by_kind.copy(), tally.emitted, used.tokens, used.dollars
         )
         finished.add(self._waiting)
-        for name, limit, guess in self._bounds:
-            known = getattr(finished, name)
-            mean = (known + guess) / (finished.tasks + 1)
-            if known + self._in_progress * mean >= limit:
-                return False
-        return True
+
+        def reaches(known: float, limit: float, guess: float) -> bool:
+            return known + self._in_progress * (known + guess) / (finished.tasks + 1) >= limit
+
+        if any(reaches(getattr(finished, name), *bound) for name, *bound in self._budget):
+            return False
+        return not self._targets.ends_the_run or not all(
+            reaches(accepted(finished.by_kind, name), limit, math.sqrt(limit))
+            for name, limit in self._targets.limits.items()
+        )
 
     def started(self) -> None:
         """A task starts."""

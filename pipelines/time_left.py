@@ -6,10 +6,12 @@ import time
 from array import array
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Mapping
 from random import Random
 
 from synthmill.pipelines.checkpoint import Tally
 from synthmill.schemas.recipe import Recipe
+from synthmill.schemas.targets import Targets, accepted
 
 # Ours, all of them.
 DURATIONS = 2000  # durations kept: those of the latest tasks
@@ -41,7 +43,9 @@ class TimeLeft:
         self._durations: list[float] = []
         self._finished = 0
         self._settled = 0
-        self._accepted = array("Q", [0])  # by this process, after each settled task
+        self._targets = Targets(recipe.target)
+        # By this process, after each settled task: the accepted rows that count for each number.
+        self._accepted = {name: array("Q", [0]) for name in self._targets.limits}
 
     def started(self, index: int) -> None:
         """A task starts."""
@@ -60,10 +64,11 @@ class TimeLeft:
         """The tasks in progress are cancelled."""
         self._begun.clear()
 
-    def settled(self, accepted: int) -> None:
-        """A task is settled, with so many accepted rows."""
+    def settled(self, by_kind: Mapping[str, int]) -> None:
+        """A task is settled, with so many accepted rows of each kind."""
         self._settled += 1
-        self._accepted.append(self._accepted[-1] + accepted)
+        for name, counts in self._accepted.items():
+            counts.append(counts[-1] + accepted(by_kind, name))
 
     def seconds(self, tally: Tally, seconds: float) -> float | None:
         """The estimate, or None before the first task has ended or where nothing bounds the run."""
@@ -79,8 +84,9 @@ class TimeLeft:
         budget, found = self._recipe.budget, list[float]()
         if self._left is not None:
             found.append(float(self._left - self._settled))
-        if self._recipe.target is not None and self._accepted[-1]:
-            found.append(self._until(self._recipe.target - tally.accepted))
+        missing = self._targets.missing(tally.by_kind)
+        if missing and all(self._accepted[name][-1] for name in missing):
+            found.append(max(self._until(*missed) for missed in missing.items()))
         for bound, used in (
             (budget.candidates, tally.emitted),
             (budget.tokens, tally.usage.tokens),
@@ -90,28 +96,28 @@ class TimeLeft:
                 found.append(max(0.0, (bound - used) * tally.tasks / used))
         return found
 
-    def _until(self, rows: int) -> float:
+    def _until(self, name: str, rows: int) -> float:
         """Tasks until so many more rows are accepted, where they grow as a power of the tasks."""
-        tasks, accepted = self._settled, self._accepted[-1]
-        half = self._accepted[tasks // 2] if tasks > 1 else accepted / 2
-        share = (half + WEIGHT / 2) / (accepted + WEIGHT)  # a half where the yield is constant
+        tasks, made = self._settled, self._accepted[name][-1]
+        half = self._accepted[name][tasks // 2] if tasks > 1 else made / 2
+        share = (half + WEIGHT / 2) / (made + WEIGHT)  # a half where the yield is constant
         power = min(1.0, max(MIN_POWER, math.log2(1 / share)))
-        by_power = tasks * (((max(rows, 0) + accepted) / accepted) ** (1 / power) - 1)
-        return math.sqrt(by_power * self._until_full(max(rows, 0), half))
+        by_power = tasks * (((rows + made) / made) ** (1 / power) - 1)
+        return math.sqrt(by_power * self._until_full(rows, made, half))
 
-    def _until_full(self, rows: int, half: float) -> float:
+    def _until_full(self, rows: int, made: int, half: float) -> float:
         """Tasks until so many more rows, where the yield falls in proportion to the rows so far.
 
         The fall is taken from the two halves of the run, less its standard deviation.
         """
-        tasks, accepted = max(self._settled, 2), self._accepted[-1]
-        early, late = 2 * half / tasks, 2 * (accepted - half) / tasks
-        mean = min(1.0, accepted / tasks)
+        tasks = max(self._settled, 2)
+        early, late = 2 * half / tasks, 2 * (made - half) / tasks
+        mean = min(1.0, made / tasks)
         noise = math.sqrt(4 * mean * (1 - mean) / tasks)
-        fall = max(0.0, early - late - noise) / (accepted / 2)
-        now = max(late - fall * (accepted - half) / 2, MIN_YIELD * late, MIN_YIELD / tasks)
+        fall = max(0.0, early - late - noise) / (made / 2)
+        now = max(late - fall * (made - half) / 2, MIN_YIELD * late, MIN_YIELD / tasks)
         then = max(now - fall * rows, MIN_YIELD * now)
-        slope = (now - then) / rows if rows else 0.0
+        slope = (now - then) / rows
         return math.log(now / then) / slope if slope > 1e-12 else rows / now
 
     def _simulated(self, needed: float) -> float:

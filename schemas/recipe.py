@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from synthmill.schemas.base import Record
 from synthmill.schemas.errors import Location
 from synthmill.schemas.lineage import storable
+from synthmill.schemas.targets import MOST, Target, checked_target
 
 RECIPE_VERSION = 1
 BY_PATH = "by path"  # the type of a source that follows from its path
-MOST = 2**53  # of a count: what JSON and the catalog hold exactly
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 
@@ -35,7 +35,7 @@ class PlugInSpec(RecipePart):
 class SourceSpec(RecipePart):
     """Where the work items come from: `type` names the source, the other keys are its settings.
 
-    A text stands for a path, or for a source that needs no settings: its name, `./file.py:Name`.
+    A text stands for a path, or for the name of a source that needs no settings.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -208,7 +208,11 @@ class Recipe(RecipePart):
         description="model roles; a role that is not listed falls back to `default`",
     )
     filters: list[FilterSpec] = []
-    target: int | None = Field(default=None, gt=0, le=MOST, description="accepted rows to make")
+    target: Target | None = Field(
+        default=None,
+        description="accepted rows to make: a number, or numbers by kind such as {sft: 100, "
+        "rlvr: 50}; kinds that are not named are not bounded, 0 means none",
+    )
     budget: Budget = Budget()
     output: OutputSpec
     engine: EngineSettings = EngineSettings()
@@ -233,6 +237,11 @@ class Recipe(RecipePart):
     def __eq__(self, other: object) -> bool:
         """Whether both say the same, wherever they were written."""
         return isinstance(other, Recipe) and self.model_dump() == other.model_dump()
+
+    @field_validator("target", mode="before")
+    @classmethod
+    def _target(cls, given: Any) -> Target | None:
+        return checked_target(given)
 
     @model_validator(mode="after")
     def _is_text(self) -> "Recipe":

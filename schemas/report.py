@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from synthmill.schemas.base import Record
+from synthmill.schemas.targets import Target, Targets
 from synthmill.schemas.usage import PromptUsage, Usage
 
 StopReason = Literal["target met", "budget spent", "source exhausted", "interrupted", "failed"]
@@ -40,6 +41,7 @@ class RunReport(Record):
     started_at: datetime
     ended_at: datetime | None = Field(default=None, description="null while the run works")
     seconds: float = Field(default=0.0, description="time at work, before and after a resume")
+    target: Target | None = Field(default=None, description="accepted rows that were wanted")
     stop: StopReason | None = None
     stop_detail: str | None = None
     tasks: int = 0
@@ -49,6 +51,9 @@ class RunReport(Record):
     failed: int = 0
     failures: dict[str, int] = Field(default={}, description="reasons of failed tasks")
     by_kind: dict[str, int] = Field(default={}, description="accepted rows of each kind")
+    rejections: dict[str, dict[str, int]] = Field(
+        default={}, description="rejected rows by kind, and by the filter that rejected them"
+    )
     funnel: list[FunnelStage] = []
     usage: dict[str, PromptUsage] = Field(default={}, description="by prompt name")
     used: Usage = Field(default=Usage(), description="by the tasks whose rows are committed")
@@ -59,6 +64,11 @@ class RunReport(Record):
         default=None, description="an earlier run of the recipe, behind whose tasks this one began"
     )
     versions: list[int] = Field(default=[], description="dataset versions this run committed")
+
+    @property
+    def missing(self) -> dict[str, int]:
+        """The rows of the target that were not made, by kind (or `ROWS`)."""
+        return Targets(self.target).missing(self.by_kind)
 
     @property
     def asked(self) -> Usage:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from synthmill.schemas.arrow import ROW_SCHEMA
 from synthmill.store.sql import literal, quoted, scan, scan_files
 
-FORMAT = 4  # a catalog of another format is rebuilt from the logs
+FORMAT = 5  # a catalog of another format is rebuilt from the logs
 
 TABLES = f"""
 CREATE TABLE catalog_format AS SELECT {FORMAT} AS format;
@@ -30,9 +30,9 @@ CREATE TABLE runs (
     run_id VARCHAR, recipe VARCHAR, recipe_hash VARCHAR, dataset VARCHAR, generator VARCHAR,
     seed BIGINT, started_at TIMESTAMPTZ, ended_at TIMESTAMPTZ, stop VARCHAR, stop_detail VARCHAR,
     tasks BIGINT, emitted BIGINT, accepted BIGINT, rejected BIGINT, failed BIGINT,
-    by_kind VARCHAR, state VARCHAR, seconds DOUBLE, calls BIGINT, prompt_tokens BIGINT,
-    generated_tokens BIGINT, used_tokens BIGINT, unused_tokens BIGINT, bought_tokens BIGINT,
-    dollars DOUBLE, unused_dollars DOUBLE, versions BIGINT[]);
+    by_kind VARCHAR, target VARCHAR, state VARCHAR, seconds DOUBLE, calls BIGINT,
+    prompt_tokens BIGINT, generated_tokens BIGINT, used_tokens BIGINT, unused_tokens BIGINT,
+    bought_tokens BIGINT, dollars DOUBLE, unused_dollars DOUBLE, versions BIGINT[]);
 CREATE TABLE funnel (
     run_id VARCHAR, position BIGINT, filter VARCHAR, passed BIGINT, failed BIGINT,
     errors BIGINT, skipped BIGINT, reasons VARCHAR);

@@ -115,7 +115,8 @@ def report_records(home: Home) -> tuple[Records, list[str]]:
 
 
 def _add(records: Records, report: RunReport, state: RunState) -> None:
-    run = report.model_dump(exclude={"failures", "funnel", "usage", "used", "unused"})
+    left_out = {"failures", "funnel", "usage", "used", "unused", "rejections"}
+    run = report.model_dump(exclude=left_out)
     asked = report.asked
     spent = {
         "calls": asked.calls,
@@ -127,8 +128,11 @@ def _add(records: Records, report: RunReport, state: RunState) -> None:
         "dollars": report.bought.dollars,
         "unused_dollars": report.unused.dollars,
     }
-    by_kind = canonical_json(report.by_kind)
-    records["runs"].append({**run, **spent, "state": state, "by_kind": by_kind})
+    texts = {
+        "by_kind": canonical_json(report.by_kind),
+        "target": None if report.target is None else canonical_json(report.target),
+    }
+    records["runs"].append({**run, **spent, **texts, "state": state})
     for position, stage in enumerate(report.funnel):
         records["funnel"].append(
             {

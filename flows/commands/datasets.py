@@ -20,7 +20,7 @@ FROM datasets ORDER BY name
 """
 RUNS = """
 SELECT run_id AS run, dataset, state,
-       concat_ws(': ', stop, stop_detail[:60]) AS reason, accepted, rejected, failed,
+       concat_ws(': ', stop, stop_detail[:60]) AS reason, by_kind, target, rejected, failed,
        to_seconds(round(seconds)::BIGINT)::VARCHAR AS duration,
        prompt_tokens AS "prompt tokens", generated_tokens AS "generated tokens",
        round(dollars, 4) AS dollars, strftime(started_at, '%Y-%m-%d %H:%M') AS started
@@ -51,6 +51,12 @@ def ls(runs: bool, home: "Home") -> None:
         click.echo(f"no {'runs' if runs else 'datasets'} in {home.path} yet")
         return
     kept = [name for name in found[0] if name != "problem" or any(r[name] for r in found)]
+    if runs:
+        from synthmill.flows.report_text import stored_made_text
+
+        for record in found:
+            record["accepted"] = stored_made_text(record["target"], record["by_kind"])
+        kept = ["accepted" if name == "by_kind" else name for name in kept if name != "target"]
     print_table(output(), kept, ([record[name] for name in kept] for record in found))
 
 

@@ -4,9 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from synthmill.flows.terminal.options import COUNT, RecipeSelection, home_option, recipe_options
+from synthmill.flows.terminal.options import (
+    COUNT,
+    RecipeSelection,
+    home_option,
+    recipe_options,
+    target_option,
+)
 
 if TYPE_CHECKING:
+    from synthmill.schemas.targets import Target
     from synthmill.store.home import Home
 
 
@@ -66,6 +73,7 @@ def run(recipe: RecipeSelection, home: "Home") -> None:
     Examples:
       synthmill run cotevol-demo
       synthmill run my.yaml --target 500 --seed 7
+      synthmill run my.yaml --target sft=100 --target rlvr=50
       synthmill run videossr --source ~/videos
       synthmill run my.yaml --set models.default.model=qwen3-8b --set budget.dollars=5
     """
@@ -76,13 +84,13 @@ def run(recipe: RecipeSelection, home: "Home") -> None:
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("--target", type=int, metavar="N", help="New target of accepted rows.")
+@target_option("New target of accepted rows, as a whole.")
 @click.option("--candidates", type=int, metavar="N", help="New limit of candidates.")
 @click.option("--tokens", type=int, metavar="N", help="New limit of tokens.")
 @click.option("--dollars", type=float, metavar="X", help="New limit of dollars.")
 @click.option("--minutes", type=float, metavar="X", help="New limit of minutes.")
 @home_option
-def resume(run: str | None, target: int | None, home: "Home", **bounds: Any) -> None:
+def resume(run: str | None, target: "Target | None", home: "Home", **bounds: Any) -> None:
     """Continue a run that stopped, failed or was killed.
 
     Without RUN, the newest of these is continued. Committed rows stay, the open batch is replayed

@@ -110,12 +110,13 @@ def display(title: str, progress: Progress) -> RenderableType:
 
 def _bar(progress: Progress) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
+    bounded = progress.targets.ends_the_run
     bar = ProgressBar(
-        total=progress.target,
-        completed=min(progress.accepted, progress.target or progress.accepted),
+        total=1.0 if bounded else None,
+        completed=progress.targets.share(progress.by_kind),
         width=BAR_WIDTH,
         complete_style="green",
-        pulse=progress.target is None,
+        pulse=not bounded,
     )
     grid.add_row(bar, text(accepted_text(progress), "green"), text(time_left_text(progress)))
     return grid

@@ -19,6 +19,7 @@ from synthmill.flows.report_text import (
     length_text,
     next_commands,
     outcome,
+    shortfall,
     versions_text,
 )
 from synthmill.flows.terminal.console import output, text
@@ -34,6 +35,7 @@ from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import Budget
 from synthmill.schemas.report import RunReport
 from synthmill.schemas.row import Row
+from synthmill.schemas.targets import Target
 from synthmill.schemas.validation import validated
 from synthmill.store.home import Home
 from synthmill.store.reports import log_path, read_report, report_path, reports, run_state
@@ -59,7 +61,7 @@ def run_recipe(chosen: RecipeSelection, home: Home) -> None:
     show(run_id, title, home, work)
 
 
-def resume_run(run_id: str | None, home: Home, target: int | None, more: dict[str, Any]) -> None:
+def resume_run(run_id: str | None, home: Home, target: Target | None, more: dict[str, Any]) -> None:
     """Resume a run, or the newest unfinished one; `more` holds the changed bounds of its budget."""
     run_id = run_id or newest_unfinished(home)
     budget = None
@@ -203,6 +205,8 @@ def print_outcome(console: Console, report: RunReport) -> None:
     """Why a run ended, the counts, and the funnel: filters that let all pass in one line."""
     style = "bold green" if report.stop == "target met" else "bold yellow"
     console.print(text(outcome(report), style))
+    for line in shortfall(report):
+        console.print(text(line, "yellow"), soft_wrap=True)
     silent = [stage.filter for stage in report.funnel if not stage.failed + stage.errors]
     told = [stage for stage in report.funnel if stage.filter not in silent]
     print_funnel(console, told, report.failures)

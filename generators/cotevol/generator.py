@@ -10,7 +10,7 @@ from synthmill.generators.cotevol.search import AnswerJudge, SearchSession, Toke
 from synthmill.generators.cotevol.settings import CotevolSettings
 from synthmill.generators.cotevol.strategies import STRATEGIES
 from synthmill.schemas.recipe import FilterSpec
-from synthmill.schemas.row import Candidate, Row
+from synthmill.schemas.row import Candidate, Kind, Row
 from synthmill.sources.base import Problem
 
 
@@ -26,6 +26,11 @@ class Cotevol(Generator[CotevolSettings]):
     roles = ("default",)
     # A search that joins traces leaves steps behind that lead nowhere; answers do not show it.
     default_filters: ClassVar[tuple[FilterSpec, ...]] = (FilterSpec(name="unused_step"),)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Those of the setting `emit`."""
+        return tuple(self.settings.emit)
 
     async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
         """The rows of one problem."""

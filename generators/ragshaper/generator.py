@@ -103,6 +103,7 @@ class RagShaper(FeedbackGenerator[RagShaperSettings, TypeQuotas]):
     version: ClassVar[int] = 1
     item: ClassVar[type | None] = Document
     default_filters: ClassVar[tuple[FilterSpec, ...]] = DEFAULT_FILTERS
+    kinds = ("rlvr", "trajectory", "preference")  # rows of kind corpus are rejected distractors
     _knowledge: KnowledgeBase
     _order: Sequence[int]
 

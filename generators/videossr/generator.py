@@ -51,6 +51,7 @@ class Videossr(Generator[VideossrSettings]):
     version: ClassVar[int] = 1
     item: ClassVar[type | None] = Video
     roles = ()
+    kinds = ("rlvr",)
     default_filters: ClassVar[tuple[FilterSpec, ...]] = (
         FilterSpec(name="video_quality"),
         FilterSpec(name="visible_change"),

@@ -29,6 +29,7 @@ class Letters(Generator):
 
     name: ClassVar[str] = "letters"
     item: ClassVar[type] = Problem
+    kinds = ("sft",)
     Settings = LettersSettings
     settings: LettersSettings
 

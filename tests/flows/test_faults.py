@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from synthmill.pipelines.failure_log import redacted
 from tests.flows.conftest import Synthmill, process
@@ -54,8 +55,11 @@ def test_a_recipe_that_cannot_be_read(synthmill: Synthmill) -> None:
     ("change", "said"),
     [
         ("seed=9223372036854775808", "seed 9223372036854775808 is out of bounds"),
-        ("target=0", "'target': Input should be greater than 0"),
-        ("target=many", "'target'"),
+        ("target=0", "'target': a positive number of rows, or numbers by kind"),
+        ("target=many", "numbers by kind such as {sft: 100} (given: 'many')"),
+        ("target={rvlr: 3}", "there is no kind 'rvlr' (did you mean 'rlvr'?)"),
+        ("target={sft: -1}", "the rows of kind sft are a number, 0 for none (given: -1)"),
+        ("target={rlvr: 3}", "makes no rows of kind rlvr with these settings, only sft"),
         ("filters=[7]", "'filters.0' must be a mapping of keys to values (given: 7)"),
         ("nonsense", "is not KEY.PATH=VALUE"),
         ("name=[", "not valid YAML"),
@@ -217,9 +221,22 @@ def test_redacted_leaves_short_values_alone(monkeypatch: pytest.MonkeyPatch) -> 
     assert redacted("banana") == "banana"
 
 
-def test_a_project_needs_a_folder(synthmill: Synthmill, tmp_path: Path) -> None:
-    path = tmp_path / "file"
+def test_init_never_overwrites(synthmill: Synthmill, tmp_path: Path) -> None:
+    path = tmp_path / "new.yaml"
+    assert synthmill("init", "recipe", str(path)).exit_code == 0
     path.write_text("mine", encoding="utf-8")
-    for place in (path, path / "inside"):
-        assert "a file is where a folder should be" in one_line(synthmill, "init", str(place))
+    assert "exists already" in one_line(synthmill, "init", "recipe", str(path))
     assert path.read_text("utf-8") == "mine"
+    assert "a file is where a folder should be" in one_line(
+        synthmill, "init", "recipe", str(path / "x")
+    )
+
+
+def test_the_template_is_a_recipe(synthmill: Synthmill, tmp_path: Path) -> None:
+    path = tmp_path / "new.yaml"
+    synthmill("init", "recipe", str(path))
+    problems = tmp_path / "problems.jsonl"
+    problems.write_text('{"problem": "1 + 1?", "answer": "2"}\n', encoding="utf-8")
+    result = synthmill("check", str(path), "--source", str(problems))
+    assert result.exit_code == 0, result.output
+    assert yaml.safe_load(path.read_text("utf-8"))["recipe"] == 1

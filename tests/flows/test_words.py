@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from synthmill.flows.recipes import changed_recipe
-from synthmill.flows.report_text import hint, next_commands, top
+from synthmill.flows.report_text import accepted_text, hint, next_commands, top
 from synthmill.flows.terminal.console import text
 from synthmill.flows.terminal.progress_display import PlainLines, display, one_line
 from synthmill.flows.terminal.rows import media_text, print_messages
@@ -21,12 +22,14 @@ from synthmill.schemas.lineage import Media
 from synthmill.schemas.messages import Message, TextPart, VideoPart, user
 from synthmill.schemas.recipe import Recipe
 from synthmill.schemas.report import RunReport
+from synthmill.schemas.targets import Target, Targets
 from synthmill.store.home import Home
 from tests.flows.conftest import Synthmill
 
 PROGRESS = Progress(
     accepted=50,
-    target=200,
+    by_kind={"sft": 50},
+    targets=Targets(200),
     rejected=30,
     failed=2,
     tasks=82,
@@ -149,6 +152,21 @@ def test_a_line_says_everything() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        (None, "1,205 accepted"),
+        (2000, "1,205/2,000 accepted (60%)"),
+        ({"sft": 1000, "rlvr": 300}, "1,000/1,000 sft, 200/300 rlvr, 5 preference accepted (92%)"),
+        ({"rlvr": 0}, "200/0 rlvr, 1,000 sft, 5 preference accepted"),
+    ],
+)
+def test_accepted_rows_by_kind(target: Target | None, text: str) -> None:
+    by_kind = {"sft": 1000, "rlvr": 200, "preference": 5}
+    progress = replace(PROGRESS, targets=Targets(target), by_kind=by_kind)
+    assert accepted_text(progress) == text
+
+
 def test_lines_come_in_time_and_with_news() -> None:
     console, now = Console(width=100, record=True, quiet=False), [0.0]
     lines = PlainLines(console, "x", clock=lambda: now[0])
@@ -156,7 +174,7 @@ def test_lines_come_in_time_and_with_news() -> None:
     def told(second: float, status: str | None) -> bool:
         now[0] = second
         before = console.export_text(clear=False).count("\n")
-        lines(Progress(0, None, 0, 0, 0, 0, 0, 0, 0.0, second, Counter(), status))
+        lines(replace(PROGRESS, seconds=second, status=status))
         return console.export_text(clear=False).count("\n") > before
 
     assert told(0, None)

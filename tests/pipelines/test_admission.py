@@ -1,6 +1,7 @@
 """Small targets start few tasks; what was bought and not used is reported."""
 
 import math
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from synthmill.pipelines.load import read_recipe
 from synthmill.pipelines.run import preview, start
 from synthmill.pipelines.stop_conditions import AdmissionControl, Progression
 from synthmill.schemas.recipe import Budget
+from synthmill.schemas.targets import Targets
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
 from synthmill.testing import ScriptedServer
@@ -78,7 +80,8 @@ async def test_a_budget_of_tokens_is_not_overrun_by_a_whole_window(home: Home) -
 def test_a_run_never_stalls_and_holds_no_more_tasks_than_it_needs(
     target: int, gains: list[int], concurrency: int
 ) -> None:
-    control, tally, running, position = AdmissionControl(target, Budget()), Tally(), 0, 0
+    control, tally = AdmissionControl(Targets(target), Budget()), Tally()
+    running, position = 0, 0
     while tally.accepted < target and position < 200:
         while running < concurrency and control.may_start(tally):
             control.started()
@@ -87,9 +90,10 @@ def test_a_run_never_stalls_and_holds_no_more_tasks_than_it_needs(
         missing, gain = target - tally.accepted, gains[position % len(gains)]
         if len(set(gains)) == 1 and gain:
             assert running <= max(math.ceil(missing / gain), math.ceil(math.sqrt(target)))
-        found = Progression(tasks=1, accepted=gain, emitted=4)
+        found = Progression(tasks=1, by_kind=Counter(sft=gain), emitted=4)
         control.finished(found)
         control.settled(found)
         running, position = running - 1, position + 1
         tally.tasks += 1
         tally.accepted += gain
+        tally.by_kind["sft"] += gain
