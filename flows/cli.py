@@ -113,6 +113,7 @@ def main() -> None:
 
     \b
     Start here:
+      synthmill init my-project
       synthmill run cotevol-demo
       synthmill show cotevol-demo
       synthmill sql 'select kind, count(*) from "cotevol-demo" group by kind'

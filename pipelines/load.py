@@ -55,7 +55,7 @@ def parse_recipe(text: str, name: str, folder: Path | None = None) -> Recipe:
         raise InputError(f"{name}{line}: not valid YAML: {_problem(error)}") from error
     if not isinstance(data, dict):
         raise InputError(
-            f"{name}: a recipe is a mapping of keys; `synthmill init recipe` writes one"
+            f"{name}: a recipe is a mapping of keys; `synthmill recipe template` prints one"
         )
     written = RecipeText(name, dict(_lines(node)))
     return checked_recipe(data, written, folder)

@@ -1,5 +1,6 @@
 """The plug-ins that a recipe names, loaded and checked; all mistakes are collected."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from synthmill.sources.base import NoSource, Source
 
 GENERATORS = ("synthmill.generators",)
 SOURCES = ("synthmill.sources",)
+OWN = re.compile(r"[\w./-]+:\w+")  # a plug-in of the user: ./file.py:Name, package.module:Name
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -137,34 +139,46 @@ def _load_source(parts: Parts, spec: SourceSpec, folder: Path | None) -> None:
         raise InputError(f"generator {generator.name!r} needs no source: remove it")
     item = (generator and generator.item) or object
     if spec.type == BY_PATH:
-        spec = _typed(spec, item)
+        spec = _typed(spec, item, folder)
     found: type[Source] = load_plugin(Source, spec.type, SOURCES, folder=folder)  # type: ignore[type-abstract]
     if generator is not None and not issubclass(found.item, item):
         raise InputError(
             f"generator {generator.name!r} works on {item.__name__} items, "
             f"source {spec.type!r} yields {found.item.__name__}"
         )
-    parts.source = found(validated(found.Settings, spec.settings, "source"))
+    settings = validated(found.Settings, spec.settings, "source")
+    if isinstance(path := getattr(settings, "path", None), str | Path):
+        settings = settings.model_copy(update={"path": type(path)(located(path, folder))})
+    parts.source = found(settings)
     parts.source.folder = folder
     parts.source_spec = spec
 
 
-def _typed(spec: SourceSpec, item: type) -> SourceSpec:
+def located(path: str | Path, folder: Path | None) -> Path:
+    """Where a path of a source leads: from the current folder, else from the recipe's."""
+    beside = (folder or Path()) / path
+    return beside if not Path(path).exists() and beside.exists() else Path(path)
+
+
+def _typed(spec: SourceSpec, item: type, folder: Path | None) -> SourceSpec:
     """The source with the type that its path is, for a generator that works on `item`."""
     given = spec.settings.get("path")
     if not isinstance(given, str):
         raise InputError("source: give `type`, or `path` alone")
-    names = available(Source, SOURCES)
-    if given in names and not Path(given).exists():
+    path, names = located(given, folder), available(Source, SOURCES)
+    if not path.exists() and (given in names or OWN.fullmatch(given)):
         return SourceSpec(type=given)
+    fitting: list[str] = []
     for name in names:
         found: type[Source] = load_plugin(Source, name, SOURCES)  # type: ignore[type-abstract]
-        if issubclass(found.item, item) and found.reads(Path(given)):
-            return SourceSpec.model_validate({**spec.settings, "type": name})
-    missing = "" if Path(given).exists() else f"no such file or folder in {Path.cwd()}, and "
+        if issubclass(found.item, item):
+            fitting.append(name)
+            if found.reads(path):
+                return SourceSpec.model_validate({**spec.settings, "type": name})
+    missing = "" if path.exists() else f"no such file or folder in {Path.cwd()}, and "
     raise InputError(
         f"source {given!r}: {missing}no source of {item.__name__} items is known by such a path"
-        f"{nearest(given, names)}; give `type`: {', '.join(names)}"
+        f"{nearest(given, names)}; give `type`: {', '.join(fitting) or './file.py:Name'}"
     )
 
 

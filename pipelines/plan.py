@@ -120,7 +120,7 @@ def check_source(source: Source) -> str:
     """What the source says of itself, once it is known to be readable.
 
     Raises:
-        InputError: it is not; where a relative path leads nowhere, it says where it began.
+        InputError: it is not; where a relative path leads nowhere, it says where it begins.
     """
     try:
         return source.check()
@@ -128,7 +128,9 @@ def check_source(source: Source) -> str:
         path = getattr(source.settings, "path", None)
         if not isinstance(path, Path) or path.is_absolute() or path.exists():
             raise
-        raise InputError(f"{error} (relative paths begin here: {Path.cwd()})") from error
+        begins = dict.fromkeys((Path.cwd(), source.folder or Path.cwd()))
+        folders = " and ".join(map(str, begins))
+        raise InputError(f"{error} (relative paths begin here: {folders})") from error
 
 
 def _hash(recipe: Recipe, generator: Generator[Any], specs: list[FilterSpec]) -> str:

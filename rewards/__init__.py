@@ -15,6 +15,12 @@ from typing import Any
 # The file that scores each reward, with the versions it still computes.
 FILES = {
     "answer_equivalence@1": "math_answers",
+    "document.formula@1": "documents",
+    "document.layout@1": "documents",
+    "document.order@1": "documents",
+    "document.table@1": "document_tables",
+    "document.table_structure@1": "document_tables",
+    "document.text@1": "documents",
     "exact_match@1": "squad",
     "token_f1@1": "squad",
     "videossr.counting@1": "videossr",

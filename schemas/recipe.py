@@ -35,7 +35,7 @@ class PlugInSpec(RecipePart):
 class SourceSpec(RecipePart):
     """Where the work items come from: `type` names the source, the other keys are its settings.
 
-    A text stands for a path, or for the name of a source that needs no settings.
+    A text stands for a path, or for a source that needs no settings: its name, `./file.py:Name`.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)

@@ -97,6 +97,10 @@ class ProblemSource(Source):
             InputError: the source as a whole cannot be read.
         """
 
+    def whole_rows(self) -> Iterator[RawRow]:
+        """The rows with all their fields, to find out which field is which."""
+        return self.rows()
+
     def items(self) -> Iterator[Problem | InvalidItem]:
         """The problems, and invalid items in place of rows that hold none."""
         settings, seen, good = self.settings, set[str](), 0

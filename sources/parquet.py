@@ -1,6 +1,6 @@
 """Problems from a Parquet file, read in a worker: a small file may decode to any size."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -42,9 +42,16 @@ class ParquetSource(ProblemSource):
 
         A file that exceeds the limits of the worker ends there, with one invalid row that says so.
         """
+        return self._read(_needed_columns)
+
+    def whole_rows(self) -> Iterator[RawRow]:
+        """The rows with all their columns."""
+        return self._read(_all_columns)
+
+    def _read(self, columns: "ColumnsOf") -> Iterator[RawRow]:
         settings, number = self.settings, 0
         try:
-            for row in rows_in_worker(_rows, settings, memory_mb=settings.memory_mb):
+            for row in rows_in_worker(_rows, settings, columns, memory_mb=settings.memory_mb):
                 yield row
                 number = row.number
         except WorkerError as error:
@@ -52,10 +59,13 @@ class ParquetSource(ProblemSource):
             yield RawRow(settings.path.as_posix(), number + 1, fault=fault)
 
 
-def _rows(settings: ParquetSettings) -> Iterator[RawRow]:
+ColumnsOf = Callable[[ParquetSettings, list[str]], list[str]]
+
+
+def _rows(settings: ParquetSettings, columns_of: ColumnsOf) -> Iterator[RawRow]:
     uri, number = settings.path.as_posix(), 0
     with _opened(settings.path) as file:
-        columns = _columns(settings, file.schema_arrow.names)
+        columns = columns_of(settings, file.schema_arrow.names)
         for group in range(file.num_row_groups):
             end = number + file.metadata.row_group(group).num_rows
             try:
@@ -72,7 +82,11 @@ def _rows(settings: ParquetSettings) -> Iterator[RawRow]:
             number = end
 
 
-def _columns(settings: ParquetSettings, names: list[str]) -> list[str]:
+def _all_columns(settings: ParquetSettings, names: list[str]) -> list[str]:
+    return names
+
+
+def _needed_columns(settings: ParquetSettings, names: list[str]) -> list[str]:
     fields = settings.fields
     wanted = {fields.problem, fields.answer, fields.id, *settings.where} - {None}
     roots = {str(name).split(".")[0] for name in wanted} | wanted

@@ -23,7 +23,7 @@ NEEDED = (
     "synthmill/models/embedded/weights/chat_template.jinja",
     "synthmill/generators/cotevol/prompts/solve.jinja",
     "synthmill/data_cards/card.md.jinja",
-    "synthmill/flows/recipe_template.yaml",
+    "synthmill/flows/project_template/recipe.yaml.jinja",
 )
 PROGRAM = """
 import json, synthmill

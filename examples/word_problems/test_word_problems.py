@@ -3,16 +3,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from synthmill.testing import Faults, ScriptedServer, run_recipe
 
 HERE = Path(__file__).parent
-
-
-@pytest.fixture(autouse=True)
-def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(HERE.parents[1])  # where the recipe's path of the source begins
 
 
 def test_it_runs_without_a_model(tmp_path: Path) -> None:

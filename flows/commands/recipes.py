@@ -4,42 +4,54 @@ from pathlib import Path
 
 import click
 
-TEMPLATE = Path(__file__).parent.parent / "recipe_template.yaml"
 
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--from",
+    "data",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Problems of your own: .jsonl, .csv, .tsv or .parquet.",
+)
+@click.option("--problem", metavar="FIELD", help="Its field with the question.  [default: guessed]")
+@click.option("--answer", metavar="FIELD", help="Its field with the answer.  [default: guessed]")
+@click.option("--id", metavar="FIELD", help="Its field with a unique id.  [default: guessed]")
+def init(folder: Path, data: Path | None, **fields: str | None) -> None:
+    """Write a project: a recipe, problems, a filter and a README.
 
-@click.group()
-def init() -> None:
-    """Write a recipe to start from."""
+    The project runs as it is, with the model that is shipped. Files that exist are never changed.
 
-
-@init.command("recipe")
-@click.argument("file", type=click.Path(path_type=Path), required=False)
-def init_recipe(file: Path | None) -> None:
-    """Write a recipe with a comment on every key to FILE, or print it.
+    With --from the recipe reads your file. Which field is which is guessed from names and
+    contents, and shown.
 
     \b
     Examples:
-      synthmill init recipe mine.yaml
-      synthmill init recipe > mine.yaml
+      synthmill init my-project
+      synthmill init my-project --from problems.csv
+      synthmill init . --from problems.jsonl --problem ask --answer gold
     """
-    text = TEMPLATE.read_text(encoding="utf-8")
-    if file is None:
-        click.echo(text, nl=False)
-        return
-    from synthmill.runtime.files import atomic_write
-    from synthmill.schemas.errors import InputError
-    from synthmill.store.errors import translate_errors
+    from synthmill.flows.terminal.projects import init_project
 
-    if file.exists():
-        raise InputError(f"{file} exists already; give another name")
-    with translate_errors(str(file)):
-        atomic_write(file, text)
-    click.echo(f"wrote {file}; change it, then: synthmill check {file}")
+    init_project(folder, data, fields)
 
 
 @click.group()
 def recipe() -> None:
-    """Print the schema of recipes, or the shipped recipes."""
+    """Print a template or the schema of recipes, or the shipped recipes."""
+
+
+@recipe.command()
+def template() -> None:
+    """Print a recipe with a comment on every key.
+
+    \b
+    Example:
+      synthmill recipe template > mine.yaml
+    """
+    from synthmill.flows.projects import recipe_template
+
+    click.echo(recipe_template(), nl=False)
 
 
 @recipe.command()

@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 from synthmill.pipelines.failure_log import redacted
 from tests.flows.conftest import Synthmill, process
@@ -221,22 +220,9 @@ def test_redacted_leaves_short_values_alone(monkeypatch: pytest.MonkeyPatch) -> 
     assert redacted("banana") == "banana"
 
 
-def test_init_never_overwrites(synthmill: Synthmill, tmp_path: Path) -> None:
-    path = tmp_path / "new.yaml"
-    assert synthmill("init", "recipe", str(path)).exit_code == 0
+def test_a_project_needs_a_folder(synthmill: Synthmill, tmp_path: Path) -> None:
+    path = tmp_path / "file"
     path.write_text("mine", encoding="utf-8")
-    assert "exists already" in one_line(synthmill, "init", "recipe", str(path))
+    for place in (path, path / "inside"):
+        assert "a file is where a folder should be" in one_line(synthmill, "init", str(place))
     assert path.read_text("utf-8") == "mine"
-    assert "a file is where a folder should be" in one_line(
-        synthmill, "init", "recipe", str(path / "x")
-    )
-
-
-def test_the_template_is_a_recipe(synthmill: Synthmill, tmp_path: Path) -> None:
-    path = tmp_path / "new.yaml"
-    synthmill("init", "recipe", str(path))
-    problems = tmp_path / "problems.jsonl"
-    problems.write_text('{"problem": "1 + 1?", "answer": "2"}\n', encoding="utf-8")
-    result = synthmill("check", str(path), "--source", str(problems))
-    assert result.exit_code == 0, result.output
-    assert yaml.safe_load(path.read_text("utf-8"))["recipe"] == 1

@@ -14,7 +14,7 @@ HEAVY = (
     "deltalake", "duckdb", "numpy", "onnxruntime", "prefect", "pyarrow", "pydantic", "rich",
     "torch", "transformers", "vllm", "yaml",
 )  # fmt: skip
-FAMILIES = ("init", "catalog", "recipe")  # groups: their examples stand with their commands
+FAMILIES = ("catalog", "recipe")  # groups: their examples stand with their commands
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["sql", "--help"]])

@@ -76,21 +76,27 @@ def test_check_names_what_is_to_be_mended(synthmill: Synthmill, recipe: Path) ->
     assert re.search(r"^ok   disk: ", result.output, re.M)
 
 
-def test_relative_paths_begin_at_the_current_folder(
+def test_relative_paths_begin_here_or_at_the_recipe(
     synthmill: Synthmill, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    first = synthmill("run", str(recipe), "--source", "problems.jsonl", "--target", "2").output
+    command = ("run", str(recipe), "--source", "problems.jsonl", "--target")
+    first = synthmill(*command, "2").output
     run = re.search(r"run (\S+),", first)
     assert run
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    again = ("resume", run[1], "--target", "3")
-    for command in (("run", str(recipe), "--source", "problems.jsonl"), again):
-        result = synthmill(*command)
+    assert synthmill("resume", run[1], "--target", "3").exit_code == 0
+    assert "began behind" in synthmill(*command, "1").output  # the same recipe, from elsewhere
+    (elsewhere / "problems.jsonl").write_text('{"problem": "say here"}\n', encoding="utf-8")
+    assert "first problem: 'say here'" in synthmill("check", *command[1:4]).output
+    for place in (elsewhere, tmp_path):
+        (place / "problems.jsonl").unlink()
+    for again in ((*command, "1"), ("resume", run[1], "--target", "9")):
+        result = synthmill(*again)
         assert result.exit_code == 2
-        assert f"(relative paths begin here: {elsewhere})" in result.stderr
+        assert f"(relative paths begin here: {elsewhere} and {tmp_path})" in result.stderr
 
 
 def test_the_demo_finds_its_problems_from_anywhere(

@@ -13,10 +13,11 @@ from synthmill.pipelines.plan import make_plan
 from synthmill.pipelines.run import start
 from synthmill.schemas.base import Settings
 from synthmill.schemas.errors import InputError
+from synthmill.schemas.lineage import SourceRef
 from synthmill.schemas.messages import assistant, user
 from synthmill.schemas.recipe import Recipe
 from synthmill.schemas.row import Candidate
-from synthmill.sources.base import Source
+from synthmill.sources.base import Problem, Source
 from synthmill.store.home import Home
 
 MISTAKEN = """name: five
@@ -92,6 +93,25 @@ def test_the_type_of_a_source_follows_from_its_path(tmp_path: Path) -> None:
     assert make_plan(of_path(csv, limit=1)).source.settings.limit == 1
     with pytest.raises(InputError, match=r"no such file or folder.*no source of Problem items"):
         make_plan(of_path(tmp_path / "p.xyz"))
+
+
+class Letters(Source):
+    """Three problems."""
+
+    name, item, Settings = "letters", Problem, Settings
+
+    def items(self) -> Iterator[Problem]:
+        for letter in "abc":
+            yield Problem(key=letter, text=letter, origin=SourceRef(uri="letters"))
+
+
+def test_a_source_of_ones_own_needs_no_type() -> None:
+    data = {"name": "p", "generator": {"name": "cotevol"}, "output": {"dataset": "p"}}
+    source = "tests.pipelines.test_recipe_mistakes:Letters"
+    plan = make_plan(Recipe.model_validate({**data, "source": source}))
+    assert [problem.text for problem in plan.source.items()] == ["a", "b", "c"]
+    with pytest.raises(InputError, match=r"has no 'Leters' .did you mean 'Letters'"):
+        make_plan(Recipe.model_validate({**data, "source": source.replace("Let", "Le")}))
 
 
 class CountSettings(Settings):

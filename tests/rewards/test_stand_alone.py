@@ -18,6 +18,14 @@ FOLDER = Path(rewards.__file__).parent
 FILES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
 # A response with its truth, for each file: (data_source, response, truth, extra_info, score).
 SCORED = {
+    "document_tables": [
+        ("document.table@1", "<fcel>ab<nl>", "<table><tr><td>ax</td></tr></table>", None, 0.75),
+        ("document.table_structure", "<fcel>ab<nl>", "<fcel>ax<nl>", None, 1.0),
+    ],
+    "documents": [
+        ("document.text@1", "kitten", "sitting", None, 4 / 7),
+        ("document.formula@1", r"\dfrac{1}{x^{2}}", r"\frac1{x^2}", None, 1.0),
+    ],
     "math_answers": [
         ("answer_equivalence@1", r"<think>8?</think>So 3+4=7. \boxed{7}", "7.0", None, 1.0),
         ("answer_equivalence", "The answer is 8.", "7", None, 0.0),
