@@ -37,5 +37,5 @@ clean:
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv .venv || python3 -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable ".[dev,gym,video,documents,llama-cpp]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,gym,video,documents,parsing,llama-cpp]"
 	touch $@

@@ -1,0 +1,1 @@
+"""Optical character recognition: engines, and the blocks that recognized pieces form."""
