@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # worker processes load this module and have no use for these
     import numpy.typing as npt
     import pyarrow as pa
 
+    from synthmill.models.forms import Form
     from synthmill.models.prompt import Prompt, Reply
     from synthmill.models.request import Sampling
 
@@ -157,9 +158,13 @@ class ModelFilterSettings(Settings):
 
 
 class ModelVerifier(Filter):
-    """A filter that asks language models; its prompts are in `filters/verifiers/prompts`."""
+    """A filter that asks language models; its prompts are in `filters/verifiers/prompts`.
+
+    `forms` are those of its calls, which `check` tries.
+    """
 
     cost: ClassVar[Cost] = "model"
+    forms: ClassVar[tuple["Form", ...]] = ("json",)
     Settings: ClassVar[type[Settings]] = ModelFilterSettings
 
     @abstractmethod

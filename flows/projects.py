@@ -29,6 +29,7 @@ from synthmill.store.errors import translate_errors
 TEMPLATES = Path(__file__).parent / "project_template"
 SAMPLE = SHIPPED / "problems" / "easy.jsonl"
 SAMPLE_ROWS = 30  # ours: enough for the target of the recipe
+TARGET = 20  # ours: rows that a first run makes in seconds
 LOOKED_AT = 1000  # ours: rows by which fields are guessed
 DELIMITERS = (",", ";", "\t", "|")
 SOURCES: dict[str, type[ProblemSource]] = {
@@ -70,7 +71,7 @@ def recipe_template() -> str:
     source = "path: problems.jsonl        # or .csv, .parquet, a folder\n" + _flow(
         {"fields": {"problem": "problem", "answer": "answer"}}
     )
-    return _rendered("recipe.yaml", name="my-recipe", source=source, own_filter=None)
+    return _rendered("recipe.yaml", name="my-recipe", source=source, own_filter=None, target=TARGET)
 
 
 def read_problem_file(path: Path, given: Mapping[str, str | None]) -> ProblemFile:
@@ -126,9 +127,15 @@ def write_project(folder: Path, problems: ProblemFile | None) -> dict[str, str]:
         path = os.path.relpath(problems.path.resolve(), folder.resolve())
         settings = {"type": problems.source, **problems.settings, "path": path}
     source = "".join(_flow({key: value}) for key, value in settings.items())
-    own = "./my_filters.py:few_words"
+    recipe = _rendered(
+        "recipe.yaml",
+        name=name,
+        source=source,
+        own_filter="./my_filters.py:few_words",
+        target=TARGET if problems is None else min(TARGET, problems.problems),
+    )
     files = {
-        "recipe.yaml": _rendered("recipe.yaml", name=name, source=source, own_filter=own),
+        "recipe.yaml": recipe,
         "my_filters.py": _rendered("my_filters.py"),
         "README.md": _rendered("README.md", name=name, sample=sample),
         ".gitignore": _rendered("gitignore"),

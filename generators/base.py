@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -19,6 +19,7 @@ from typing import (
     get_origin,
 )
 
+from synthmill.models.forms import Form
 from synthmill.models.prompt import Prompt, Reply
 from synthmill.models.registry import ModelRegistry
 from synthmill.models.request import Sampling
@@ -224,8 +225,16 @@ class Generator(ABC, Generic[SettingsT]):
         return f"{self.name}@{self.version}"
 
     @property
-    def roles(self) -> Sequence[str] | None:
-        """The model roles that it asks; None where it does not say, so that any may be given."""
+    def roles(self) -> Mapping[str, Sequence[Form]] | None:
+        """The model roles that it asks, each with the forms of its calls, which `check` tries.
+
+        None where it does not say: then any roles may be given.
+        """
+        return None
+
+    @property
+    def rows_per_task(self) -> Mapping[Kind, int] | None:
+        """The most candidates of each kind that a task gives; None where it does not say."""
         return None
 
     @property

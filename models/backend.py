@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -10,6 +10,7 @@ from pydantic.config import JsonDict
 
 from synthmill.models.completion import Completion, Embedding
 from synthmill.models.errors import ConfigurationError
+from synthmill.models.forms import USUAL_FORMS, Form
 from synthmill.models.prompt import Prompt
 from synthmill.models.request import Request
 from synthmill.schemas.base import Settings
@@ -114,12 +115,14 @@ class Backend(ABC):
         """One line when the back end is waiting for something (a dead server), else None."""
         return None
 
-    async def check(self, roles: Sequence[str] = ()) -> str:
-        """One line that says the back end is ready for some roles, after next to no cost.
+    async def check(self, forms: Collection[Form] = USUAL_FORMS) -> str:
+        """One line that says the back end is ready for some forms of calls, after next to no cost.
 
         Raises:
             ServerUnavailable, RequestRejected: it is not; the message says what would be right.
         """
+        if "embedding" in forms:
+            await self.embed(["one text"])
         return f"{self.name}: ready"
 
 

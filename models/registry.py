@@ -1,7 +1,7 @@
 """The models of a run: every role's back end, one response cache, one usage tracker."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +11,7 @@ from synthmill.models.backend import Backend, backend_settings
 from synthmill.models.client import ModelClient
 from synthmill.models.embedding import EmbeddingService
 from synthmill.models.errors import RequestRejected, ServerUnavailable
+from synthmill.models.forms import USUAL_FORMS, WORDS, Form
 from synthmill.models.inflight import CompletionService
 from synthmill.models.prices import price_note, price_of
 from synthmill.models.response_cache import ResponseCache
@@ -114,19 +115,31 @@ class ModelRegistry:
         lines = dict.fromkeys(backend.status() for backend in self._backends.values())
         return "; ".join(line for line in lines if line) or None
 
-    async def check(self) -> list[str]:
-        """One line for each back end, after it has proved to be ready.
+    async def check(self, forms: Mapping[str, Collection[Form]] | None = None) -> list[str]:
+        """One line for each back end, after it has answered one small call of each form.
+
+        Args:
+            forms: the roles that are asked, and the forms of calls for each; by default all roles,
+                and the usual forms (for the role `embedding` a vector).
 
         Raises:
-            InputError: one is not; the line says what would be right.
+            InputError: one is not ready; the line says what would be right.
         """
+        if forms is None:
+            forms = {r: ("embedding",) if r == "embedding" else USUAL_FORMS for r in self._specs}
+        asked: dict[str, dict[str, Collection[Form]]] = {}
+        for role, wanted in forms.items():
+            given = role if role in self._specs else "default"
+            self.client(role)  # there is a model for it
+            of_backend = asked.setdefault(_identity(self._specs[given]), {})
+            of_backend[given] = [*of_backend.get(given, ()), *wanted]
         lines = []
-        for identity, backend in self._backends.items():
-            roles = [role for role, spec in self._specs.items() if _identity(spec) == identity]
-            names = ", ".join(roles)
+        for identity, roles in asked.items():
+            backend, names = self._backends[identity], ", ".join(roles)
+            wanted = [form for form in WORDS if any(form in forms for forms in roles.values())]
             try:
-                note = price_note(self._specs[roles[0]], local=backend.local)
-                lines.append(f"{names}: {await backend.check(roles)}{note}")
+                note = price_note(self._specs[next(iter(roles))], local=backend.local)
+                lines.append(f"{names}: {await backend.check(wanted)}{note}")
             except (ServerUnavailable, RequestRejected) as error:
                 raise InputError(f"model {names}: {error}") from error
         return lines

@@ -42,6 +42,7 @@ class ClosedBook(ModelVerifier):
     """
 
     name = "closed_book"
+    forms = ("json", "samples")
     Settings = ClosedBookSettings
     settings: ClosedBookSettings
 

@@ -1,6 +1,6 @@
 """CoTEvol as a generator: a problem becomes the rows of a search for its solutions."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from typing import ClassVar
 
@@ -9,6 +9,7 @@ from synthmill.generators.cotevol.rows import EvolutionRecord, candidates
 from synthmill.generators.cotevol.search import AnswerJudge, SearchSession, TokensSpent
 from synthmill.generators.cotevol.settings import CotevolSettings
 from synthmill.generators.cotevol.strategies import STRATEGIES
+from synthmill.models.forms import Form
 from synthmill.schemas.recipe import FilterSpec
 from synthmill.schemas.row import Candidate, Kind, Row
 from synthmill.sources.base import Problem
@@ -23,7 +24,6 @@ class Cotevol(Generator[CotevolSettings]):
     name: ClassVar[str] = "cotevol"
     version: ClassVar[int] = 1
     item: ClassVar[type | None] = Problem
-    roles = ("default",)
     # A search that joins traces leaves steps behind that lead nowhere; answers do not show it.
     default_filters: ClassVar[tuple[FilterSpec, ...]] = (FilterSpec(name="unused_step"),)
 
@@ -31,6 +31,22 @@ class Cotevol(Generator[CotevolSettings]):
     def kinds(self) -> tuple[Kind, ...]:
         """Those of the setting `emit`."""
         return tuple(self.settings.emit)
+
+    @property
+    def roles(self) -> Mapping[str, Sequence[Form]]:
+        """One model writes, judges and continues traces."""
+        if self.settings.strategy == "best_of_n":
+            return {"default": ("samples", "logprobs")}
+        continued: tuple[Form, ...] = (
+            ("continuation",) if self.settings.strategy == "cotevol" else ()
+        )
+        return {"default": ("samples", "json", "logprobs", *continued)}
+
+    @property
+    def rows_per_task(self) -> Mapping[Kind, int]:
+        """A trace, the problem, and pairs of traces."""
+        most: dict[Kind, int] = {"sft": 1, "rlvr": 1, "preference": self.settings.pairs}
+        return {kind: most[kind] for kind in self.settings.emit}
 
     async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
         """The rows of one problem."""

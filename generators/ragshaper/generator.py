@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from synthmill.generators.base import (
@@ -46,6 +46,7 @@ from synthmill.generators.ragshaper.tree import (
     seed_order,
     select_paths,
 )
+from synthmill.models.forms import Form
 from synthmill.schemas.base import Record
 from synthmill.schemas.recipe import FilterSpec
 from synthmill.schemas.row import Candidate, Row
@@ -108,10 +109,16 @@ class RagShaper(FeedbackGenerator[RagShaperSettings, TypeQuotas]):
     _order: Sequence[int]
 
     @property
-    def roles(self) -> Sequence[str]:
-        """The model roles that it asks."""
+    def roles(self) -> Mapping[str, Sequence[Form]]:
+        """The curator explores, the author asks, the teacher answers with tools."""
         encoder = getattr(self.settings.retrieval, "encoder", None)
-        return ("curator", "author", "teacher", *([encoder.role] if encoder else ()))
+        native = self.settings.navigation.protocol == "native"
+        return {
+            "curator": ("json",),
+            "author": ("json",),
+            "teacher": ("tools",) if native else ("text",),
+            **({encoder.role: ("embedding",)} if encoder else {}),
+        }
 
     async def prepare(self, source: Source, resources: Resources) -> None:
         """Open the knowledge base, and put the seeds in order."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
@@ -14,6 +14,7 @@ from synthmill.generators.videossr.contact_sheet import contact_sheet, describe
 from synthmill.generators.videossr.jigsaw import LABELS
 from synthmill.generators.videossr.records import Detail
 from synthmill.generators.videossr.settings import TASKS, SubType, VideossrSettings, parse_sub_type
+from synthmill.models.forms import Form
 from synthmill.runtime.workers import Limits, WorkerError
 from synthmill.schemas.base import Record
 from synthmill.schemas.errors import InputError
@@ -22,7 +23,7 @@ from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.lineage import Media, storable
 from synthmill.schemas.messages import ImagePart, Message, TextPart, VideoPart, user
 from synthmill.schemas.recipe import FilterSpec
-from synthmill.schemas.row import Candidate, Row, Score
+from synthmill.schemas.row import Candidate, Kind, Row, Score
 from synthmill.schemas.verdict import Verdict
 from synthmill.sources.base import Source
 from synthmill.sources.video.container import UnusableVideo
@@ -50,8 +51,8 @@ class Videossr(Generator[VideossrSettings]):
     name: ClassVar[str] = "videossr"
     version: ClassVar[int] = 1
     item: ClassVar[type | None] = Video
-    roles = ()
     kinds = ("rlvr",)
+    roles: ClassVar[Mapping[str, Sequence[Form]] | None] = {}
     default_filters: ClassVar[tuple[FilterSpec, ...]] = (
         FilterSpec(name="video_quality"),
         FilterSpec(name="visible_change"),
@@ -65,6 +66,14 @@ class Videossr(Generator[VideossrSettings]):
         for module in ("av", "PIL"):
             if find_spec(module) is None:
                 raise InputError("videossr needs PyAV and Pillow: pip install 'synthmill[video]'")
+
+    @property
+    def rows_per_task(self) -> Mapping[Kind, int]:
+        """As many as `per_video` says."""
+        names = [name for name, weight in self.settings.weights.items() if weight]
+        tasks = len({name.task for name in names})
+        most = {"one": 1, "one_per_task": tasks, "all": len(names)}
+        return {"rlvr": most[self.settings.per_video]}
 
     def tasks(self, source: Source) -> Iterator[Task]:
         """One task per video, with the videos before it to swap with."""

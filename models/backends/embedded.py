@@ -5,7 +5,7 @@ It is for trying, tests and deterministic runs without a server; what it makes s
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
@@ -19,6 +19,7 @@ from synthmill.models.embedded.jobs import Generation, Job
 from synthmill.models.embedded.language_model import WEIGHTS, LanguageModel
 from synthmill.models.embedded.lexical_vectors import lexical_vector
 from synthmill.models.errors import ConfigurationError, RequestRejected
+from synthmill.models.forms import USUAL_FORMS, Form
 from synthmill.models.offline import Continuation, NoOfflineRule, offline_answer
 from synthmill.models.openai_api.align_tokens import align_tokens
 from synthmill.models.prompt import Prompt
@@ -94,8 +95,9 @@ class Embedded(Backend):
         count = self._language_model.count_tokens
         return [Embedding(lexical_vector(text), count(text)) for text in texts]
 
-    async def check(self, roles: Sequence[str] = ()) -> str:
-        """Write one token."""
+    async def check(self, forms: Collection[Form] = USUAL_FORMS) -> str:
+        """Write one token: the answers of rules need no server."""
+        await super().check(forms)
         await self._writer.generate(Job("1 + 1", max_tokens=1))
         return f"{self.name}: {self.model} (small, shipped: for trying and tests)"
 

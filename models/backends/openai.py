@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -21,6 +21,7 @@ from synthmill.models.errors import (
     ServerUnavailable,
     TransientError,
 )
+from synthmill.models.forms import USUAL_FORMS, WORDS, Form, small_request
 from synthmill.models.http import HTTPClient
 from synthmill.models.openai_api.answer import (
     from_chat,
@@ -37,15 +38,9 @@ from synthmill.models.openai_api.settings import (
     checked_address,
 )
 from synthmill.models.prompt import Prompt
-from synthmill.models.request import Request, Sampling
+from synthmill.models.request import Request
 from synthmill.schemas.errors import InputError, nearest
-from synthmill.schemas.messages import user
 from synthmill.schemas.recipe import ModelSpec
-
-CHECK_SCHEMA = (
-    '{"type": "object", "properties": {"color": {"type": "string", "maxLength": 20}}, '
-    '"required": ["color"]}'
-)
 
 A = TypeVar("A", Completion, Embedding)
 
@@ -174,11 +169,10 @@ class OpenAI(Backend):
         )
         return await self._ask(call)
 
-    async def check(self, roles: Sequence[str] = ()) -> str:
+    async def check(self, forms: Collection[Form] = USUAL_FORMS) -> str:
         """Look for the model at every endpoint, then make one small call of each form.
 
-        The forms are a text, and two samples of a JSON object, or for the role `embedding` one
-        vector. What an endpoint refuses of them is in the answer.
+        What an endpoint refuses of them, and is asked in another way, is in the answer.
         """
         assert self._http is not None
         for endpoint in self._pool.endpoints:
@@ -194,18 +188,21 @@ class OpenAI(Backend):
                 raise ConfigurationError(
                     f"{endpoint.url} has no model {self.spec.model!r}{hint}; it serves {known}"
                 )
-        if "embedding" in roles:
-            await self.embed(["one text"])
-        if set(roles) != {"embedding"}:
-            text = Request(
-                model=self.model,
-                messages=(user("Answer with a JSON object: which color has the sky?"),),
-                sampling=Sampling(max_tokens=32),
-            )
-            for changes in ({}, {"n": 2, "json_schema": CHECK_SCHEMA}):
-                await self._complete(text.model_copy(update=changes), "check")
+        notes = [note for form in forms if (note := await self._try(form))]
         urls = ", ".join(endpoint.url for endpoint in self._pool.endpoints)
-        return "; ".join([f"{self.name}: {urls} serves {self.spec.model}", *self._notices()])
+        tried = ", ".join(WORDS[form] for form in forms)
+        line = f"{self.name}: {urls} serves {self.spec.model}, answered with {tried}"
+        return "; ".join([line, *notes, *self._notices()])
+
+    async def _try(self, form: Form) -> str | None:
+        """Make one small call of a form; says what its answer lacks."""
+        if form == "embedding":
+            await self.embed(["one text"])
+            return None
+        answers = await self._complete(small_request(form, self.model), "check")
+        if form == "logprobs" and not any(answer.tokens for answer in answers):
+            return "without the log-probabilities that were asked for"
+        return None
 
     async def _ask(self, call: _Call[A]) -> list[A]:
         """The answer to a call, from whichever endpoint gives one.
