@@ -82,7 +82,8 @@ def _target(plan: Plan, home: Home) -> str:
     left = max(0, size - used)
     each = ", ".join(f"{count} {kind}" for kind, count in most.items())
     said = f"the source has {items}, and an item gives at most {each}"
-    possible = {name: left * accepted(most, name) for name in limits}
+    by_kind = {str(kind): count for kind, count in most.items()}
+    possible = {name: left * accepted(by_kind, name) for name in limits}
     short = [f"{rows} {name}" for name, rows in limits.items() if rows > possible[name]]
     if short:
         bounds = ", ".join(f"{rows} {name}" for name, rows in possible.items())

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import math
 import mimetypes
 import secrets
 import signal
@@ -34,7 +35,7 @@ from synthmill.schemas.plugins import load_object
 from synthmill.schemas.recipe import Budget, Recipe
 from synthmill.schemas.report import RunReport
 from synthmill.schemas.row import Row
-from synthmill.schemas.targets import Target
+from synthmill.schemas.targets import Target, Targets
 from synthmill.schemas.validation import validated
 from synthmill.store import catalog
 from synthmill.store.dataset import Dataset
@@ -104,6 +105,7 @@ async def preview(
 ) -> tuple[list[Row], RunReport]:
     """Make a few rows in a throw-away home and return them, rejected ones too.
 
+    Where the generator says that it makes several kinds, at least one row of each is wanted.
     The response cache is the real one, so a run that follows does not pay for them again.
 
     Raises:
@@ -111,7 +113,7 @@ async def preview(
     """
     small = recipe.model_copy(
         update={
-            "target": rows,
+            "target": _few(make_plan(recipe), rows),
             "budget": recipe.budget.model_copy(update={"candidates": max(20, 10 * rows)}),
             "engine": recipe.engine.model_copy(update={"concurrency": min(8, rows)}),
         }
@@ -121,6 +123,16 @@ async def preview(
         aside = Home(folder)
         report = await _execute(make_plan(small), aside, "preview", home, on_progress)
         return list(Dataset.open(aside, recipe.output.dataset).rows(status=None)), report
+
+
+def _few(plan: Plan, rows: int) -> Target:
+    """The target of a preview: `rows` rows, shared by the kinds that the recipe makes."""
+    limits = Targets(plan.recipe.target).limits
+    none = [kind for kind in plan.generator.kinds if limits.get(kind) == 0]
+    kinds = [kind for kind in plan.generator.kinds if kind not in none]
+    if len(kinds) < 2:
+        return rows
+    return {kind: math.ceil(rows / len(kinds)) for kind in kinds} | dict.fromkeys(none, 0)
 
 
 def new_run_id(recipe: Recipe) -> str:

@@ -66,6 +66,8 @@ class Gcd(Generator[GcdSettings]):
 
     name = "gcd"
     item = Pair
+    kinds = ("sft", "rlvr")
+    rows_per_task = {"sft": 1, "rlvr": 1}
     default_filters = (FilterSpec(name="arithmetic"), FilterSpec(name="answer_equivalence"))
 
     async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:

@@ -58,6 +58,9 @@ class WordProblems(Generator[WordProblemSettings]):
 
     name = "word_problems"
     item = Problem
+    kinds = ("sft",)
+    rows_per_task = {"sft": 1}
+    roles = {"default": ("json",), "solver": ("samples",)}
     default_filters = (FilterSpec(name="answer_equivalence"), FilterSpec(name="exact_content"))
 
     async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 def check(recipe: RecipeSelection, home: "Home") -> None:
     """Test everything that a recipe needs, before anything is spent.
 
-    Source, models, keys, filters and disk; one line each.
+    Source, target, models, keys, filters and disk; one line each. Models are asked one small
+    question of each form that the recipe needs (text, JSON, samples, continuations, tools,
+    embeddings).
 
     The exit code is 2 if anything must be corrected.
 
@@ -39,10 +41,20 @@ def check(recipe: RecipeSelection, home: "Home") -> None:
 
 @click.command()
 @recipe_options
-@click.option("--rows", type=COUNT, default=3, show_default=True, metavar="N", help="Rows to make.")
+@click.option(
+    "--rows",
+    type=COUNT,
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Rows of each sort to show.",
+)
 @home_option
 def preview(recipe: RecipeSelection, rows: int, home: "Home") -> None:
     """Make a few rows of a recipe and show them; nothing is committed.
+
+    Accepted rows come first, at least one of each kind that the generator makes, then a rejected
+    row for each reason.
 
     Model answers stay in the response cache, so a run afterwards does not pay for them again.
 

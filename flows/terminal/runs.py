@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Any, NoReturn
 
 import click
@@ -163,7 +163,7 @@ def check_recipe(chosen: RecipeSelection, home: Home) -> None:
 
 
 def preview_recipe(chosen: RecipeSelection, home: Home, rows: int) -> None:
-    """Print a few rows of a recipe, the accepted ones first, and what a run would count.
+    """Print a few rows of a recipe: accepted ones of each kind, then one for each reason to reject.
 
     Raises:
         click.exceptions.Exit: it failed, as the last lines say.
@@ -177,19 +177,38 @@ def preview_recipe(chosen: RecipeSelection, home: Home, rows: int) -> None:
             return await preview(recipe, home, rows=rows, on_progress=watch)
 
     made, report = asyncio.run(make())
-    accepted_first = sorted(made, key=lambda row: row.status)
-    for row in accepted_first[:rows]:
+    accepted = [row for row in made if row.status == "accepted"]
+    rejected = [row for row in made if row.status == "rejected"]
+    shown = one_of_each(accepted, lambda row: row.kind, rows)
+    for row in (*shown, *one_of_each(rejected, rejection, rows)):
         print_row(console, row, recipe.generator)
     print_outcome(console, report)
     kinds = Counter(f"{row.status} {row.kind}" for row in made)
     counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    console.print(f"{cost(report)}; made {counts or 'no rows'}; nothing is committed")
+    line = f"{cost(report)}; made {counts or 'no rows'}; nothing is committed"
+    console.print(line, soft_wrap=True)
     changes = itertools.chain.from_iterable(("--set", change) for change in chosen.changes)
     console.print(text(f"  {hint(home, 'run', chosen.where, *changes)}", "cyan"), soft_wrap=True)
     if report.stop == "interrupted":
         raise click.Abort
     if report.stop == "failed":
         raise click.exceptions.Exit(USER_ERROR)
+
+
+def one_of_each(rows: Sequence[Row], group: Callable[[Row], Hashable], most: int) -> list[Row]:
+    """The first row of each group, then others, in the order of rows: `most`, or all groups."""
+    firsts: dict[Hashable, int] = {}
+    for number, row in enumerate(rows):
+        firsts.setdefault(group(row), number)
+    others = [number for number in range(len(rows)) if number not in firsts.values()]
+    chosen = sorted([*firsts.values(), *others[: max(0, most - len(firsts))]])
+    return [rows[number] for number in chosen]
+
+
+def rejection(row: Row) -> tuple[str, str | None]:
+    """The filter that rejected a row, and its reason."""
+    failed = [v for v in row.verdicts if v.status in ("fail", "error")]
+    return (failed[-1].filter, failed[-1].reason) if failed else ("", None)
 
 
 def print_summary(console: Console, report: RunReport, next_steps: Sequence[str]) -> None:

@@ -68,6 +68,65 @@ def test_a_preview_that_fails_says_so_by_its_exit_code(
     assert "failed (once could not decide" in result.output
 
 
+def test_a_preview_shows_why_rows_are_rejected(
+    synthmill: Synthmill, recipe: Path, tmp_path: Path
+) -> None:
+    problems = [{"problem": f"say {sign}", "answer": sign} for sign in ("z", "y", "zz", "az", "x")]
+    lines = [json.dumps(problem) for problem in problems]
+    (tmp_path / "z.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    result = synthmill("preview", str(recipe), "--source", str(tmp_path / "z.jsonl"))
+    assert result.exit_code == 0, result.output
+    assert result.output.count("sft, accepted") == 2
+    rejected = result.output.split("sft, rejected")
+    assert len(rejected) == 4 and all("no_z" in row and "fail" in row for row in rejected[1:])
+
+
+def test_a_preview_shows_each_kind(synthmill: Synthmill) -> None:
+    result = synthmill("preview", "cotevol-demo", "--rows", "1")
+    for kind in ("sft", "rlvr", "preference"):
+        assert result.output.count(f"{kind}, accepted") == 1
+    wanted = synthmill("preview", "cotevol-demo", "--set", "target={rlvr: 3, preference: 0}")
+    assert "preference, accepted" not in wanted.output
+    assert "2 accepted sft" in wanted.output and "2 accepted rlvr" in wanted.output
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("41", "FAIL target: 41 rows cannot be made: the source has 10 items, and an item gives"),
+        ("{sft: 11, rlvr: 3}", "FAIL target: 11 sft cannot be made: .*: 10 sft, 10 rlvr in all"),
+        ("{sft: 9, preference: 20}", "ok   target: 9 sft, 20 preference; the source has 10 items"),
+        ("{preference: 0}", "ok   target: none: a run ends with the source or the budget"),
+    ],
+)
+def test_a_target_that_the_source_cannot_meet(
+    synthmill: Synthmill, recipe: Path, target: str, said: str
+) -> None:
+    """A CoTEvol problem gives one trace, one problem with its pass rate, and two pairs."""
+    changes = ("generator={name: cotevol}", "filters=[]", f"target={target}")
+    options = (option for change in changes for option in ("--set", change))
+    result = synthmill("check", str(recipe), *options)
+    assert re.search(said, result.output), result.output
+    assert result.exit_code == (2 if said.startswith("FAIL") else 0)
+
+
+def test_items_that_earlier_runs_used_count_no_more(synthmill: Synthmill) -> None:
+    few = ("--set", "source.limit=2", "--target")
+    assert synthmill("run", "cotevol-demo", *few, "4").exit_code == 0
+    output = synthmill("check", "cotevol-demo", *few, "5").output
+    assert re.search(r"FAIL target: 5 rows cannot .* 2 items, \d of them used by", output)
+
+
+def test_a_check_tells_each_mistake_in_a_line(synthmill: Synthmill, recipe: Path) -> None:
+    changes = ("--set", "filters=[fromat, {name: minhash, settings: {treshold: 1}}]")
+    result = synthmill("check", str(recipe), *changes)
+    assert result.exit_code == 2
+    assert (
+        len(re.findall(r"^FAIL recipe: .*did you mean '(?:format|threshold)'", result.output, re.M))
+        == 2
+    )
+
+
 def test_check_names_what_is_to_be_mended(synthmill: Synthmill, recipe: Path) -> None:
     assert synthmill("check", str(recipe)).exit_code == 0
     result = synthmill("check", str(recipe), "--source", "/nowhere.jsonl")

@@ -18,6 +18,7 @@ from tests.models.prompts import Judge, Opinion, Say
 from tests.models.roles import role
 
 Refuses = Callable[[dict[str, Any]], str | None]
+USUAL = "answered with a text, an object of a JSON schema, two samples"
 OPINION = '{"verdict": "good", "score": 3}'
 
 
@@ -136,16 +137,48 @@ async def test_a_check_tries_each_form_and_tells_what_is_refused() -> None:
         async with ModelRegistry({"default": role(server.url)}, cache=None) as models:
             (line,) = await models.check()
     assert line == (
-        f"default: openai: {server.url} serves scripted; {server.url}: json_schema is refused: "
+        f"default: openai: {server.url} serves scripted, {USUAL}; "
+        f"{server.url}: json_schema is refused: "
         "json_object is sent, several samples a call are refused: one is asked"
     )
     assert all(body["max_tokens"] <= 32 for body in server.bodies)
 
 
+async def test_a_check_makes_the_calls_that_are_needed() -> None:
+    def refused(body: dict[str, Any]) -> str | None:
+        return "tools are not served here" if "tools" in body else None
+
+    with ScriptedServer(refuses=refused) as server:
+        specs = {"default": role(server.url), "teacher": role(server.url, max_concurrency=7)}
+        async with ModelRegistry(specs, cache=None) as models:
+            # The role `author` falls back to `default`, which is asked once for both.
+            (line,) = await models.check({"default": ["continuation"], "author": ["json", "json"]})
+            assert "answered with an object of a JSON schema, a continuation" in line
+            schema, continued = server.bodies
+            assert schema["response_format"] and continued["messages"][-1]["role"] == "assistant"
+            with pytest.raises(InputError, match=r"model teacher: .*tools are not served here"):
+                await models.check({"teacher": ["tools"]})
+            assert await models.check({}) == []
+        async with ModelRegistry({"judge": role(server.url)}, cache=None) as models:
+            with pytest.raises(InputError, match=r"give models\.author or models\.default"):
+                await models.check({"author": ["text"]})
+
+
+async def test_a_check_says_that_no_log_probabilities_came() -> None:
+    with ScriptedServer() as server:
+        without = role(server.url, extra_body={"logprobs": False})
+        specs = {"default": role(server.url), "without": without}
+        async with ModelRegistry(specs, cache=None) as models:
+            given, line = await models.check({name: ["logprobs"] for name in specs})
+    assert given.endswith("answered with log-probabilities")
+    assert line.endswith("without the log-probabilities that were asked for")
+
+
 async def test_a_check_of_an_embedding_model_asks_for_a_vector() -> None:
     with ScriptedServer() as server:
         async with ModelRegistry({"embedding": role(server.url)}, cache=None) as models:
-            assert await models.check() == [f"embedding: openai: {server.url} serves scripted"]
+            (line,) = await models.check()
+            assert line.endswith("serves scripted, answered with a vector")
             vectors = await models.client("embedding").embed(["a", "bb", "a"])
     assert vectors.shape == (3, 2)
     assert (vectors[0] == vectors[2]).all()
@@ -158,7 +191,7 @@ async def test_rows_and_cache_keys_carry_the_given_name() -> None:
         async with ModelRegistry({"default": spec}, cache=None) as models:
             reply = await models.client().generate(Say(topic="x"), seed=1)
             assert reply.model == models.client().model == "qwen"
-            assert await models.check() == [f"default: openai: {server.url} serves /models/q4.gguf"]
+            assert f"{server.url} serves /models/q4.gguf, answered" in (await models.check())[0]
     assert server.bodies[0]["model"] == "/models/q4.gguf"
 
 

@@ -62,7 +62,7 @@ def test_all_mistakes_of_plugins_are_told_with_their_lines() -> None:
 def test_mistakes_of_keys_and_of_plugins_are_told_together() -> None:
     lines = told(MISTAKEN + "target: many\nseeds: 3\n")
     assert len(lines) == len(SAID) + 2
-    assert lines[-2].startswith("five.yaml:17: 'target': Input should be a valid integer")
+    assert lines[-2].startswith("five.yaml:17: 'target': a positive number of rows")
     assert lines[-1] == "five.yaml:18: unknown key 'seeds' (did you mean 'seed'?)"
 
 
