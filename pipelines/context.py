@@ -15,6 +15,7 @@ from synthmill.models.registry import ModelRegistry
 from synthmill.models.request import Sampling
 from synthmill.pipelines.judging import verify
 from synthmill.pipelines.plan import Stage, Verifying
+from synthmill.pipelines.source_blocklist import SourceBlocklist, SourceDeletedError
 from synthmill.runtime.workers import Limits, WorkerPool
 from synthmill.schemas.identity import keyed_seed
 from synthmill.schemas.lineage import Media
@@ -37,7 +38,11 @@ class Services:
     workers: WorkerPool
     write_media: MediaWriter
     verifiers: Sequence[Stage[Verifying]] = ()
-    blocked: Sequence[str] = ()
+    blocklist: SourceBlocklist | None = None
+
+    def barred(self, item: object) -> Candidate | None:
+        """See `SourceBlocklist.barred`."""
+        return None if self.blocklist is None else self.blocklist.barred(item)
 
 
 class TaskContext:
@@ -48,15 +53,22 @@ class TaskContext:
         key: the task's key, from which its randomness follows.
         index: the task's index; model calls of earlier tasks go first.
         usage: counts what the task uses.
+        item: what the task works on; once its source is deleted, nothing more is bought for it.
     """
 
     def __init__(
-        self, services: Services, key: str, index: int = 0, usage: Usage | None = None
+        self,
+        services: Services,
+        key: str,
+        index: int = 0,
+        usage: Usage | None = None,
+        item: object = None,
     ) -> None:
         self.usage = Usage() if usage is None else usage
         self._services = services
         self._key = key
         self._index = index
+        self._item = item
         self._scope = ""
         self._folders: list[tempfile.TemporaryDirectory[str]] = []
         self._reported = Usage()
@@ -112,6 +124,7 @@ class TaskContext:
         tools: str | None = None,
     ) -> list[Reply[T]]:
         """See `generators.base.Context.sample`."""
+        self._check_source()
         client = self._services.models.client(role)
         replies = await client.sample(
             prompt,
@@ -130,6 +143,7 @@ class TaskContext:
         self, texts: Sequence[str], *, role: str = "embedding"
     ) -> "npt.NDArray[np.float32]":
         """See `generators.base.Context.embed`."""
+        self._check_source()
         client = self._services.models.client(role)
         return await client.embed(texts, priority=self._index, usage=self.usage)
 
@@ -158,9 +172,17 @@ class TaskContext:
         if judged is None:
             services, context = self._services, self.scoped("verify")
             context._models = set()  # a row names the models that wrote it, not those that judge it
-            judged = await verify(candidate, services.verifiers, context, services.workers)
+            deleted = services.blocklist and services.blocklist.verdict(candidate.sources)
+            if deleted:
+                judged = Judged(candidate, (*candidate.verdicts, deleted), False)
+            else:
+                judged = await verify(candidate, services.verifiers, context, services.workers)
             self._judged[id(candidate)] = judged
         return judged
+
+    def _check_source(self) -> None:
+        if self._services.barred(self._item):
+            raise SourceDeletedError
 
     def take_costs(self, candidate: Candidate) -> dict[str, Any]:
         """The fields of a row that say what the task used since its previous candidate."""

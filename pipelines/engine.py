@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass, field
 from itertools import islice, repeat
 from typing import Any
@@ -25,7 +25,7 @@ from synthmill.pipelines.ordered_concurrency import OrderedConcurrency
 from synthmill.pipelines.plan import Plan
 from synthmill.pipelines.progress import Progress
 from synthmill.pipelines.rows import RowMaker, unreadable
-from synthmill.pipelines.source_blocklist import barred
+from synthmill.pipelines.source_blocklist import SourceDeletedError
 from synthmill.pipelines.stop_conditions import (
     AdmissionControl,
     Progression,
@@ -35,7 +35,7 @@ from synthmill.pipelines.stop_conditions import (
 from synthmill.pipelines.time_left import Rate, TimeLeft
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.items import InvalidItem
-from synthmill.schemas.row import Candidate, Row
+from synthmill.schemas.row import Row
 from synthmill.schemas.targets import Targets
 from synthmill.schemas.usage import PromptUsage, Usage, add_usages
 
@@ -304,35 +304,22 @@ class Engine:
         return index, result
 
     async def _generate(self, index: int, task: Task, result: TaskResult) -> None:
-        candidate = barred(self._services.blocked, task.item)
+        candidate = self._services.barred(task.item)
         if candidate is None and isinstance(task.item, InvalidItem):
             candidate = unreadable(task.item)
         if candidate is not None:
             result.candidates.append((Judged(candidate, tuple(candidate.verdicts), False), {}))
             return
-        with closing(TaskContext(self._services, task.key, index, result.usage)) as context:
-            async with aclosing(self._plan.generator.generate(task, context)) as candidates:
-                async for candidate in candidates:
-                    judged = await self._verified(candidate, context)
-                    result.candidates.append((judged, context.take_costs(candidate)))
-
-    async def _verified(self, candidate: Candidate, context: TaskContext) -> Judged:
-        """The judged candidate; of a kind that is not wanted, nothing is spent on verifiers.
-
-        Raises:
-            TypeError: an accepted row is of a kind that the generator does not declare.
-        """
-        if self._targets.limits.get(candidate.kind) == 0:
-            own = tuple(candidate.verdicts)
-            return Judged(candidate, own, all(verdict.status != "fail" for verdict in own))
-        judged = await context.verify(candidate)
-        generator = self._plan.generator
-        if judged.accepted and generator.kinds and candidate.kind not in generator.kinds:
-            raise TypeError(
-                f"generator {generator.label} declares {', '.join(generator.kinds)} rows, "
-                f"not {candidate.kind}"
-            )
-        return judged
+        services, usage = self._services, result.usage
+        with closing(TaskContext(services, task.key, index, usage, task.item)) as context:
+            with suppress(SourceDeletedError):
+                async with aclosing(self._plan.generator.generate(task, context)) as candidates:
+                    async for candidate in candidates:
+                        judged = await context.verify(candidate)
+                        result.candidates.append((judged, context.take_costs(candidate)))
+            if candidate := services.barred(task.item):  # deleted meanwhile
+                judged = Judged(candidate, tuple(candidate.verdicts), False)
+                result.candidates[:] = [(judged, context.take_costs(candidate))]
 
     def _settle(self, index: int, result: TaskResult) -> StopStatus | None:
         """Judge a task's candidates in order, up to the bound that may be reached among them."""

@@ -1,7 +1,6 @@
 """Judging the rows of a dataset again: a new version with other verdicts."""
 
 import asyncio
-import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -22,6 +21,7 @@ from synthmill.pipelines.judging import compare, verify
 from synthmill.pipelines.load import SHIPPED, read_recipe
 from synthmill.pipelines.plan import Stage, Verifying, make_plan
 from synthmill.pipelines.run import media_writer, opened
+from synthmill.runtime.files import temporary_folder
 from synthmill.runtime.workers import WorkerPool
 from synthmill.schemas.arrow import ROW_SCHEMA, row_from_record
 from synthmill.schemas.base import Record
@@ -138,16 +138,14 @@ async def refilter(
     """
     version = dataset.version
     async with AsyncExitStack() as stack:
-        folder = stack.enter_context(
-            tempfile.TemporaryDirectory(prefix=".aside-", dir=home.prepare().path)
-        )
+        folder = stack.enter_context(temporary_folder(home.prepare().path, "refilter"))
         registry = ModelRegistry(filters.models, cache=home.responses, media_dir=dataset.folder)
         models = await stack.enter_async_context(opened(registry))
         warm = warm_up(stage.filter for stage in filters.verifiers)
         workers = await stack.enter_async_context(WorkerPool(WORKERS, warm=warm))
         services = Services(0, models, workers, media_writer(dataset), filters.verifiers)
         judge = _Judge(dataset, version, filters, services, readmit)
-        spool = Path(folder) / "rows.parquet"
+        spool = folder / "rows.parquet"
         with pq.ParquetWriter(spool, ROW_SCHEMA, compression="zstd") as writer:
             async for batch in judge.batches(on_rows):
                 writer.write_batch(batch)

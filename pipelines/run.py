@@ -26,7 +26,7 @@ from synthmill.pipelines.failure_log import FailureLog
 from synthmill.pipelines.plan import Plan, check_source, make_plan
 from synthmill.pipelines.progress import Progress
 from synthmill.pipelines.run_store import RunStore, save_recipe, saved_recipe
-from synthmill.pipelines.source_blocklist import with_blocklist
+from synthmill.pipelines.source_blocklist import SourceBlocklist
 from synthmill.runtime.garbage import rare_collections
 from synthmill.runtime.workers import WorkerPool
 from synthmill.schemas.errors import InputError
@@ -153,6 +153,7 @@ async def _execute(
         dataset = Dataset.create(home, plan.recipe.output.dataset)
         store = RunStore(plan, dataset, run_id)
         store.write_report()
+        await asyncio.to_thread(home.remove_abandoned)
         catalog.refresh(home)
         try:
             report = await _work(plan, dataset, store, run_id, cached, on_progress, on_commit)
@@ -173,8 +174,7 @@ async def _work(
     on_commit: CommitCallback | None,
 ) -> RunReport:
     recipe = plan.recipe
-    blocked = dataset.blocked_sources()
-    plan = with_blocklist(plan, blocked)
+    blocklist = SourceBlocklist(dataset)
     give_up_after_seconds = 60 * recipe.engine.give_up_after_minutes
     registry = ModelRegistry(
         recipe.models,
@@ -194,13 +194,14 @@ async def _work(
         WorkerPool(recipe.engine.workers, warm=warm) as workers,
     ):
         write_media = media_writer(dataset)
-        services = Services(recipe.seed, models, workers, write_media, plan.verifiers, blocked)
+        services = Services(recipe.seed, models, workers, write_media, plan.verifiers, blocklist)
         log = FailureLog(log_path(dataset.home, run_id))
         engine = Engine(plan, services, store.checkpoint, run_id, log, store.accepted, store.states)
         store.engine = engine
         resources = Resources(models, workers, cached.cache, write_media, engine.show_preparation)
         async with (
             _reporting(engine, store, on_progress),
+            blocklist.watching(),
             aclosing(engine.batches(resources)) as batches,
         ):
             diversity = [stage.filter for stage in plan.diversity]
@@ -213,6 +214,7 @@ async def _work(
                     await asyncio.to_thread(index.committed, version)
                     if on_commit is not None:
                         await on_commit(version, batch.rows)
+        await asyncio.to_thread(store.reject_deleted, engine.checkpoint.tally)
         report = store.write_report(engine.stop)
     index.save()
     return report

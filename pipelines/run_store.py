@@ -11,12 +11,13 @@ import yaml
 
 from synthmill.generators.base import FeedbackGenerator
 from synthmill.pipelines.accepted_ids import AcceptedIds
-from synthmill.pipelines.checkpoint import Checkpoint
+from synthmill.pipelines.checkpoint import Checkpoint, Tally
 from synthmill.pipelines.engine import Batch, Engine
 from synthmill.pipelines.feedback import SavedStates
 from synthmill.pipelines.load import read_recipe
 from synthmill.pipelines.plan import Plan
 from synthmill.pipelines.rows import copy_rejected
+from synthmill.pipelines.source_blocklist import DeletedRows
 from synthmill.pipelines.stop_conditions import StopStatus
 from synthmill.runtime.files import atomic_write
 from synthmill.schemas.arrow import rows_to_table
@@ -25,6 +26,7 @@ from synthmill.schemas.recipe import Recipe
 from synthmill.schemas.report import RunReport
 from synthmill.schemas.usage import Usage
 from synthmill.store import catalog
+from synthmill.store.blocklist import blocked_patterns
 from synthmill.store.dataset import Dataset
 from synthmill.store.errors import translate_errors
 from synthmill.store.home import Home
@@ -56,8 +58,10 @@ class RunStore:
         self._next_batch = 0 if last is None else last[0] + 1
         self.states: SavedStates | None = None
         self.engine: Engine | None = None
+        self._deleted = self._deleted_rows(resumed=last is not None)
         if last is not None:
             self.checkpoint = Checkpoint.model_validate_json(last[1].checkpoint)
+            self.reject_deleted(self.checkpoint.tally)
             if self.checkpoint.state is not None:
                 self.states = SavedStates.load(self._read_state, self.checkpoint.state)
         else:
@@ -75,6 +79,15 @@ class RunStore:
             InputError: the dataset cannot be written, or another process works on this run.
         """
         return await asyncio.to_thread(self._commit, batch)
+
+    def reject_deleted(self, tally: Tally) -> None:
+        """Count rows as rejected that were committed before their source was deleted."""
+        self._deleted.reject(tally, [])
+
+    def _deleted_rows(self, *, resumed: bool) -> DeletedRows:
+        last = self._versions()[-1] if resumed else None
+        known = blocked_patterns(self._dataset.at(last))
+        return DeletedRows(self._dataset, self._run_id, known, last)
 
     def end(self, error: BaseException) -> None:
         """Write the report of a run that an exception ended."""
@@ -137,6 +150,7 @@ class RunStore:
 
         def revise() -> tuple[pa.Table, CommitMetadata]:
             self._reject_copies(batch)
+            self._deleted.reject(batch.checkpoint.tally, batch.rows)
             return self._contents(batch)
 
         version = self._dataset.commit(
@@ -149,6 +163,7 @@ class RunStore:
             )
         self._next_batch += 1
         self.accepted.committed(version)
+        self._deleted.committed(version)
         return version
 
     def _reject_copies(self, batch: Batch) -> None:

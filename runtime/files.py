@@ -1,8 +1,9 @@
 """Files and folders that appear under their name only when they are complete.
 
 What is written goes beside its target under a hidden temporary name and is then renamed. Whenever
-the process dies, the name stands for the old content or the new one. A killed process may leave
-the temporary behind, which nothing reads.
+the process dies, the name stands for the old content or the new one. A killed process leaves the
+temporary behind, which nothing reads: temporaries are locked as long as their process lives, and
+`remove_abandoned` removes those that are not.
 """
 
 import fcntl
@@ -11,7 +12,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -40,6 +41,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     fresh = _beside(path)
     try:
         with fresh.open("xb") as file:
+            _lock(file.fileno())
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -62,12 +64,10 @@ def atomic_directory(folder: Path, *, replace: bool = False) -> Iterator[Path]:
         OSError: it cannot be made or renamed.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(folder)
-    fresh = _beside(folder)
-    fresh.mkdir()
-    lock = os.open(fresh, os.O_RDONLY | os.O_CLOEXEC)
-    fcntl.flock(lock, fcntl.LOCK_EX)  # until this process ends, whatever ends it
-    try:
+    for left in folder.parent.iterdir():
+        if _is_temporary(left.name, re.escape(folder.name)):
+            _remove_if_abandoned(left)
+    with temporary_folder(folder.parent, folder.name) as fresh:
         yield fresh
         old = _beside(folder)
         if replace and folder.exists():
@@ -80,25 +80,66 @@ def atomic_directory(folder: Path, *, replace: bool = False) -> Iterator[Path]:
             if replace or not folder.exists():
                 raise
         shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
+    """A new hidden folder in `parent`, removed when the block ends (or, after a kill, by a sweep).
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    fresh = _beside(parent / name)
+    fresh.mkdir()
+    lock = os.open(fresh, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _lock(lock)
+        yield fresh
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
         os.close(lock)
 
 
-def _remove_abandoned(folder: Path) -> None:
-    """Remove what killed processes left while they built this folder."""
-    for left in folder.parent.iterdir():
-        if not re.fullmatch(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{8}}\.new", left.name):
-            continue
-        with suppress(OSError):
-            if time.time() - left.stat().st_mtime < UNLOCKED_SECONDS:
-                continue
-            lock = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def temporary_name(parent: Path, name: str) -> Path:
+    """A path for what is removed at once, and by a sweep where the process is killed meanwhile."""
+    return _beside(parent / name)
+
+
+def remove_abandoned(folder: Path, skip: Collection[str] = ()) -> None:
+    """Remove the temporaries that killed processes have left in a folder and the folders in it.
+
+    Folders whose name is in `skip` are not looked into.
+    """
+    for place, folders, files in os.walk(folder):
+        temporary = [name for name in (*folders, *files) if _is_temporary(name)]
+        for name in temporary:
+            _remove_if_abandoned(Path(place, name))
+        folders[:] = [name for name in folders if name not in temporary and name not in skip]
+
+
+def _remove_if_abandoned(left: Path) -> None:
+    with suppress(OSError):
+        if time.time() - left.lstat().st_mtime < UNLOCKED_SECONDS:
+            return
+        lock = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
-            finally:
-                os.close(lock)
+            else:
+                left.unlink()
+        finally:
+            os.close(lock)
+
+
+def _lock(descriptor: int) -> None:
+    """Lock a temporary until it is closed or this process ends, whatever ends it."""
+    with suppress(OSError):  # a file system without locks
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def _is_temporary(name: str, of: str = ".+") -> bool:
+    return re.fullmatch(rf"\.{of}\.[0-9a-f]{{8}}\.new", name) is not None
 
 
 def _beside(path: Path) -> Path:

@@ -1,14 +1,11 @@
 """Copying, renaming, dropping and merging datasets.
 
 A new dataset is built in a folder aside and renamed into place when it is complete: whenever the
-process dies, the name stands for what it stood for before, or for the whole new dataset. Leftovers
-of killed processes are removed by `synthmill maintain`.
+process dies, the name stands for what it stood for before, or for the whole new dataset.
 """
 
 import os
-import secrets
 import shutil
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from synthmill.runtime.files import temporary_folder, temporary_name
 from synthmill.schemas.errors import InputError
 from synthmill.store.blocklist import matches
 from synthmill.store.dataset import Dataset
@@ -28,8 +26,7 @@ from synthmill.store.media import MEDIA_DIR
 from synthmill.store.table import CHECKPOINT_INTERVAL
 from synthmill.store.tags import read_tags, resolve, set_tag
 
-ASIDE = ".aside-"  # folders of a home that are being built or removed
-STALE_SECONDS = 24 * 3600  # ours: no copy or merge takes a day
+ASIDE = "aside"  # folders of a home that are being built or removed
 
 
 def copy_dataset(home: Home, name: str, new: str, version: str | int | None = None) -> int:
@@ -87,7 +84,7 @@ def drop_dataset(home: Home, name: str) -> None:
     """
     dataset = Dataset.open(home, name)
     _forget_indexes(home, name)
-    aside = _aside(home)
+    aside = temporary_name(home.path, ASIDE)
     with translate_errors(f"dataset {name!r}"):
         dataset.folder.rename(aside)
     shutil.rmtree(aside, ignore_errors=True)
@@ -168,25 +165,15 @@ def _merged(
 KEY = ("status", "id", "run_id", "task_key")
 
 
-def remove_leftovers(home: Home) -> None:
-    """Remove what killed copies, merges and drops have left in a home."""
-    for folder in home.path.glob(f"{ASIDE}*"):
-        if time.time() - folder.stat().st_mtime > STALE_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
 @contextmanager
 def _new_dataset(home: Home, name: str) -> Iterator[Home]:
     """A home aside in which dataset `name` is built; it is moved into `home` at the end."""
     _check_free(home, name)
-    aside = Home(_aside(home))
-    try:
-        with translate_errors(f"dataset {name!r}"):
-            yield aside
-            _forget_indexes(home, name)
-            _place(aside.dataset(name), home, name)
-    finally:
-        shutil.rmtree(aside.path, ignore_errors=True)
+    with translate_errors(f"dataset {name!r}"), temporary_folder(home.path, ASIDE) as folder:
+        aside = Home(folder)
+        yield aside
+        _forget_indexes(home, name)
+        _place(aside.dataset(name), home, name)
 
 
 def _check_free(home: Home, name: str) -> None:
@@ -206,10 +193,6 @@ def _forget_indexes(home: Home, *names: str) -> None:
     """Diversity indexes are projections: the next run makes them again for what is there then."""
     for name in names:
         shutil.rmtree(home.index(dataset_name(name)), ignore_errors=True)
-
-
-def _aside(home: Home) -> Path:
-    return home.path / f"{ASIDE}{secrets.token_hex(4)}"
 
 
 def _link_all(old: Path, new: Path) -> None:

@@ -16,6 +16,7 @@ import os
 import re
 from pathlib import Path
 
+from synthmill.runtime.files import remove_abandoned
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import NAME_PATTERN
 from synthmill.store.errors import translate_errors
@@ -64,6 +65,11 @@ class Home:
         with translate_errors(f"home {self.path}"):
             self.path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         return self
+
+    def remove_abandoned(self) -> None:
+        """Remove the files and folders that killed processes had not finished."""
+        # A table's own files are the business of its vacuum.
+        remove_abandoned(self.path, skip={"rows"})
 
     def require(self) -> "Home":
         """The home, if its folder exists.

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from synthmill.schemas.errors import InputError
 from synthmill.store import catalog, table
-from synthmill.store.arranging import remove_leftovers
 from synthmill.store.dataset import Dataset
 from synthmill.store.errors import check_free_space, translate_errors
 from synthmill.store.home import Home
@@ -39,7 +38,7 @@ def maintain_all(home: Home, keep_days: int | None) -> tuple[list[MaintenanceRes
         The results, and one line per problem: a dataset that fails does not stop the others.
     """
     done, problems = [], []
-    remove_leftovers(home)
+    home.remove_abandoned()
     for name in home.dataset_names():
         try:
             done.append(compact_and_vacuum(Dataset.open(home, name), keep_days))

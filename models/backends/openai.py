@@ -29,7 +29,7 @@ from synthmill.models.openai_api.answer import (
     from_text,
     served_models,
 )
-from synthmill.models.openai_api.body import chat_body, encode, text_body
+from synthmill.models.openai_api.body import chat_body, conversation_text, encode, text_body
 from synthmill.models.openai_api.dialect import MOST_STEPS, Dialect
 from synthmill.models.openai_api.settings import (
     MEGABYTE,
@@ -138,7 +138,8 @@ class OpenAI(Backend):
         settings, model = self.settings, self.spec.model
         if settings.api == "completions" or (request.prefix and settings.prefix == "completions"):
             path, read = "/completions", from_text
-            write = partial(text_body, request, model, template=settings.template)
+            text = await conversation_text(request, settings.template)
+            write = partial(text_body, request, model, text)
         else:
             path, read = "/chat/completions", from_chat
             write = partial(chat_body, request, model)

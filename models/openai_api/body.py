@@ -48,19 +48,27 @@ def chat_body(request: Request, model: str, dialect: Dialect) -> dict[str, Any]:
     return body
 
 
-def text_body(request: Request, model: str, dialect: Dialect, template: str) -> dict[str, Any]:
-    """The body of a call of `/completions`: the conversation as one text, then the prefix."""
+async def conversation_text(request: Request, template: str) -> str:
+    """The conversation of a request as one text, then the prefix.
+
+    A recipe's template may loop without end, so it is rendered in a worker.
+
+    Raises:
+        ConfigurationError: the template fails, or exceeds `TEMPLATE_LIMITS`.
+    """
     messages = [{**message.model_dump(), "content": message.text} for message in request.messages]
     if template == BASE_TEMPLATE:
-        text = render_template(template, messages)
-    else:  # a recipe's, which may loop without end
-        try:
-            text = shared_pool().run_blocking(
-                render_template, template, messages, limits=TEMPLATE_LIMITS
-            )
-        except (WorkerError, jinja2.TemplateError, TypeError, ValueError) as error:
-            raise ConfigurationError(f"`template` fails: {error}") from error
-    body = {"model": model, "prompt": text + request.prefix, **_sampling(request, dialect)}
+        return render_template(template, messages) + request.prefix
+    try:
+        text = await shared_pool().run(render_template, template, messages, limits=TEMPLATE_LIMITS)
+    except (WorkerError, jinja2.TemplateError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"`template` fails: {error}") from error
+    return text + request.prefix
+
+
+def text_body(request: Request, model: str, text: str, dialect: Dialect) -> dict[str, Any]:
+    """The body of a call of `/completions` that continues a text."""
+    body = {"model": model, "prompt": text, **_sampling(request, dialect)}
     if request.sampling.top_logprobs:
         body["logprobs"] = request.sampling.top_logprobs
     return body

@@ -1,8 +1,10 @@
 """A wrong recipe, plug-in or argument ends in one line and exit code 2; nothing is written."""
 
+import asyncio
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,7 @@ from synthmill.filters.load import load_filter
 from synthmill.filters.run import safe_judge
 from synthmill.flows.cli import main
 from synthmill.models.errors import ConfigurationError
-from synthmill.models.openai_api.body import text_body
-from synthmill.models.openai_api.dialect import Dialect
+from synthmill.models.openai_api.body import conversation_text
 from synthmill.models.request import Request, Sampling
 from synthmill.schemas.messages import assistant, user
 from synthmill.schemas.recipe import FilterSpec
@@ -52,6 +53,26 @@ def refused(changes: dict[str, object]) -> str:
     """The line that a run of the recipe with other keys ends with."""
     Path("x.yaml").write_text(yaml.safe_dump({**RECIPE, **changes}))
     return one_line("run", "x.yaml", "--home", "factory")
+
+
+class Heartbeat:
+    """Measures for how long the event loop did nothing else at a time, at most."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    async def __aenter__(self) -> None:
+        self._beats = asyncio.create_task(self._beat())
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.sleep(0.05)  # the last beat, which may be late
+        self._beats.cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.01)
+            self.seconds = max(self.seconds, time.monotonic() - before)
 
 
 NAMES = ("..a:x", ":x", "__init__", "a:", ".", "", "sys:exit", "a/b:c", "./x.py:y", "__main__:x")
@@ -137,10 +158,13 @@ def test_arguments_beyond_all_bounds(place: Path) -> None:
         "{% for %}",
     ],
 )
-def test_a_template_of_a_recipe_has_limits(template: str) -> None:
+async def test_a_template_of_a_recipe_has_limits(template: str) -> None:
     request = Request(model="m", messages=(user("q"),), sampling=Sampling(), seed=1)
-    with pytest.raises(ConfigurationError, match="`template` fails"):
-        text_body(request, "m", Dialect(), template)
+    heart = Heartbeat()
+    async with heart:
+        with pytest.raises(ConfigurationError, match="`template` fails"):
+            await conversation_text(request, template)
+    assert heart.seconds < 5, "the calls of others waited"
 
 
 @pytest.mark.parametrize("limit", ["-d 500000", "-v 1500000"])

@@ -24,7 +24,7 @@ from synthmill.schemas.messages import Message, assistant, user
 from synthmill.schemas.recipe import FilterSpec
 from synthmill.schemas.row import Candidate
 from synthmill.schemas.verdict import Verdict
-from synthmill.sources.base import Source
+from synthmill.sources.base import Problem, Source
 
 
 class Number(Record):
@@ -233,3 +233,31 @@ class Asks(Generator[AsksSettings]):
             yield Candidate(
                 kind="sft", messages=[*prompt.messages(), assistant(reply.unwrap())], answer="x"
             )
+
+
+class Retold(Prompt[str]):
+    """A problem and the number of the call about it."""
+
+    problem: str
+    call: int
+
+    def messages(self) -> tuple[Message, ...]:
+        return (user(f"{self.problem}, call {self.call}"),)
+
+
+class Retells(Generator[Settings]):
+    """Asks the model about each problem three times, one call after the other, for one row."""
+
+    name = "retells"
+    item = Problem
+    kinds = ("sft",)
+
+    async def generate(self, task: Task, context: Context) -> AsyncGenerator[Candidate, None]:
+        for call in range(3):
+            prompt = Retold(problem=task.item.text, call=call)
+            reply = await context.generate(prompt, purpose=f"call {call}")
+        yield Candidate(
+            kind="sft",
+            messages=[user(task.item.text), assistant(reply.unwrap())],
+            sources=[task.item.origin],
+        )

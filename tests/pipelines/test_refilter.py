@@ -141,7 +141,7 @@ def test_what_was_committed_meanwhile_is_not_lost(letters: Dataset) -> None:
     with pytest.raises(InputError, match="written to meanwhile"):
         asyncio.run(refilter(letters, chosen, letters.home, on_rows=interfere))
     assert len(read_ids(letters)) == 10
-    assert not list(letters.home.path.glob(".aside-*"))
+    assert not list(letters.home.path.glob(".refilter.*"))
 
 
 @pytest.mark.parametrize(

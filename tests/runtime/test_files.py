@@ -9,7 +9,13 @@ from random import Random
 
 import pytest
 
-from synthmill.runtime.files import atomic_directory, atomic_file, atomic_write
+from synthmill.runtime import files
+from synthmill.runtime.files import (
+    atomic_directory,
+    atomic_file,
+    atomic_write,
+    remove_abandoned,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,6 +76,38 @@ def test_a_folder_can_be_replaced_whole(tmp_path: Path) -> None:
             (folder / content).write_text(content)
     assert [p.name for p in (tmp_path / "export").iterdir()] == ["new"]
     assert [p.name for p in tmp_path.iterdir()] == ["export"]
+
+
+LEAVES = """
+import os, signal, sys
+from pathlib import Path
+from synthmill.runtime.files import atomic_directory, atomic_file
+place = Path(sys.argv[1])
+with atomic_file(place / "deep" / "file") as file, atomic_directory(place / "folder") as folder:
+    file.write(b"half")
+    (folder / "part").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run([sys.executable, "-c", LEAVES, str(tmp_path)], cwd=ROOT, timeout=60)
+    kept = [tmp_path / name for name in (".own.new", ".x.12345678", "rows/.y.12345678.new")]
+    for path in kept:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("somebody's")
+    remove_abandoned(tmp_path, skip={"rows"})
+    assert len(list(tmp_path.rglob(".f*.new"))) == 2, "they may not be locked yet"
+    monkeypatch.setattr(files, "UNLOCKED_SECONDS", 0.0)
+    with atomic_file(tmp_path / "file") as file, atomic_directory(tmp_path / "other") as folder:
+        file.write(b"whole")
+        remove_abandoned(tmp_path, skip={"rows"})
+        assert folder.is_dir()
+    left = {p for p in tmp_path.rglob("*") if p.is_file()}
+    assert left == {*kept, tmp_path / "file"}
+    assert not list(tmp_path.rglob(".f*.new"))
 
 
 SCRIPT = """

@@ -13,7 +13,6 @@ from synthmill.store.arranging import (
     copy_dataset,
     drop_dataset,
     merging,
-    remove_leftovers,
     rename_dataset,
 )
 from synthmill.store.catalog import rebuild
@@ -71,7 +70,7 @@ def test_rename_and_drop(home: Home, math: Dataset) -> None:
     assert query_records(home, "select count(*) as n from sums") == [{"n": len(rows)}]
     drop_dataset(home, "sums")
     rebuild(home)
-    assert home.dataset_names() == [] and not list(home.path.glob(".aside-*"))
+    assert home.dataset_names() == [] and not list(home.path.glob(".aside.*"))
     assert query_records(home, "from datasets") == []
 
 
@@ -125,13 +124,11 @@ with merging(Home({str(home.path)!r}), ["math", "math"], "both"):
     )
     assert done.returncode == -signal.SIGKILL
     assert home.dataset_names() == ["math"]
-    left = list(home.path.glob(".aside-*"))
+    left = list(home.path.glob(".aside.*"))
     assert len(left) == 1
-    remove_leftovers(home)
-    assert left[0].exists(), "it may belong to a merge that works now"
     os.utime(left[0], (0, 0))
-    remove_leftovers(home)
-    assert not left[0].exists()
-    with merging(home, ["math", "math"], "both"):
-        pass
+    with merging(home, ["math", "math"], "both") as working:
+        os.utime(working.dataset.home.path, (0, 0))
+        home.remove_abandoned()
+        assert list(home.path.glob(".aside.*")) == [working.dataset.home.path]
     assert read_ids(Dataset.open(home, "both")) == read_ids(math)
