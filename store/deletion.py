@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from synthmill.runtime.files import temporary_folder
 from synthmill.schemas.base import Record
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.lineage import SourceRef
 from synthmill.store import table
 from synthmill.store.blocklist import checked_pattern, is_blocked, matches
 from synthmill.store.dataset import SPARE_BYTES, Dataset
-from synthmill.store.errors import check_free_space, translate_errors
+from synthmill.store.errors import check_free_space, hint_for, translate_errors
 
+UNDO_BYTES = 65_536  # ours: an entry of the log that holds the blocklist and the schema
 KEY = ["id", "run_id", "task_key"]
 
 
@@ -39,7 +41,8 @@ def delete_source(dataset: Dataset, pattern: str) -> Deletion:
     In `pattern`, `*` stands for any text. First the source is put on the blocklist (a version of
     its own, without a change of rows), which every later commit respects, also commits of
     running runs; then one version removes the rows. Both are recorded in the log. Older versions
-    keep the rows. After a crash, call it again to complete the deletion.
+    keep the rows. Where the rows cannot be removed, the source is taken off the blocklist again
+    (space for that is set aside before). After a crash, call it again to complete the deletion.
 
     Raises:
         InputError: the pattern would match everything; full disk, no permission.
@@ -49,14 +52,32 @@ def delete_source(dataset: Dataset, pattern: str) -> Deletion:
         # The files that hold the rows are written again, all of them at worst.
         size = sum(Path(path).stat().st_size for path in dataset.files())
         check_free_space(dataset.folder, size + SPARE_BYTES)
-        table.retry_on_conflict(lambda: _block(dataset, pattern))
-    undone = (
-        f"dataset {dataset.name!r}: source {pattern!r} is blocked, but its rows are not deleted: "
-        "call delete-source again"
-    )
-    with translate_errors(undone):
-        rows = table.retry_on_conflict(lambda: _delete(dataset, pattern))
+        with temporary_folder(dataset.folder, "spare") as spare:
+            (spare / "bytes").write_bytes(b"\0" * UNDO_BYTES)
+            before = table.retry_on_conflict(lambda: _block(dataset, pattern))
+            doomed = _by_status(_doomed(dataset, pattern))
+            try:
+                rows = table.retry_on_conflict(lambda: _delete(dataset, pattern))
+            except Exception as error:
+                # A checkpoint that cannot be written fails after the rows are deleted.
+                if len(_doomed(dataset, pattern)) == 0:
+                    return Deletion(version=dataset.version, pattern=pattern, rows=doomed)
+                (spare / "bytes").unlink()
+                _undo(dataset, pattern, before, error)
+                raise
     return Deletion(version=dataset.version, pattern=pattern, rows=rows)
+
+
+def _undo(dataset: Dataset, pattern: str, before: list[str] | None, error: Exception) -> None:
+    """Make the blocklist say of a source what it said before."""
+    try:
+        with translate_errors("the disk"):
+            table.retry_on_conflict(lambda: _restore(dataset, pattern, before))
+    except Exception as second:
+        raise InputError(
+            f"dataset {dataset.name!r}: source {pattern!r} is blocked, but its rows are not "
+            f"deleted ({hint_for(error) or error}): call delete-source again"
+        ) from second
 
 
 def unblock_source(dataset: Dataset, pattern: str) -> None:
@@ -69,12 +90,14 @@ def unblock_source(dataset: Dataset, pattern: str) -> None:
         table.retry_on_conflict(lambda: _unblock(dataset, pattern))
 
 
-def _block(dataset: Dataset, pattern: str) -> None:
+def _block(dataset: Dataset, pattern: str) -> list[str] | None:
+    """Block a source; what the blocklist said of it before."""
     patterns, hashes = dataset.blocklist(), _hashes(dataset, pattern)
     known = patterns.get(pattern)
     if known is None or not hashes <= set(known):
         merged = sorted(hashes.union(known or ()))
         dataset.set_blocklist({**patterns, pattern: merged}, "block", pattern)
+    return known
 
 
 def _hashes(dataset: Dataset, pattern: str) -> set[str]:
@@ -95,7 +118,13 @@ def _unblock(dataset: Dataset, pattern: str) -> None:
             f"source {pattern!r} is not on the blocklist of dataset {dataset.name!r}, "
             f"which is: {known}"
         )
-    kept = {listed: hashes for listed, hashes in patterns.items() if listed != pattern}
+    _restore(dataset, pattern, None)
+
+
+def _restore(dataset: Dataset, pattern: str, hashes: list[str] | None) -> None:
+    kept = {listed: known for listed, known in dataset.blocklist().items() if listed != pattern}
+    if hashes is not None:
+        kept[pattern] = hashes
     dataset.set_blocklist(kept, "unblock", pattern)
 
 

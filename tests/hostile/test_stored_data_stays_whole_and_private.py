@@ -24,6 +24,7 @@ from synthmill.runtime.files import atomic_directory
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.lineage import SourceRef
 from synthmill.schemas.recipe import FilterSpec
+from synthmill.store import deletion
 from synthmill.store.catalog import rebuild
 from synthmill.store.dataset import Dataset
 from synthmill.store.deletion import delete_source
@@ -127,6 +128,31 @@ def test_a_deletion_on_a_full_disk_is_complete_or_undone(small_disk: Path) -> No
     assert result.exit_code == 2 and "are free" in result.output
     (small_disk / "filler").unlink()
     assert sum(delete_source(dataset, source).rows.values()) == 1
+
+
+def test_a_disk_that_fills_after_the_check_undoes_a_deletion(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(small_disk / "factory")
+    dataset = Dataset.create(home, "x")
+    commit(dataset, make_rows(0, 10), 0)
+    source = next(dataset.rows()).sources[0].uri
+    rows = len(list(dataset.rows()))
+    monkeypatch.setattr(deletion, "check_free_space", lambda folder, needed: None)
+    undone = 0
+    for leave in range(64_000, 164_000, 4_000):
+        fill(small_disk, leave)
+        try:
+            delete_source(dataset, source)
+        except InputError as error:
+            assert "the disk is full" in str(error) and "\n" not in str(error)
+            undone += dataset.history()[-1].operation == "unblock"
+            assert dataset.blocked_sources() == [] and len(list(dataset.rows())) == rows
+        else:
+            break
+    assert undone
+    assert dataset.blocked_sources() == [source] and len(list(dataset.rows())) == rows - 1
+    assert not list(dataset.folder.glob(".spare.*"))
 
 
 def test_a_deletion_that_only_the_catalog_lacks_is_said_to_be_done(
