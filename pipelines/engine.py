@@ -35,7 +35,7 @@ from synthmill.pipelines.stop_conditions import (
 from synthmill.pipelines.time_left import Rate, TimeLeft
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.items import InvalidItem
-from synthmill.schemas.row import Row
+from synthmill.schemas.row import Candidate, Row
 from synthmill.schemas.targets import Targets
 from synthmill.schemas.usage import PromptUsage, Usage, add_usages
 
@@ -315,11 +315,29 @@ class Engine:
             with suppress(SourceDeletedError):
                 async with aclosing(self._plan.generator.generate(task, context)) as candidates:
                     async for candidate in candidates:
-                        judged = await context.verify(candidate)
+                        judged = await self._verified(candidate, context)
                         result.candidates.append((judged, context.take_costs(candidate)))
             if candidate := services.barred(task.item):  # deleted meanwhile
                 judged = Judged(candidate, tuple(candidate.verdicts), False)
                 result.candidates[:] = [(judged, context.take_costs(candidate))]
+
+    async def _verified(self, candidate: Candidate, context: TaskContext) -> Judged:
+        """The judged candidate; of a kind that is not wanted, nothing is spent on verifiers.
+
+        Raises:
+            TypeError: an accepted row is of a kind that the generator does not declare.
+        """
+        if self._targets.limits.get(candidate.kind) == 0:
+            own = tuple(candidate.verdicts)
+            return Judged(candidate, own, all(verdict.status != "fail" for verdict in own))
+        judged = await context.verify(candidate)
+        generator = self._plan.generator
+        if judged.accepted and generator.kinds and candidate.kind not in generator.kinds:
+            raise TypeError(
+                f"generator {generator.label} declares {', '.join(generator.kinds)} rows, "
+                f"not {candidate.kind}"
+            )
+        return judged
 
     def _settle(self, index: int, result: TaskResult) -> StopStatus | None:
         """Judge a task's candidates in order, up to the bound that may be reached among them."""
