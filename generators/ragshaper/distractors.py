@@ -19,7 +19,7 @@ from synthmill.generators.ragshaper.task import RagTask
 from synthmill.schemas.identity import sha256_text
 from synthmill.schemas.messages import user
 from synthmill.schemas.row import Candidate
-from synthmill.sources.documents.document import Passage
+from synthmill.sources.documents.passage import Passage
 from synthmill.sources.documents.prompt_documents import PromptDocument, PromptDocuments
 
 

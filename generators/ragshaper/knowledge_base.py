@@ -12,7 +12,7 @@ from synthmill.generators.retrieval.encoders import TextEncoder
 from synthmill.schemas.base import Record
 from synthmill.sources.base import DocumentSource
 from synthmill.sources.documents.corpus import Corpus, open_corpus, titled
-from synthmill.sources.documents.document import Passage
+from synthmill.sources.documents.passage import Passage
 
 
 class SearchHit(Record):

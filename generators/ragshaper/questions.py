@@ -19,7 +19,7 @@ from synthmill.generators.ragshaper.tree import InformationTree, TreePath, quote
 from synthmill.models.request import Sampling
 from synthmill.schemas.evidence import Evidence, EvidencePassage, EvidenceQuote
 from synthmill.schemas.verdict import Verdict
-from synthmill.sources.documents.document import Passage
+from synthmill.sources.documents.passage import Passage
 from synthmill.sources.documents.prompt_documents import (
     PromptDocument,
     PromptDocuments,

@@ -29,7 +29,7 @@ from synthmill.generators.ragshaper.task import RagTask
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import keyed_seed
 from synthmill.sources.documents.corpus import Corpus
-from synthmill.sources.documents.document import Passage
+from synthmill.sources.documents.passage import Passage
 from synthmill.sources.documents.prompt_documents import (
     PromptDocument,
     PromptDocuments,

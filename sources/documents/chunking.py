@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pydantic import Field, model_validator
 
 from synthmill.schemas.base import Settings
-from synthmill.sources.documents.document import Document, Passage, passage_of
+from synthmill.sources.documents.document import Document
+from synthmill.sources.documents.passage import Passage, passage_of
 
 # From the best boundary to the worst; each pattern ends where a new passage may begin.
 BOUNDARIES = (re.compile(r"\n\s*\n"), re.compile(r"[.!?][\"')\]]*\s+|\n"), re.compile(r"\s+"))

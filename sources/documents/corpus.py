@@ -21,7 +21,8 @@ from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json, sha256_text
 from synthmill.schemas.items import InvalidItem
 from synthmill.sources.documents.chunking import Chunking, cut
-from synthmill.sources.documents.document import Document, Passage
+from synthmill.sources.documents.document import Document
+from synthmill.sources.documents.passage import Passage
 
 STORE_VERSION = 1
 ROWS_AT_ONCE = 4096

@@ -28,6 +28,10 @@ class Unreadable(Exception):
         super().__init__(detail)
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type["Unreadable"], tuple[str, str]]:
+        """It crosses the border of a worker process as it is."""
+        return type(self), (self.reason, str(self))
+
 
 @dataclass(frozen=True, slots=True)
 class InputFile:

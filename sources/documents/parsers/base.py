@@ -17,7 +17,9 @@ from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.lineage import SourceRef, storable
 from synthmill.schemas.plugins import available, load_plugin
 from synthmill.schemas.validation import validated
-from synthmill.sources.documents.document import Document, Element, Page, Structure, paragraphs
+from synthmill.sources.documents.document import Document, OriginalFile, Structure
+from synthmill.sources.documents.elements import Element, Page
+from synthmill.sources.documents.structure import paragraphs
 from synthmill.sources.reading.files import InputFile, Unreadable
 
 PACKAGES = ("synthmill.sources.documents.parsers",)
@@ -129,6 +131,7 @@ def document_of(
     license: str | None = None,
     pages: tuple[Page, ...] = (),
     structure: Structure = paragraphs,
+    original: OriginalFile | None = None,
 ) -> Document | InvalidItem:
     """The document in a file, or in one of its records; invalid where it holds no text.
 
@@ -145,6 +148,7 @@ def document_of(
         license=(license or "")[:MAX_TITLE] or file.license,
         pages=pages,
         structure=structure,
+        original=original,
     )
 
 
@@ -172,6 +176,8 @@ def run_in_worker(form: str, parse: Callable[..., T], *args: object, settings: W
         raise Unreadable(f"{form} took too long", f"more than {limits.seconds:g} s") from None
     except WorkerError as error:
         raise Unreadable(f"{form} broke its reader", str(error)) from None
+    except Unreadable:
+        raise
     except Exception as error:
         raise Unreadable(f"unreadable {form}", f"{type(error).__name__}: {error}") from error
 

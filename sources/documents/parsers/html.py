@@ -14,19 +14,17 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from synthmill.schemas.items import InvalidItem
-from synthmill.sources.documents.document import (
+from synthmill.sources.documents.document import Document
+from synthmill.sources.documents.elements import (
     Cell,
     CodeBlock,
-    Document,
     Element,
     Figure,
     Formula,
     ListElement,
     ListItem,
     Paragraph,
-    StructureBuilder,
     Table,
-    paragraphs,
 )
 from synthmill.sources.documents.parsers.base import (
     DocumentParser,
@@ -36,6 +34,7 @@ from synthmill.sources.documents.parsers.base import (
     require,
     run_in_worker,
 )
+from synthmill.sources.documents.structure import StructureBuilder, paragraphs
 from synthmill.sources.reading.files import InputFile, clean
 
 TITLE_WITHIN = 100_000  # ours: the title is looked for in this many characters

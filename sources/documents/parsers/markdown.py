@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from synthmill.schemas.base import Settings
 from synthmill.schemas.items import InvalidItem
-from synthmill.sources.documents.document import (
+from synthmill.sources.documents.document import Document
+from synthmill.sources.documents.elements import (
     Cell,
     CodeBlock,
-    Document,
     Element,
     Figure,
     Footnote,
@@ -19,10 +19,10 @@ from synthmill.sources.documents.document import (
     ListElement,
     ListItem,
     Paragraph,
-    StructureBuilder,
     Table,
 )
 from synthmill.sources.documents.parsers.base import DocumentParser, document_of
+from synthmill.sources.documents.structure import StructureBuilder
 from synthmill.sources.reading.files import InputFile
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
 """PDF by its text layer: pages, paragraphs with boxes, headings by outline or size of type."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,14 +9,8 @@ from typing import Any
 from pydantic import Field
 
 from synthmill.schemas.items import InvalidItem
-from synthmill.sources.documents.document import (
-    BoundingBox,
-    Document,
-    Element,
-    Page,
-    Paragraph,
-    StructureBuilder,
-)
+from synthmill.sources.documents.document import Document, OriginalFile
+from synthmill.sources.documents.elements import BoundingBox, Element, Page, Paragraph
 from synthmill.sources.documents.parsers.base import (
     DocumentParser,
     ParsedLater,
@@ -24,6 +19,7 @@ from synthmill.sources.documents.parsers.base import (
     require,
     run_in_worker,
 )
+from synthmill.sources.documents.structure import StructureBuilder
 from synthmill.sources.reading.files import InputFile, Unreadable, clean
 
 # Lines in type larger than the running text's by this factor are headings; a size larger than the
@@ -56,15 +52,16 @@ class Pypdfium2Parser(DocumentParser[PdfParserSettings]):
         """The document."""
         require("pypdfium2", file, "PDF")
         bounds = self.settings.max_pages, file.max_bytes
-        title, text, pages = run_in_worker(
-            "PDF", pdf_text, file.read_bytes(), *bounds, settings=self.settings
-        )
+        data = file.read_bytes()
+        title, text, pages = run_in_worker("PDF", pdf_text, data, *bounds, settings=self.settings)
         if not text.strip():
             raise Unreadable("PDF without text", "no page holds text; it may be a scan")
         structure = ParsedLater(
             "PDF", pdf_structure, file, InputFile.read_bytes, self.settings, bounds
         )
-        yield document_of(file, text, title or file.stem, pages=pages, structure=structure)
+        original = OriginalFile(file, hashlib.sha256(data).hexdigest())
+        title = title or file.stem
+        yield document_of(file, text, title, pages=pages, structure=structure, original=original)
 
 
 @dataclass(slots=True)

@@ -32,7 +32,7 @@ from synthmill.generators.ragshaper.tree import (
 )
 from synthmill.generators.retrieval.calibration import Calibration
 from synthmill.schemas.verdict import Verdict
-from synthmill.sources.documents.document import Passage
+from synthmill.sources.documents.passage import Passage
 from tests.generators.ragshaper.offline_context import OfflineContext, knowledge_of, world_source
 
 SETTINGS = RagShaperSettings.model_validate({"preset": "light"})

@@ -3,14 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthmill.sources.documents.document import (
-    Document,
-    Element,
-    Heading,
-    Paragraph,
-    StructureBuilder,
-    paragraphs,
-)
+from synthmill.sources.documents.document import Document
+from synthmill.sources.documents.elements import Element, Heading, Paragraph
+from synthmill.sources.documents.structure import StructureBuilder, paragraphs
 
 texts = st.text(st.sampled_from("ab .\n\t\f\u2003\u0085"), max_size=80)
 
@@ -65,7 +60,7 @@ def test_an_outline_covers_the_text_from_its_first_element_on(levels: list[int])
         return tree.elements()
 
     document = Document("k", "u", "The title", "\n".join(lines) + "\n", structure=build)
-    outline = document.outline()
+    outline = document.sections
     assert len({section.id for section in outline}) == len(outline)
     tops = [section for section in outline if "." not in section.id]
     assert [s.start for s in tops] == [0, *(s.end for s in tops)][: len(tops)]

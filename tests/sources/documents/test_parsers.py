@@ -16,10 +16,10 @@ from synthmill.schemas.errors import InputError
 from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.recipe import Recipe
 from synthmill.sources.corpus import CorpusSettings, CorpusSource
-from synthmill.sources.documents.document import (
+from synthmill.sources.documents.document import Document
+from synthmill.sources.documents.elements import (
     BoundingBox,
     CodeBlock,
-    Document,
     Figure,
     Footnote,
     Formula,
@@ -130,13 +130,13 @@ def test_markdown_becomes_headings_lists_tables_and_the_like() -> None:
     assert isinstance(formula, Formula) and formula.latex == "E = mc^2"
     assert isinstance(figure, Figure) and (figure.caption, figure.image) == ("A map", "map.png")
     assert isinstance(note, Footnote) and note.label == "1"
-    assert [(s.id, s.title) for s in document.outline()] == [
+    assert [(s.id, s.title) for s in document.sections] == [
         ("1", "t"),
         ("2", "Rivers *of* the north"),
         ("2.1", "Towns"),
         ("2.1.1", "Quoted"),
     ]
-    section = document.outline()[1]
+    section = document.sections[1]
     assert document.text_of(section).startswith("# Rivers"), "with the marks before its title"
 
 
@@ -248,7 +248,7 @@ def test_html_becomes_headings_lists_tables_and_figures() -> None:
         ("5", 2, 2, 1, 1),
     ]
     assert isinstance(figure, Figure) and figure.image == "a.png"
-    assert [(s.id, s.title) for s in document.outline()] == [
+    assert [(s.id, s.title) for s in document.sections] == [
         ("1", "Rivers & towns"),
         ("1.1", "Part two"),
     ]
@@ -279,7 +279,7 @@ def test_pdf_becomes_pages_headings_and_paragraphs_with_boxes(tmp_path: Path) ->
         ("Heading", "Towns"),
         ("Paragraph", "There is one town on the river."),
     ]
-    assert [(s.id, s.title, s.page) for s in document.outline()] == [
+    assert [(s.id, s.title, s.page) for s in document.sections] == [
         ("1", "Annual report", 1),
         ("1.1", "Rivers", 1),
         ("1.2", "Towns", 2),
@@ -329,7 +329,7 @@ def test_the_outline_of_a_pdf_makes_its_headings(tmp_path: Path) -> None:
         ("Paragraph", "Words."),
         ("Heading", "Towns"),
     ]
-    assert [s.id for s in document.outline()] == ["1", "1.1"]
+    assert [s.id for s in document.sections] == ["1", "1.1"]
 
 
 def test_records_and_plain_text_are_paragraphs(tmp_path: Path) -> None:
