@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Literal, NamedTuple
 
-from synthmill.sources.documents.document import BoundingBox, Cell
+from synthmill.sources.documents.elements import BoundingBox, Cell
 from synthmill.sources.documents.ocr.base import TextPiece
 
 SAME_LINE = 0.5  # share of the lower height by which two pieces of a line overlap vertically
