@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from synthmill.schemas.recipe import Price
 from synthmill.schemas.usage import Usage
 
 
-class InFlightRequest:
-    """A sample that a back end is asked for, and the tasks that wait for it."""
+class InFlightSample:
+    """A sample that a back end is asked for by the task `call`, and those that wait for it."""
 
-    __slots__ = ("_waiting",)
+    __slots__ = ("_waiting", "call")
+
+    call: asyncio.Task[None]
 
     def __init__(self) -> None:
         self._waiting: list[asyncio.Future[Completion]] = []
@@ -36,22 +39,17 @@ class InFlightRequest:
         self._waiting.append(waiter)
         return waiter
 
-    def resolve(self, completion: Completion) -> None:
-        """Give the completion to all waiters."""
+    def settle(self, outcome: Completion | BaseException) -> None:
+        """Give the completion to all waiters, or raise the error in them."""
         for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_result(completion)
-
-    def fail(self, error: BaseException) -> None:
-        """Raise an error in all waiters."""
-        for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_exception(error)
-
-    def cancel(self) -> None:
-        """Cancel all waiters."""
-        for waiter in self._waiting:
-            waiter.cancel()
+            if waiter.done():
+                continue
+            if isinstance(outcome, Completion):
+                waiter.set_result(outcome)
+            elif isinstance(outcome, asyncio.CancelledError):
+                waiter.cancel()
+            else:
+                waiter.set_exception(outcome)
 
 
 @dataclass(slots=True)
@@ -75,8 +73,7 @@ class CompletionService:
     def __init__(self, cache: ResponseCache | None, media_dir: Path | None = None) -> None:
         self._cache = cache
         self._media_dir = media_dir
-        self._in_flight: dict[bytes, InFlightRequest] = {}
-        self._calls: set[asyncio.Task[None]] = set()
+        self._in_flight: dict[bytes, InFlightSample] = {}
 
     async def get(self, asked: CompletionRequest) -> list[Completion]:
         """All `request.n` completions in sample order.
@@ -88,69 +85,72 @@ class CompletionService:
         held = [self._in_flight.get(key) or self._stored(key) for key in keys]
         if None in held:
             self._start_calls(asked, keys, held)
-        waiters = [item.wait() for item in held if isinstance(item, InFlightRequest)]
+        waiters = [item.wait() for item in held if isinstance(item, InFlightSample)]
         # One is awaited directly, which costs a third of gathering it.
         arrived = iter([await waiters[0]] if len(waiters) == 1 else await asyncio.gather(*waiters))
         return [
-            next(arrived) if isinstance(item, InFlightRequest) else item for item in held if item
+            next(arrived) if isinstance(item, InFlightSample) else item for item in held if item
         ]
 
     async def close(self) -> None:
         """Cancel the calls in flight."""
-        for call in self._calls:
+        calls = {sample.call for sample in self._in_flight.values()}
+        for call in calls:
             call.cancel()
-        await asyncio.gather(*self._calls, return_exceptions=True)
-        for request in self._in_flight.values():  # of calls that never got to start
-            request.cancel()
-        self._in_flight.clear()
+        await asyncio.gather(*calls, return_exceptions=True)
+        for key in list(self._in_flight):  # of calls that never got to start
+            self._settle(key, asyncio.CancelledError())
 
     def _stored(self, key: bytes) -> Completion | None:
         return self._cache.get(key) if self._cache else None
+
+    def _settle(self, key: bytes, outcome: Completion | BaseException) -> None:
+        if (sample := self._in_flight.pop(key, None)) is not None:
+            sample.settle(outcome)
 
     def _start_calls(
         self,
         asked: CompletionRequest,
         keys: Sequence[bytes],
-        held: list[Completion | InFlightRequest | None],
+        held: list[Completion | InFlightSample | None],
     ) -> None:
-        """Start the calls for what is missing in `held`, and put their requests in flight there."""
+        """Start the calls for what is missing in `held`, and put their samples in flight there."""
         request = asked.request
         for start, count in _gaps(held, asked.backend.samples_a_call(request)):
-            missing = {key: InFlightRequest() for key in keys[start : start + count]}
-            self._in_flight.update(missing)
-            held[start : start + count] = missing.values()
+            missing = keys[start : start + count]
             # A task of its own: what is asked for will be paid for, so it is stored even when
             # every waiter was cancelled.
-            part = _part(request, request.first + start, count)
-            call = asyncio.get_running_loop().create_task(self._buy(part, asked, missing))
-            self._calls.add(call)
-            call.add_done_callback(self._calls.discard)
+            call = asyncio.get_running_loop().create_task(
+                self._buy(_part(request, request.first + start, count), asked, missing)
+            )
+            for index, key in enumerate(missing, start):
+                held[index] = sample = self._in_flight[key] = InFlightSample()
+                sample.call = call
 
     async def _buy(
-        self, request: Request, asked: CompletionRequest, in_flight: dict[bytes, InFlightRequest]
+        self, request: Request, asked: CompletionRequest, missing: Sequence[bytes]
     ) -> None:
-        missing = list(in_flight)
         end = request.first + request.n
         try:
-            request = await self._with_media(request)
+            if any(message.media_paths for message in request.messages):
+                request = await self._with_media(request)
             while missing:
                 part = _part(request, end - len(missing), len(missing))
                 bought = await asked.backend.complete(part, asked.prompt, priority=asked.priority)
                 asked.bought += call_usage(bought, asked.price)
-                for key, completion in zip(missing, await self._store(missing, bought)):  # noqa: B905
-                    in_flight.pop(key).resolve(completion)
-                    del self._in_flight[key]
-                del missing[: len(bought)]
-        except asyncio.CancelledError:
-            for waiting in in_flight.values():
-                waiting.cancel()
-            raise
-        except Exception as error:
-            for waiting in in_flight.values():
-                waiting.fail(error)
-        finally:
-            for key in in_flight:
-                del self._in_flight[key]
+                arrived, missing = missing[: len(bought)], missing[len(bought) :]
+                for key, completion in zip(arrived, bought, strict=True):
+                    # A rule answers at once and may be improved: a stored answer would only be out
+                    # of date.
+                    if self._cache is None or completion.from_rule:
+                        self._settle(key, completion)
+                    else:
+                        self._cache.put(key, completion, partial(self._settle, key))
+        except BaseException as error:
+            for key in missing:
+                self._settle(key, error)
+            if not isinstance(error, Exception):
+                raise
 
     async def _with_media(self, request: Request) -> Request:
         """The request with the files it shows, which the cache knows by their paths alone."""
@@ -165,14 +165,6 @@ class CompletionService:
         except (OSError, ValueError) as error:
             raise RequestRejected(f"an image or video cannot be sent: {error}") from error
         return request.model_copy(update={"messages": messages})
-
-    async def _store(
-        self, keys: Sequence[bytes], completions: Sequence[Completion]
-    ) -> Sequence[Completion]:
-        # A rule answers at once and may be improved: a stored answer would only be out of date.
-        if self._cache is None or all(completion.from_rule for completion in completions):
-            return completions
-        return await self._cache.put(list(zip(keys, completions)))  # noqa: B905
 
 
 def _part(request: Request, first: int, n: int) -> Request:

@@ -61,8 +61,7 @@ class Prompt(Record, Generic[T]):
 
     def messages(self) -> tuple[Message, ...]:
         """The conversation to send: the rendered template as one user turn."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return (user(_template(type(self)).render(**fields)),)
+        return (user(_template(type(self)).render(vars(self))),)
 
     def parse(self, completion: Completion) -> T:
         """The typed answer in a completion.

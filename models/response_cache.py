@@ -10,7 +10,7 @@ import hashlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,7 +24,10 @@ from synthmill.schemas.errors import InputError
 FORMAT = 1
 LOCK_SECONDS = 60.0  # how long another process may hold the file
 
-Entry = tuple[bytes, Completion]
+# Ours, four times SQLite's default: each checkpoint is synced to disk while the event loop waits.
+CHECKPOINT_PAGES = 4000
+
+Settle = Callable[[Completion | InputError], None]
 
 
 def sample_keys(shape: str, request: Request) -> list[bytes]:
@@ -71,7 +74,7 @@ class ResponseCache:
                 f"response cache {path} has format {version}, this Synthmill reads {FORMAT}: "
                 "move it away, and answers are bought again"
             )
-        self._pending: list[tuple[Sequence[Entry], asyncio.Future[list[Completion]]]] = []
+        self._pending: list[tuple[bytes, Completion, Settle]] = []
 
     def get(self, key: bytes) -> Completion | None:
         """The stored completion; None where there is none or it cannot be read.
@@ -84,22 +87,17 @@ class ResponseCache:
         except sqlite3.Error as error:
             raise self._broken("read", error) from error
 
-    async def put(self, entries: Sequence[Entry]) -> list[Completion]:
-        """Store completions and return them once they are committed.
+    def put(self, key: bytes, completion: Completion, settle: Settle) -> None:
+        """Store a completion; `settle` is called with it once it is committed.
 
-        Where another process was first, its completion is kept and returned, so that a request
-        has the same answer everywhere.
-
-        Raises:
-            InputError: the file cannot be written (full disk, no permission).
+        Where another process was first, its completion is kept and given to `settle`, so that a
+        request has the same answer everywhere. Where the file cannot be written (full disk, no
+        permission), `settle` gets the error.
         """
-        loop = asyncio.get_running_loop()
-        stored: asyncio.Future[list[Completion]] = loop.create_future()
         # What arrives in one turn of the event loop shares one commit.
         if not self._pending:
-            loop.call_soon(self._flush)
-        self._pending.append((entries, stored))
-        return await stored
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._pending.append((key, completion, settle))
 
     def embeddings(self, keys: Iterable[bytes]) -> dict[bytes, Embedding]:
         """The stored embeddings among these keys.
@@ -144,20 +142,17 @@ class ResponseCache:
         pending, self._pending = self._pending, []
         if not pending:
             return
+        stored: Sequence[Completion | InputError]
         try:
             self._file.execute("BEGIN IMMEDIATE")
-            answers = self._write([entries for entries, _ in pending])
+            stored = self._write([(key, completion) for key, completion, _ in pending])
             self._file.execute("COMMIT")
         except sqlite3.Error as error:
             if self._file.in_transaction:
                 self._file.execute("ROLLBACK")
-            for _, stored in pending:
-                if not stored.done():
-                    stored.set_exception(self._broken("written", error))
-            return
-        for (_, stored), completions in zip(pending, answers, strict=True):
-            if not stored.done():
-                stored.set_result(completions)
+            stored = [self._broken("written", error)] * len(pending)
+        for (_, _, settle), outcome in zip(pending, stored, strict=True):
+            settle(outcome)
 
     def _read(self, key: bytes) -> Completion | None:
         # As bytes: text that is not UTF-8 any more would raise before it could be judged.
@@ -170,15 +165,15 @@ class ResponseCache:
         except ValidationError:
             return None
 
-    def _write(self, batch: Sequence[Sequence[Entry]]) -> Sequence[list[Completion]]:
+    def _write(self, entries: list[tuple[bytes, Completion]]) -> list[Completion]:
         """Insert all entries; where one is there already, the stored completion is returned."""
-        rows = [(key, _text(completion)) for entries in batch for key, completion in entries]
+        rows = [(key, _text(completion)) for key, completion in entries]
         insert = "INSERT OR IGNORE INTO samples VALUES (?, ?)"
         if self._file.executemany(insert, rows).rowcount == len(rows):
-            return [[completion for _, completion in entries] for entries in batch]
-        return [[self._settle(*entry) for entry in entries] for entries in batch]
+            return [completion for _, completion in entries]
+        return [self._first(*entry) for entry in entries]
 
-    def _settle(self, key: bytes, completion: Completion) -> Completion:
+    def _first(self, key: bytes, completion: Completion) -> Completion:
         stored = self._read(key)
         if stored is None:
             self._file.execute("REPLACE INTO samples VALUES (?, ?)", (key, _text(completion)))
@@ -204,6 +199,7 @@ def _prepare(file: sqlite3.Connection) -> None:
                 raise
             time.sleep(0.02)
     file.execute("PRAGMA synchronous = NORMAL")
+    file.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     file.execute("BEGIN IMMEDIATE")
     if file.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
         file.execute("CREATE TABLE samples (key BLOB PRIMARY KEY, completion TEXT NOT NULL)")

@@ -166,12 +166,25 @@ def test_keys_stay_what_they_are() -> None:
     assert two.hex() == "2ecd9d1dc2f2880cbb56a350fea5dd73dedaa31430f447dcb52491f506677506"
 
 
+async def put(cache: ResponseCache, *entries: tuple[bytes, str]) -> list[str]:
+    """The texts that are in the cache once these were put there."""
+    settled: asyncio.Queue[Completion | InputError] = asyncio.Queue()
+    for key, text in entries:
+        cache.put(key, Completion(text=text), settled.put_nowait)
+    texts = []
+    for _ in entries:
+        outcome = await settled.get()
+        if isinstance(outcome, InputError):
+            raise outcome
+        texts.append(outcome.text)
+    return texts
+
+
 async def test_the_first_answer_stands(tmp_path: Path) -> None:
     one, two = ResponseCache(tmp_path / "cache"), ResponseCache(tmp_path / "cache")
     key, other = b"k" * 32, b"o" * 32
-    assert await one.put([(key, Completion(text="first"))]) == [Completion(text="first")]
-    entries = [(other, Completion(text="other")), (key, Completion(text="late"))]
-    assert [c.text for c in await two.put(entries)] == ["other", "first"]
+    assert await put(one, (key, "first")) == ["first"]
+    assert await put(two, (other, "other"), (key, "late")) == ["other", "first"]
     assert one.get(other) == Completion(text="other")
     one.close()
     two.close()
@@ -212,5 +225,5 @@ async def test_a_full_disk_is_told_in_one_line(tmp_path: Path) -> None:
     cache._file.execute("PRAGMA max_page_count = 8")
     with pytest.raises(InputError, match="cannot be written: database or disk is full"):
         for index in range(100):
-            await cache.put([(os.urandom(32), Completion(text=str(index) * 500))])
+            await put(cache, (os.urandom(32), str(index) * 500))
     cache.close()
