@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -140,11 +141,39 @@ def _hub(settings: DatasetsSourceSettings) -> Iterable[dict[str, Any]]:
     # A name of the library's own readers would make it read the current folder.
     if not _HUB_NAME.fullmatch(name) or name in modules:
         raise InputError(f"dataset {name!r} cannot be read: no such folder, and no name of a hub")
-    builder = load_dataset_builder(name, settings.config, revision=settings.revision)
+    revision = _checked_revision(name, settings.revision)
+    builder = load_dataset_builder(name, settings.config, revision=revision)
     for file in _data_files(builder):
         if not file.startswith("hf://"):
             raise InputError(f"dataset {name!r} cannot be read: {file!r} is not in its repository")
     return _streamed(builder, settings)
+
+
+def _checked_revision(name: str, revision: str | None) -> str:
+    """The commit of a hub dataset, after a check of the files that its card names.
+
+    The library resolves them before they can be looked at, and would call an address by then.
+
+    Raises:
+        InputError: a file is outside of the repository.
+    """
+    from datasets import config
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import EntryNotFoundError
+
+    hub, root = HfApi(endpoint=config.HF_ENDPOINT), Path("/repository")
+    commit = str(hub.dataset_info(name, revision=revision).sha)
+    for described in (config.REPOCARD_FILENAME, config.REPOYAML_FILENAME):
+        with suppress(EntryNotFoundError):
+            found = hub.hf_hub_download(name, described, repo_type="dataset", revision=commit)
+            try:
+                _check_patterns(root, _front_matter(Path(found)))
+            except InputError as error:
+                raise InputError(
+                    f"dataset {name!r} cannot be read: its {described} names files that are not "
+                    "in its repository"
+                ) from error
+    return commit
 
 
 def _streamed(

@@ -84,6 +84,98 @@ def test_a_datasets_folder_cannot_call_an_address(
     assert asked == []
 
 
+CARD = "---\nconfigs:\n- config_name: d\n  data_files: PATTERN\n---\n"
+HUB = """
+import sys
+from synthmill.sources.datasets import DatasetsSource
+found = list(DatasetsSource(DatasetsSource.Settings(path="someone/data")).items())
+print([getattr(item, "text", item) for item in found])
+"""
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """A hub with the dataset someone/data; `card` is its card, `asked` the paths of requests."""
+    commit, state = "1" * 40, {"card": "", "asked": []}
+    good = b'{"problem": "good", "answer": "1"}'
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            state["asked"].append(self.path)
+            files = {"README.md": state["card"].encode(), "good.jsonl": good}
+            path, _, name = self.path.partition("?")[0].partition(f"{commit}/")
+            if "/resolve/" in path and name in files:
+                self.send(files[name], "application/octet-stream")
+            elif "/tree/" in path or path.endswith("/paths-info"):
+                listed = [
+                    {"type": "file", "path": n, "size": len(d), "oid": n} for n, d in files.items()
+                ]
+                self.send(json.dumps(listed).encode(), "application/json")
+            elif path.startswith("/api/datasets/someone/data"):
+                siblings = [{"rfilename": name} for name in files]
+                info = {"id": "someone/data", "sha": commit, "siblings": siblings}
+                self.send(json.dumps(info).encode(), "application/json")
+            else:
+                self.send_response(404)
+                self.send_header("X-Error-Code", "EntryNotFound")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.path = self.path.replace("/paths-info/", "/tree/")
+            self.do_GET()
+
+        do_HEAD = do_GET
+
+        def send(self, content: bytes, mime: str) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", mime)
+            self.send_header("Content-Length", str(len(content)))
+            self.send_header("X-Repo-Commit", commit)
+            self.send_header("ETag", f'"{len(content)}"')
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    state["url"] = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setenv("HF_ENDPOINT", state["url"])
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    yield state
+    server.shutdown()
+
+
+def read_hub(cache: Path) -> subprocess.CompletedProcess[str]:
+    """Read someone/data in a process of its own, which takes the hub from the environment."""
+    return subprocess.run(
+        [sys.executable, "-c", HUB],
+        env={**os.environ, "HF_HOME": str(cache)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_dataset_of_the_hub_is_read_from_its_repository_alone(
+    tmp_path: Path, hub: dict[str, Any]
+) -> None:
+    pytest.importorskip("datasets")
+    hub["card"] = CARD.replace("PATTERN", "good.jsonl")
+    done = read_hub(tmp_path / "good")
+    assert done.stdout.strip() == "['good']", done.stderr
+    patterns = (hub["url"] + "/secret.jsonl", "/etc/passwd", "hf://datasets/other/private/*")
+    for number, pattern in enumerate(patterns):
+        hub["card"] = CARD.replace("PATTERN", pattern)
+        done = read_hub(tmp_path / str(number))
+        assert "names files that are not in its repository" in done.stderr
+    assert not [path for path in hub["asked"] if "secret" in path or "private" in path]
+
+
 def test_a_saved_dataset_cannot_name_files_outside_of_it(tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     for name in ("secret", "saved"):
