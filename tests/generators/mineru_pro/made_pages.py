@@ -5,6 +5,7 @@ words are drawn from a list, so pages differ and no engine can guess them.
 """
 
 import io
+import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ import numpy as np
 import pypdfium2
 from PIL import Image, ImageDraw
 
+from synthmill.generators.mineru_pro.omnidocbench import annotated
+from synthmill.generators.mineru_pro.records import PageElement
 from synthmill.rewards.document_tables import TableCell, table_html
 from tests.sources.documents.pdf_files import make_pdf
 
@@ -99,6 +102,21 @@ def write_folder(folder: Path, pages: int = 3) -> dict[str, list[MadePage]]:
         (folder / f"scan{seed}.png").write_bytes(scan_of(other, seed))
         files[f"scan{seed}.png"] = [other]
     return files
+
+
+def write_truth(folder: Path, files: dict[str, list[MadePage]]) -> None:
+    """The truth of the pages as ``truth.json`` in OmniDocBench's form."""
+    pages = [
+        annotated(name, number, (WIDTH, HEIGHT), elements(page))
+        for name, made in files.items()
+        for number, page in enumerate(made, start=1)
+    ]
+    (folder / "truth.json").write_text(json.dumps(pages))
+
+
+def elements(page: MadePage) -> list[PageElement]:
+    """The truth of a page as elements."""
+    return [PageElement(kind=t.kind, box=t.box, content=t.content) for t in page.truth]
 
 
 def _title(page: MadePage, rng: Random, top: float) -> float:
