@@ -47,7 +47,7 @@ class SubTaskCalibration(Record):
     curve: list[CurvePoint]
 
 
-class Calibration(Record):
+class AgreementCalibration(Record):
     """Fitted thresholds by sub-task, and the precision that was asked for."""
 
     precision: float
@@ -93,13 +93,15 @@ def judged(
     return JudgedRegion(consensus=consensus, right=right)
 
 
-def fit(regions: Sequence[JudgedRegion], target: str, precision: float, pages: int) -> Calibration:
+def fit(
+    regions: Sequence[JudgedRegion], target: str, precision: float, pages: int
+) -> AgreementCalibration:
     """The thresholds for a precision, from the judged regions of so many labeled pages."""
     tasks: dict[SubTask, list[JudgedRegion]] = {}
     for region in regions:
         tasks.setdefault(region.consensus.task, []).append(region)
     fits = {task: _fit(task, found, target, precision) for task, found in sorted(tasks.items())}
-    return Calibration(precision=precision, pages=pages, sub_tasks=fits)
+    return AgreementCalibration(precision=precision, pages=pages, sub_tasks=fits)
 
 
 def wilson(right: int, labels: int) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from synthmill.generators.base import (
     Task,
     TaskOutcome,
 )
-from synthmill.generators.mineru_pro.calibration import Calibration, fit, judged
+from synthmill.generators.mineru_pro.calibration import AgreementCalibration, fit, judged
 from synthmill.generators.mineru_pro.consistency import page_consensus
 from synthmill.generators.mineru_pro.drawing import describe, picture
 from synthmill.generators.mineru_pro.omnidocbench import AnnotatedPage, read_truth, truth_of
@@ -61,7 +61,7 @@ class SamplingState(Record):
     source: str = ""
     slots: list[int | None] = []
     clusters: list[ClusterState] = []
-    calibration: Calibration | None = None
+    calibration: AgreementCalibration | None = None
 
 
 class MineruPro(FeedbackGenerator[MineruProSettings, SamplingState]):
@@ -81,7 +81,7 @@ class MineruPro(FeedbackGenerator[MineruProSettings, SamplingState]):
         self._unusable: list[InvalidItem] = []
         self._labels: list[int] = []
         self._order: list[list[int]] = []
-        self._calibration: Calibration | None = None
+        self._calibration: AgreementCalibration | None = None
 
     async def prepare(self, source: Source, resources: Resources) -> None:
         """List the pages, cluster them by what they look like, and fit the thresholds."""
@@ -124,7 +124,7 @@ class MineruPro(FeedbackGenerator[MineruProSettings, SamplingState]):
         truth: Mapping[tuple[str, int], AnnotatedPage],
         run: Run,
         resources: Resources,
-    ) -> Calibration:
+    ) -> AgreementCalibration:
         settings = self.settings
         assert settings.labeled is not None
         regions, pages = [], 0

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from synthmill.generators.mineru_pro.settings import Sampling
+from synthmill.generators.mineru_pro.settings import PageSampling
 from synthmill.schemas.base import Record
 from synthmill.schemas.identity import keyed_seed
 from synthmill.sources.documents.ocr.base import gray, open_image
@@ -83,14 +83,14 @@ def cluster_pages(features: Features, clusters: int, seed: int) -> NDArray[np.in
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 
-def cluster_count(pages: int, settings: Sampling) -> int:
+def cluster_count(pages: int, settings: PageSampling) -> int:
     """The number of clusters that the settings ask for."""
     if settings.clusters is not None:
         return settings.clusters
     return min(MAX_CLUSTERS, max(1, round(math.sqrt(pages / 2))))
 
 
-def weight(cluster: ClusterState, settings: Sampling) -> float:
+def weight(cluster: ClusterState, settings: PageSampling) -> float:
     """How much a cluster is worth per page taken; 0 where it is dropped as invalid.
 
     ``N^0.4 * (gains over the shares of tiers) * (1 + 0.35 * entropy)``, the entropy of the three
@@ -107,7 +107,7 @@ def weight(cluster: ClusterState, settings: Sampling) -> float:
     return cluster.pages**settings.size_power * gain * (1 + settings.entropy * entropy)
 
 
-def next_cluster(clusters: Sequence[ClusterState], settings: Sampling) -> int | None:
+def next_cluster(clusters: Sequence[ClusterState], settings: PageSampling) -> int | None:
     """The cluster of the next page: probes first, in turns, then by weight.
 
     A cluster's share of the pages taken approaches its share of the weights (Sainte-Lague's

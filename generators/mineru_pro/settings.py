@@ -25,7 +25,7 @@ class Reading(Settings):
     margin: float = Field(default=4, ge=0, description="points of paper around a crop")
 
 
-class Sampling(Settings):
+class PageSampling(Settings):
     """Diversity- and difficulty-aware sampling of pages (DDAS, section 3.1).
 
     The paper discloses neither the number of clusters, nor the size of probes, nor a formula of
@@ -75,7 +75,7 @@ class MineruProSettings(Settings):
         default=0.98, gt=0, le=1, description="precision of labels that the fit must reach"
     )
     reading: Reading = Reading()
-    sampling: Sampling = Sampling()
+    sampling: PageSampling = PageSampling()
 
     @model_validator(mode="after")
     def _consistent(self) -> "MineruProSettings":

@@ -15,11 +15,11 @@ from synthmill.generators.mineru_pro.sampling import (
     next_cluster,
     weight,
 )
-from synthmill.generators.mineru_pro.settings import Sampling
+from synthmill.generators.mineru_pro.settings import PageSampling
 from synthmill.sources.pages import PagesSettings, PagesSource
 from tests.generators.mineru_pro.made_pages import made_page, pdf_of
 
-SETTINGS = Sampling(probe=4)
+SETTINGS = PageSampling(probe=4)
 
 
 def drawn(clusters, count, settings=SETTINGS):
@@ -80,8 +80,8 @@ def test_invalid_clusters_are_dropped():
 
 
 def test_the_number_of_clusters_follows_the_pages():
-    assert [cluster_count(n, Sampling()) for n in (1, 8, 200, 10**6)] == [1, 2, 10, 64]
-    assert cluster_count(5, Sampling(clusters=7)) == 7
+    assert [cluster_count(n, PageSampling()) for n in (1, 8, 200, 10**6)] == [1, 2, 10, 64]
+    assert cluster_count(5, PageSampling(clusters=7)) == 7
 
 
 @given(
