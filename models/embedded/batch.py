@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -10,13 +10,11 @@ import numpy as np
 
 from synthmill.models.embedded.jobs import FinishReason, Generation, Job, WrittenToken
 from synthmill.models.embedded.network import LANES, Floats, Network
+from synthmill.models.embedded.prompt_cache import PromptCache
 from synthmill.models.embedded.sampling import choose, log_softmax, uniforms
 from synthmill.models.embedded.vocabulary import Vocabulary, as_text
 
 Ticket = TypeVar("Ticket")
-
-# Attention over a whole prompt needs memory for its squared length: the most for one pass.
-PREFILL_CELLS = 4_000_000
 
 
 @dataclass
@@ -65,6 +63,7 @@ class RunningBatch(Generic[Ticket]):
     def __init__(self, network: Network, vocabulary: Vocabulary, size: int) -> None:
         """An empty batch."""
         self._network, self._vocabulary, self._size = network, vocabulary, size
+        self._prompts = PromptCache(network)
         self._members: list[Writing[Ticket]] = []
         self._lengths = np.zeros(size, np.int64)
         self._logits = np.zeros((size, network.vocabulary))
@@ -98,18 +97,16 @@ class RunningBatch(Generic[Ticket]):
             groups.setdefault(tuple(writing.prompt), []).append(writing)
         if groups:
             self._fit(max(map(len, groups)))
-        for prompts in _portions(sorted(groups, key=len)):
-            output = self._network.prefill(prompts)
-            for index, prompt in enumerate(prompts):
-                length = len(prompt)
-                start = len(self._members)
-                self._members += groups[prompt]
-                rows = slice(start, len(self._members))
-                self._lengths[rows] = length
-                self._logits[rows] = output.logits[index, length - 1]
-                for cache, new in zip(self._cache, output.layers, strict=True):
-                    cache[0][rows, :, :, :length] = new[0][index, :, :, :length]
-                    cache[1][rows, :, :length] = new[1][index, :, :length]
+        for prefilled in self._prompts.prefill(list(groups)):
+            length = len(prefilled.prompt)
+            start = len(self._members)
+            self._members += groups[prefilled.prompt]
+            rows = slice(start, len(self._members))
+            self._lengths[rows] = length
+            self._logits[rows] = prefilled.logits
+            for cache, (keys, values) in zip(self._cache, prefilled.layers, strict=True):
+                cache[0][rows, :, :, :length] = keys
+                cache[1][rows, :, :length] = values
 
     def step(self) -> list[tuple[Ticket, Generation]]:
         """One more token for every sequence; returns those that ended with it."""
@@ -198,15 +195,3 @@ class RunningBatch(Generic[Ticket]):
             keys[:count, :, :, :shared] = old_keys[:count, :, :, :shared]
             values[:count, :, :shared] = old_values[:count, :, :shared]
         self._cache, self._capacity = fresh, capacity
-
-
-def _portions(prompts: Sequence[tuple[int, ...]]) -> Iterator[list[tuple[int, ...]]]:
-    """Prompts, shortest first, in portions that one pass may hold in memory."""
-    portion: list[tuple[int, ...]] = []
-    for prompt in prompts:
-        if portion and (len(portion) + 1) * len(prompt) ** 2 > PREFILL_CELLS:
-            yield portion
-            portion = []
-        portion.append(prompt)
-    if portion:
-        yield portion

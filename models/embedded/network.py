@@ -23,8 +23,8 @@ HIDDEN = -1e30
 # Attention runs over whole vectors of the processor only: the rest of a sum is added in another
 # order, which would let the length of one sequence reach the last bits of another.
 LANES = 32
-# Fewer sequences than this are not worth a thread of their own.
-LEAST_ROWS = 4
+# Fewer tokens than this are not worth a thread of their own.
+LEAST_TOKENS = 4
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ class Network:
 
     def _outputs(self, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
         """The graph's outputs; every thread computes a portion of the rows."""
-        rows = len(feeds["tokens"])
-        portions = min(self._threads, max(1, rows // LEAST_ROWS))
+        rows, new = feeds["tokens"].shape
+        portions = min(self._threads, rows, max(1, rows * new // LEAST_TOKENS))
         edges = [rows * portion // portions for portion in range(portions + 1)]
 
         def compute(first: int, last: int) -> list[np.ndarray]:
