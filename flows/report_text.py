@@ -168,6 +168,13 @@ def stored_made_text(target: str | None, by_kind: str) -> str:
     return made_text(Targets(json.loads(target or "null")), json.loads(by_kind))
 
 
+def done_text(report: RunReport) -> str:
+    """`60 accepted rows (20 sft, 40 rlvr) in 0:00:14`: what a run that met its target has made."""
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in report.by_kind.items() if count)
+    rows = counted(report.accepted, "accepted row")
+    return f"{rows} ({kinds}) in {duration(report.seconds)}"
+
+
 def shortfall(report: RunReport) -> list[str]:
     """One line for each part of its target that a run missed: which filter rejected how much."""
     if report.stop not in ("source exhausted", "budget spent") or report.nothing_left:
@@ -244,7 +251,6 @@ def next_commands(report: RunReport, home: Home) -> list[str]:
     exporter = _exporter(report, home)
     return [
         hint(home, "show", name),
-        hint(home, "why", name),
         hint(home, "sql", f'select kind, count(*) from "{name}" group by kind'),
         hint(home, "export", name, "--to", exporter, "-o", f"{name}-{exporter}"),
     ]

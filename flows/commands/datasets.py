@@ -130,6 +130,7 @@ def _origin(commit: "CommitMetadata") -> str:
     help="Which rows of a dataset, or of a row and its copies, which have one id.",
 )
 @version_option
+@click.option("-v", "--verbose", is_flag=True, help="Everything: verdicts as a table, the record.")
 @click.option("--open", "on_desktop", is_flag=True, help="As a picture or page, on the desktop.")
 @home_option
 def show(
@@ -137,6 +138,7 @@ def show(
     rows: int,
     which: Literal["accepted", "rejected", "all"],
     version: str | None,
+    verbose: bool,
     on_desktop: bool,
     home: "Home",
 ) -> None:
@@ -148,7 +150,7 @@ def show(
     Examples:
       synthmill show cotevol-demo --rows 5
       synthmill show cotevol-demo --which rejected
-      synthmill show 4be1f0
+      synthmill show 4be1f0 -v
       synthmill show cotevol-demo/4be1f0 --version 2 --open
     """
     from synthmill.flows.terminal.rows import find, open_row, print_rows
@@ -159,7 +161,7 @@ def show(
     elif on_desktop:
         open_row(home, dataset, found[0])
     else:
-        print_rows(home, found)
+        print_rows(home, found, verbose)
 
 
 @click.command()

@@ -70,8 +70,9 @@ def preview(recipe: RecipeSelection, rows: int, home: "Home") -> None:
 
 @click.command()
 @recipe_options
+@click.option("--show", "rows", type=COUNT, metavar="N", help="Show so many rows at the end.")
 @home_option
-def run(recipe: RecipeSelection, home: "Home") -> None:
+def run(recipe: RecipeSelection, rows: int | None, home: "Home") -> None:
     """Run a recipe until its target is met or its budget is spent.
 
     RECIPE is a file, or the name of a shipped recipe. Rows are committed to the recipe's dataset
@@ -83,7 +84,7 @@ def run(recipe: RecipeSelection, home: "Home") -> None:
 
     \b
     Examples:
-      synthmill run cotevol-demo
+      synthmill run cotevol-demo --show 2
       synthmill run my.yaml --target 500 --seed 7
       synthmill run my.yaml --target sft=100 --target rlvr=50
       synthmill run videossr --source ~/videos
@@ -91,7 +92,7 @@ def run(recipe: RecipeSelection, home: "Home") -> None:
     """
     from synthmill.flows.terminal.runs import run_recipe
 
-    run_recipe(recipe, home)
+    run_recipe(recipe, home, rows or 0)
 
 
 @click.command()

@@ -62,8 +62,11 @@ def print_table(
         console.print(Padding(Text("; ").join(others), (0, 0, 0, 2)))
 
 
-def plain_table(headings: Sequence[str], cells: Cells) -> Table:
-    """A plain table; numbers are aligned right, and cells are never markup."""
+def plain_table(headings: Sequence[str], cells: Cells, separators: bool = True) -> Table:
+    """A plain table; numbers are aligned right, and cells are never markup.
+
+    `separators=False` is for numbers that may be ids or seeds.
+    """
     table = Table(
         box=SIMPLE_HEAD,
         padding=(0, GAP - 1, 0, 0),  # the box itself puts a space between columns
@@ -79,7 +82,7 @@ def plain_table(headings: Sequence[str], cells: Cells) -> Table:
             no_wrap=_whole(column),
         )
     for row in cells:
-        table.add_row(*(text(cell_text(cell)) for cell in row))
+        table.add_row(*(text(cell_text(cell, separators)) for cell in row))
     return table
 
 
@@ -94,14 +97,14 @@ def fits(headings: Sequence[str], cells: Cells, width: int) -> bool:
     return sum(needed) + GAP * (len(needed) - 1) <= width
 
 
-def cell_text(value: object) -> str:
-    """A value as text of a table's cell."""
+def cell_text(value: object, separators: bool = True) -> str:
+    """A value as text of a table's cell; integers with separators of thousands."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
-        return f"{value:,}"
+        return f"{value:,}" if separators else str(value)
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

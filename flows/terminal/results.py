@@ -50,18 +50,19 @@ def write_json(reader: pa.RecordBatchReader) -> None:
 def write_table(reader: pa.RecordBatchReader, limit: int) -> None:
     """Print at most `limit` rows, and a note if there are more.
 
-    As a table where the columns fit side by side, else one record below the other.
+    As a table where the columns fit side by side, else one record below the other. Integers are
+    plain: a result may hold seeds and ids.
     """
     records = _records(reader)
     shown = [[_short(value) for value in record] for record in itertools.islice(records, limit)]
     console = output()
     if fits(reader.schema.names, shown, console.width):
-        console.print(plain_table(reader.schema.names, shown))
+        console.print(plain_table(reader.schema.names, shown, separators=False))
     else:
         for number, record in enumerate(shown, 1):
             console.print(text(f"-- row {number}", "bold"))
             for name, value in zip(reader.schema.names, record, strict=True):
-                line = text(f"{name}: ", "cyan") + text(cell_text(value))
+                line = text(f"{name}: ", "cyan") + text(cell_text(value, False))
                 console.print(line, soft_wrap=True)
     if next(records, None) is not None:
         click.echo(f"more than {limit:,} rows: --limit shows more, --csv and --json show all")

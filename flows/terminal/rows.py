@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.rule import Rule
 
+from synthmill.flows.report_text import counted
 from synthmill.flows.terminal.console import cell_text, output, print_table, text
 from synthmill.generators.base import Generator
 from synthmill.pipelines.parts import GENERATORS
@@ -25,6 +26,7 @@ from synthmill.schemas.plugins import load_plugin
 from synthmill.schemas.recipe import PlugInSpec
 from synthmill.schemas.row import Row, Status
 from synthmill.schemas.validation import validated
+from synthmill.schemas.verdict import Verdict
 from synthmill.store import catalog
 from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
@@ -81,11 +83,11 @@ def _holder(home: Home, prefix: str) -> str:
     return str(found[0]["dataset"])
 
 
-def print_rows(home: Home, rows: list[Row]) -> None:
-    """Print rows; a single one completely."""
+def print_rows(home: Home, rows: Sequence[Row], verbose: bool = False) -> None:
+    """Print rows; `verbose` shows everything about them."""
     console = output()
     for row in rows:
-        print_row(console, row, _spec(home, row), whole=len(rows) == 1)
+        print_row(console, row, _spec(home, row), verbose)
 
 
 def open_row(home: Home, dataset: Dataset, row: Row) -> None:
@@ -109,7 +111,7 @@ def _page(home: Home, dataset: Dataset, row: Row) -> Path:
     console = Console(
         record=True, width=110, file=io.StringIO(), markup=False, highlight=False, emoji=False
     )
-    print_row(console, row, spec, whole=True)
+    print_row(console, row, spec, verbose=True)
     path = folder / f"{row.id}.html"
     path.write_text(console.export_html(), encoding="utf-8")
     return path
@@ -125,7 +127,8 @@ def _spec(home: Home, row: Row) -> PlugInSpec | None:
 
 MOST_DETAIL = 4000  # characters of JSON that are shown
 MOST_MEDIA = 2  # files whose names are shown
-SHORT_DETAIL = 200  # of a row among others
+SHORT_DETAIL = 200  # of them without -v
+SHORT_DESCRIPTION = 8  # lines of a generator's description without -v
 
 
 def generator_of(row: Row, spec: PlugInSpec | None) -> Generator | None:
@@ -142,25 +145,43 @@ def generator_of(row: Row, spec: PlugInSpec | None) -> Generator | None:
         return None
 
 
-def print_row(console: Console, row: Row, spec: PlugInSpec | None, whole: bool = False) -> None:
-    """Print a row; `spec` is its generator as the recipe names it, which may describe it.
+def print_row(console: Console, row: Row, spec: PlugInSpec | None, verbose: bool = False) -> None:
+    """Print a row: what is said in it first, then what is known of it.
 
-    Among other rows it is short; `whole` shows everything.
+    `spec` is its generator as the recipe names it, which may describe it. Without `verbose`,
+    verdicts are one line and the generator's record is short.
     """
     style = "green" if row.status == "accepted" else "red"
     console.print(Rule(text(f"{row.id}  {row.kind}, {row.status}", f"bold {style}")))
-    console.print(text(_heading(row), "dim"), soft_wrap=True)
     print_messages(console, row.messages)
     for name, messages in (("chosen", row.chosen), ("rejected", row.rejected)):
         if messages:
             console.print(text(f"-- {name}", "bold"))
             print_messages(console, messages)
     _print_facts(console, row)
-    _print_verdicts(console, row)
-    _print_detail(console, row, generator_of(row, spec), whole)
+    if verbose:
+        _print_verdicts(console, row)
+    elif row.verdicts:
+        said = text("verdicts: ", "bold") + text(_verdicts_text(row.verdicts))
+        console.print(said, soft_wrap=True)
+    _print_detail(console, row, generator_of(row, spec), verbose)
+    console.print(text(_origin(row), "dim"), soft_wrap=True)
 
 
-def _heading(row: Row) -> str:
+def _verdicts_text(verdicts: Sequence[Verdict]) -> str:
+    """`arithmetic fail (false equation: 2 + 2 = 5); passed format, minhash; skipped length`."""
+    parts = []
+    for verdict in verdicts:
+        if verdict.status in ("fail", "error"):
+            why = ": ".join(filter(None, (verdict.reason, verdict.detail)))
+            parts.append(f"{verdict.filter} {verdict.status}" + (f" ({why})" if why else ""))
+    for status, word in (("pass", "passed"), ("skipped", "skipped")):
+        if names := [verdict.filter for verdict in verdicts if verdict.status == status]:
+            parts.append(f"{word} {', '.join(names)}")
+    return "; ".join(parts)
+
+
+def _origin(row: Row) -> str:
     parts = [row.generator, f"task {row.task_key}", f"split {row.split}", f"run {row.run_id}"]
     if row.model:
         parts.append(f"{row.model}: {row.completion_tokens:,} tokens in {row.calls:,} calls")
@@ -201,15 +222,19 @@ def _print_verdicts(console: Console, row: Row) -> None:
         print_table(console, headings, rows)
 
 
-def _print_detail(console: Console, row: Row, generator: Generator | None, whole: bool) -> None:
+def _print_detail(console: Console, row: Row, generator: Generator | None, verbose: bool) -> None:
     """The generator's record, as the generator describes it or as JSON."""
-    described = generator.describe(row, verbose=whole) if generator else None
+    described = generator.describe(row, verbose=verbose) if generator else None
     if described is not None:
-        console.print(text(described), soft_wrap=True)
+        lines = described.splitlines()
+        most = len(lines) if verbose else SHORT_DESCRIPTION
+        console.print(text("\n".join(lines[:most])), soft_wrap=True)
+        if lines[most:]:
+            console.print(text(f"  {counted(len(lines) - most, 'line')} more with -v", "dim"))
     elif row.detail != "{}":
         detail = json.loads(row.detail)
-        shown = json.dumps(detail, indent=2 if whole else None, ensure_ascii=False)
-        most = MOST_DETAIL if whole else SHORT_DETAIL
+        shown = json.dumps(detail, indent=2 if verbose else None, ensure_ascii=False)
+        most = MOST_DETAIL if verbose else SHORT_DETAIL
         cut = "" if len(shown) <= most else f" ... {len(shown) - most:,} characters more"
         console.print(text(f"detail: {shown[:most]}{cut}", "dim"), soft_wrap=True)
 

@@ -15,6 +15,7 @@ from synthmill.flows.prefect_runs import configured_api, silence_stderr_at_exit
 from synthmill.flows.recipes import changed_recipe
 from synthmill.flows.report_text import (
     cost,
+    done_text,
     hint,
     length_text,
     next_commands,
@@ -26,23 +27,28 @@ from synthmill.flows.terminal.console import output, text
 from synthmill.flows.terminal.options import RecipeSelection
 from synthmill.flows.terminal.progress_display import OnProgress, show_progress
 from synthmill.flows.terminal.rejections import print_funnel
-from synthmill.flows.terminal.rows import print_row
+from synthmill.flows.terminal.rows import print_row, print_rows
 from synthmill.pipelines.check import check
 from synthmill.pipelines.plan import make_plan
 from synthmill.pipelines.run import new_run_id, preview, resume, start
 from synthmill.pipelines.run_store import RECIPE_FILE, saved_recipe
+from synthmill.schemas.arrow import row_from_record
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.recipe import Budget
 from synthmill.schemas.report import RunReport
 from synthmill.schemas.row import Row
 from synthmill.schemas.targets import Target
 from synthmill.schemas.validation import validated
+from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
 from synthmill.store.reports import log_path, read_report, report_path, reports, run_state
 
 
-def run_recipe(chosen: RecipeSelection, home: Home) -> None:
-    """Run a recipe, as a tracked flow run where a Prefect API is configured."""
+def run_recipe(chosen: RecipeSelection, home: Home, rows: int = 0) -> None:
+    """Run a recipe, as a tracked flow run where a Prefect API is configured.
+
+    At its end, `rows` of its accepted rows are shown.
+    """
     recipe = changed_recipe(chosen.where, chosen.changes)
     make_plan(recipe)  # its mistakes are told before there is a run
     run_id = new_run_id(recipe)
@@ -58,7 +64,7 @@ def run_recipe(chosen: RecipeSelection, home: Home) -> None:
 
         return tracked_run(chosen.where, chosen.changes, home, run_id, watch)
 
-    show(run_id, title, home, work)
+    show(run_id, title, home, work, rows)
 
 
 def resume_run(run_id: str | None, home: Home, target: Target | None, more: dict[str, Any]) -> None:
@@ -99,9 +105,13 @@ def newest_unfinished(home: Home) -> str:
 
 
 def show(
-    run_id: str, title: str, home: Home, work: Callable[[OnProgress], Awaitable[RunReport]]
+    run_id: str,
+    title: str,
+    home: Home,
+    work: Callable[[OnProgress], Awaitable[RunReport]],
+    rows: int = 0,
 ) -> None:
-    """Show the progress of a run and its result.
+    """Show the progress of a run, its result, and `rows` of its rows.
 
     Raises:
         click.exceptions.Exit: it stopped early and can be resumed, or nothing was left to do.
@@ -125,7 +135,10 @@ def show(
         if not report_path(home, run_id).is_file():
             raise
         raise InputError(f"{error}; then: {hint(home, 'resume', run_id)}") from error
-    print_summary(console, report, next_commands(report, home))
+    print_summary(console, report)
+    if rows and report.versions:
+        print_rows(home, _first_rows(home, report, rows))
+    print_next(console, next_commands(report, home))
     if log_path(home, run_id).is_file():
         click.echo(f"tracebacks of failed tasks: {log_path(home, run_id)}")
     if report.stop not in ("target met", "source exhausted", "budget spent"):
@@ -211,12 +224,27 @@ def rejection(row: Row) -> tuple[str, str | None]:
     return (failed[-1].filter, failed[-1].reason) if failed else ("", None)
 
 
-def print_summary(console: Console, report: RunReport, next_steps: Sequence[str]) -> None:
-    """The outcome, the funnel, the cost and useful next commands."""
+def _first_rows(home: Home, report: RunReport, most: int) -> list[Row]:
+    """The first accepted rows of a run, one of each kind before others."""
+    batches = Dataset.open(home, report.dataset).rows_since(report.versions[0] - 1)
+    records = itertools.chain.from_iterable(batch.to_pylist() for batch in batches)
+    own = (row for row in map(row_from_record, records) if row.run_id == report.run_id)
+    return one_of_each(list(itertools.islice(own, 20 * most)), lambda row: row.kind, most)[:most]
+
+
+def print_summary(console: Console, report: RunReport) -> None:
+    """The outcome, the funnel and the cost."""
+    if report.stop == "target met":
+        console.print(text(f"Done: {done_text(report)}", "bold green"), soft_wrap=True)
     print_outcome(console, report)
     console.print(f"run {report.run_id}, {length_text(report)}{cost(report)}", soft_wrap=True)
     console.print(f"dataset {report.dataset}, {versions_text(report)}", soft_wrap=True)
-    for command in next_steps:
+
+
+def print_next(console: Console, commands: Sequence[str]) -> None:
+    """Commands that are useful after a run."""
+    console.print("next:")
+    for command in commands:
         console.print(text(f"  {command}", "cyan"), soft_wrap=True)
 
 

@@ -36,7 +36,12 @@ HASHED = ("model.safetensors", "tokenizer.json", "chat_template.jinja")
 class EmbeddedSettings(BackendSettings):
     """Settings of the embedded back end."""
 
-    batch_size: int = Field(default=64, ge=1, description="answers written side by side")
+    batch_size: int = Field(
+        default=16,
+        ge=1,
+        description="answers written side by side, those of earlier tasks first: with more, all "
+        "tasks end late together, for a tenth less processor time",
+    )
     threads: int | None = Field(default=None, ge=1, description="processor threads; default all")
 
 

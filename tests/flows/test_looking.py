@@ -31,9 +31,16 @@ def test_show_a_dataset_and_a_row(synthmill: Synthmill) -> None:
     shown = synthmill("show", "letters", "--rows", "2").output
     assert shown.count("sft, accepted") == 2
     assert "[b]" in shown, "text of rows is never markup"
-    one = synthmill("show", ids(synthmill, "letters")[0][:8]).output
+    row = ids(synthmill, "letters")[0][:8]
+    one = synthmill("show", row).output
     assert "answer: " in one and "problems.jsonl line" in one
-    assert "said by t1, told in full" in one
+    assert "verdicts: passed no_z\nsaid by t1\n" in one
+    places = [
+        one.index(text) for text in ("\nuser", "\nassistant", "answer: ", "verdicts: ", "task ")
+    ]
+    assert places == sorted(places), "the question comes first, where the row is from last"
+    whole = synthmill("show", row, "-v").output
+    assert "said by t1, told in full" in whole and re.search(r"no_z +pass", whole)
     rejected = synthmill("show", "letters", "--which", "rejected").output
     assert "speaks of z" in rejected and "unreadable row" in rejected
     assert shown.count("said by t1\n") == 2 and rejected.count("said ") == 1, (
@@ -74,6 +81,11 @@ def test_report_and_sql_agree(synthmill: Synthmill, home: Path) -> None:
     counts = synthmill("sql", "select emitted, accepted, rejected, failed from runs", "--json")
     assert json.loads(counts.output) == {"emitted": 10, "accepted": 7, "rejected": 2, "failed": 1}
     assert len(ids(synthmill, "letters")) == 7 and len(ids(synthmill, "letters_rejected")) == 2
+
+
+def test_seeds_and_ids_have_no_separators(synthmill: Synthmill) -> None:
+    shown = synthmill("sql", "select 1234567 as seed, 7654321 as id").output
+    assert re.search(r"1234567 +7654321", shown)
 
 
 def test_sql_as_table_csv_and_json(synthmill: Synthmill) -> None:

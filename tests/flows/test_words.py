@@ -128,7 +128,7 @@ def test_a_run_names_its_versions(versions: list[int], said: str) -> None:
         started_at=datetime(2026, 1, 1, tzinfo=UTC), versions=versions,
     )  # fmt: skip
     console = Console(width=100, record=True, quiet=False)
-    print_summary(console, report, ["synthmill ls"])
+    print_summary(console, report)
     assert said in console.export_text()
 
 
