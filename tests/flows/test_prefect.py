@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import ROOT, process
+from tests.pages import Shell, blocks, commands
 
 SERVER_SECONDS = 120
 SCHEDULE_SECONDS = 200
@@ -235,6 +236,30 @@ def test_a_schedule_makes_new_versions_by_itself(
         assert FUNNEL in api.artifacts(run)["letters-report"]
     (deployment,) = api.ask("deployments/filter", deployments={"name": {"any_": ["letters"]}})
     assert deployment["paused"], "a schedule rests while nobody serves it"
+
+
+def test_the_schedule_of_the_readme_is_served(
+    tracked: dict[str, str], api: Api, recipe: Path, tmp_path: Path
+) -> None:
+    (command,) = (
+        line
+        for block in blocks(ROOT / "README.md")
+        for line in commands(block.code)
+        if line.startswith("synthmill schedule mine.yaml")
+    )
+    shell = Shell(tmp_path / "reader", **{**tracked, "PYTHONPATH": str(ROOT)})
+    text = recipe.read_text("utf-8").replace("name: letters", "name: my-problems")
+    (shell.folder / "mine.yaml").write_text(text, encoding="utf-8")
+    serving = shell.start(command)
+    named = {"name": {"any_": ["my-problems"]}}
+    try:
+        until(lambda: api.ask("deployments/filter", deployments=named), 90)
+    finally:
+        serving.send_signal(signal.SIGINT)
+        said, _ = serving.communicate(timeout=60)
+    (deployment,) = api.ask("deployments/filter", deployments=named)
+    (schedule,) = deployment["schedules"]
+    assert schedule["schedule"]["cron"] == "0 3 * * *", said
 
 
 def test_what_cannot_be_scheduled(environment: dict[str, str], api: Api, recipe: Path) -> None:
