@@ -22,6 +22,7 @@ FILES = {
     "document.table_structure@1": "document_tables",
     "document.text@1": "documents",
     "exact_match@1": "squad",
+    "mmlongbench@1": "mmlongbench",
     "token_f1@1": "squad",
     "videossr.counting@1": "videossr",
     "videossr.grounding@1": "videossr",

@@ -33,6 +33,11 @@ SCORED = {
         ("answer_equivalence", "I do not know", "7", None, 0.0),
         ("answer_equivalence", r"\boxed{x+1}", "1+x", None, 0.0),  # needs math-verify
     ],
+    "mmlongbench": [
+        ("mmlongbench@1", "So <answer>18.3</answer>", "18.29%", {"answer_format": "Float"}, 1.0),
+        ("mmlongbench", "['Jun', 'Aug']", "['June', 'Aug']", {"answer_format": "List"}, 0.75),
+        ("mmlongbench", "sitting", "kitten", None, 4 / 7),
+    ],
     "squad": [
         (
             "token_f1@1",
