@@ -4,16 +4,18 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import jinja2
+from pydantic import ValidationError
 
 from synthmill.schemas.errors import InputError
 from synthmill.store.dataset import Dataset
 from synthmill.store.funnel import funnel_query, funnel_stages
-from synthmill.store.metadata import Version
+from synthmill.store.reports import read_report
 from synthmill.store.sql import connect, scan_files
 from synthmill.store.tags import read_tags, resolve
 
@@ -38,8 +40,8 @@ QUERIES = {
         FROM (SELECT id, unnest(sources) AS s FROM all_rows WHERE status = 'accepted')
         GROUP BY s.uri ORDER BY rows DESC, s.uri LIMIT {SHOWN_SOURCES}""",
     "makers": """SELECT generator, coalesce(model, 'not stated') AS model,
-        count(*) FILTER (status = 'accepted') AS accepted, sum(prompt_tokens)::BIGINT AS prompt,
-        sum(completion_tokens)::BIGINT AS completion, sum(calls)::BIGINT AS calls
+        count(*) FILTER (status = 'accepted') AS accepted,
+        count(*) FILTER (status = 'rejected') AS rejected
         FROM all_rows GROUP BY ALL ORDER BY ALL""",
     "undecided": """SELECT count(*) AS rows FROM all_rows WHERE status = 'accepted'
         AND list_bool_or(list_transform(verdicts, lambda v: v.status = 'error'))""",
@@ -76,7 +78,7 @@ def card(dataset: Dataset, version: str | int | None = None) -> str:
         rejected=sum(row["rejected"] for row in facts["kinds"]),
         facts=facts,
         funnel=funnel,
-        runs=_runs(history),
+        runs=_runs(dataset, number),
         deleted=[v for v in history if v.operation == "delete"],
         limits=_limits(facts),
     )
@@ -107,13 +109,22 @@ def _records(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, 
     return list(connection.sql(sql).to_arrow_table().to_pylist())
 
 
-def _runs(history: list[Version]) -> list[dict[str, Any]]:
-    """Runs in the order of their first commit: what made them, from which versions to which."""
+def _runs(dataset: Dataset, number: int) -> list[dict[str, Any]]:
+    """Runs in the order of their first commit: versions, what made them, what they cost.
+
+    Calls that are answered after the last commit are in the run's report alone.
+    """
     runs: dict[str, dict[str, Any]] = {}
-    for version in history:
-        if version.commit:
+    later = set()
+    for version in dataset.history():
+        if version.commit and version.version > number:
+            later.add(version.commit.run_id)
+        elif version.commit:
             run = runs.setdefault(version.commit.run_id, {"first": version.version})
-            run.update(commit=version.commit, last=version.version)
+            run.update(commit=version.commit, last=version.version, cost=version.commit.cost)
+    for run_id in runs.keys() - later:
+        with suppress(OSError, ValidationError, InputError):  # merged from another home, say
+            runs[run_id]["cost"] = read_report(dataset.home, run_id).cost
     return list(runs.values())
 
 

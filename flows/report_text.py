@@ -78,14 +78,16 @@ def outcome(report: RunReport) -> str:
 
 
 def cost(report: RunReport) -> str:
-    """One line: calls, tokens and dollars, and how much of it the response cache answered."""
-    asked, bought = report.asked, report.bought
+    """One line: calls, tokens and dollars; what the response cache answered; what was not used."""
+    asked, bought, unused = report.asked, report.bought, report.unused
     line = counted(asked.calls, "model call")
     line += f", {tokens_text(asked.prompt_tokens, asked.completion_tokens)}"
     if asked.tokens > bought.tokens:
         line += f" ({asked.tokens - bought.tokens:,} of both from the response cache)"
-    if report.unused.tokens:
-        line += f", {report.unused.tokens:,} of both by tasks that were not needed"
+    if unused.tokens:
+        enough = report.stop in ("target met", "budget spent")
+        why = "were not needed" if enough else "had not ended, for `resume`"
+        line += f", {unused.tokens:,} of both by tasks that {why}"
     if bought.dollars:
         line += f", ${bought.dollars:,.4f}"
     if bought.unpriced_tokens:

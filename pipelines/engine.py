@@ -37,7 +37,7 @@ from synthmill.schemas.errors import InputError
 from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.row import Candidate, Row
 from synthmill.schemas.targets import Targets
-from synthmill.schemas.usage import PromptUsage, Usage, add_usages
+from synthmill.schemas.usage import PromptUsage, RunCost, Usage, add_usages
 
 SIZE_SECONDS = 1.0  # ours: to count the items of a source, for the time left
 # Ours: what a run says that has nothing left to do.
@@ -49,11 +49,12 @@ NOTHING_LEFT = (
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows to commit, the position behind them, and the texts of feedback states by name."""
+    """Rows to commit, the position behind them, feedback states by name, and the cost so far."""
 
     rows: list[Row]
     checkpoint: Checkpoint
     states: dict[str, str]
+    cost: RunCost
 
 
 @dataclass(slots=True)
@@ -168,9 +169,8 @@ class Engine:
 
     @property
     def unused(self) -> Usage:
-        """What the tasks have used that were started and not settled before the run had enough."""
-        enough = self.stop is not None and self.stop.reason in ("target met", "budget spent")
-        return sum(self._open.values(), Usage()) if enough else Usage()
+        """What the tasks have used that were started and not settled when the run ended."""
+        return sum(self._open.values(), Usage()) if self.stop is not None else Usage()
 
     async def batches(self, resources: Resources) -> AsyncGenerator[Batch, None]:
         """Work until a bound is reached, the tasks are exhausted or the run is interrupted.
@@ -419,7 +419,7 @@ class Engine:
         if self._feedback is not None:
             checkpoint.state, states = self._feedback.saved().dump()
         rows, self._rows, self._changed = self._rows, [], False
-        return Batch(rows, checkpoint, states)
+        return Batch(rows, checkpoint, states, RunCost.of(checkpoint.usage, self.unused))
 
     def usage(self) -> dict[str, PromptUsage]:
         """Usage by prompt name, before and after a resume."""

@@ -192,6 +192,7 @@ class RunStore:
                 "rejected": tally.rejected,
                 "failed": tally.failed,
             },
+            cost=batch.cost,
             code_version=CODE_VERSION,
         )
         return rows_to_table(batch.rows), metadata

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from synthmill.schemas.base import Record
 from synthmill.schemas.targets import Target, Targets
-from synthmill.schemas.usage import PromptUsage, Usage
+from synthmill.schemas.usage import PromptUsage, RunCost, Usage
 
 StopReason = Literal["target met", "budget spent", "source exhausted", "interrupted", "failed"]
 RunState = Literal["running", "finished", "interrupted", "failed", "killed"]
@@ -58,7 +58,7 @@ class RunReport(Record):
     usage: dict[str, PromptUsage] = Field(default={}, description="by prompt name")
     used: Usage = Field(default=Usage(), description="by the tasks whose rows are committed")
     unused: Usage = Field(
-        default=Usage(), description="by tasks that were started and not needed in the end"
+        default=Usage(), description="by tasks that had begun and were not settled at the end"
     )
     continues: str | None = Field(
         default=None, description="an earlier run of the recipe, behind whose tasks this one began"
@@ -71,14 +71,19 @@ class RunReport(Record):
         return Targets(self.target).missing(self.by_kind)
 
     @property
+    def cost(self) -> RunCost:
+        """What it cost."""
+        return RunCost.of(self.usage, self.unused)
+
+    @property
     def asked(self) -> Usage:
         """Everything that tasks asked of models, the answers from the response cache included."""
-        return sum((used.asked for used in self.usage.values()), Usage())
+        return self.cost.asked
 
     @property
     def bought(self) -> Usage:
         """The part of `asked` that back ends answered: what is paid for."""
-        return sum((used.bought for used in self.usage.values()), Usage())
+        return self.cost.bought
 
     @property
     def nothing_left(self) -> bool:

@@ -1,5 +1,6 @@
 """What model calls used: calls, tokens and dollars."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Self
 
@@ -66,6 +67,28 @@ class PromptUsage:
             self.bought + other.bought,
             {kind: self.failures.get(kind, 0) + other.failures.get(kind, 0) for kind in kinds},
         )
+
+
+@dataclass(slots=True)
+class RunCost:
+    """The one account of what a run cost: on the screen, in SQL, in commits and cards.
+
+    `asked` is everything that its tasks asked of models, `bought` the part that back ends answered
+    and that is paid for. `unused` is the part of `asked` that tasks had used which were started and
+    are not settled: the run had enough, or stopped. A larger target or a resumed run finds their
+    answers in the response cache.
+    """
+
+    asked: Usage = field(default_factory=Usage)
+    bought: Usage = field(default_factory=Usage)
+    unused: Usage = field(default_factory=Usage)
+
+    @classmethod
+    def of(cls, by_prompt: Mapping[str, PromptUsage], unused: Usage) -> Self:
+        """The sums over all prompts."""
+        every = by_prompt.values()
+        asked = sum((used.asked for used in every), Usage())
+        return cls(asked, sum((used.bought for used in every), Usage()), unused)
 
 
 def add_usages(

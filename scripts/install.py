@@ -44,9 +44,7 @@ def _kept(lines: Iterable[str], said: list[str]) -> Iterator[str]:
 def main(extras: list[str]) -> int:
     """Run pip; its exit status."""
     what = f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT)
-    print(
-        "Installing Synthmill and its libraries: one to four minutes, mostly downloads.", flush=True
-    )
+    print("Installing Synthmill and its libraries: one to four minutes.", flush=True)
     command = [sys.executable, "-m", "pip", "install", "--progress-bar", "off", "--editable", what]
     pip = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"

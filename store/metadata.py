@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from synthmill.schemas.base import Record
+from synthmill.schemas.usage import RunCost
 
 PREFIX = "synthmill."
 
@@ -31,6 +32,7 @@ class CommitMetadata(Record):
     generator: str = ""
     models: dict[str, str] = Field(default={}, description="model of each role")
     counts: dict[str, int] = Field(default={}, description="accepted, rejected, failed ...")
+    cost: RunCost | None = Field(default=None, description="of the run up to this commit")
     blocked: int = Field(default=0, description="rows dropped because their source was deleted")
     code_version: str = ""
 

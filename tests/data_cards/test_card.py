@@ -32,7 +32,7 @@ def test_a_card_says_what_the_version_holds(dataset: Dataset) -> None:
         "; tagged v1.",
         "| rlvr | test | 1 | 0 |",
         "| sft | train | 6 | 3 |",
-        "| test@1 | embedded:synthmill-lm | 6 | 0 | 0 | 18 |",
+        "| test@1 | embedded:synthmill-lm | 6 | 3 |",
         "| run-1 | 1 to 1 | 1-abc |",
         "| run-2 | 2 to 2 | 1-abc |",
         "| length | 1 | 6 | 3 | 0 | 0 | too short (3) |",
