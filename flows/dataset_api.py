@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from synthmill.flows.api import complete
+from synthmill.pipelines import renaming
 from synthmill.pipelines.refilter import RefilterSummary, filter_set
 from synthmill.pipelines.refilter import refilter as judge_again
-from synthmill.pipelines.run_store import rename_in_runs
 from synthmill.schemas.base import Record
 from synthmill.store import arranging, catalog
 from synthmill.store.dataset import Dataset
@@ -133,8 +133,7 @@ def rename_dataset(dataset: str, new: str, *, home: str | Path | None = None) ->
         InputError: there is no such dataset, or the new name is taken or not allowed.
     """
     place = Home.find(home)
-    arranging.rename_dataset(place, dataset, new)
-    rename_in_runs(place, dataset, new)
+    renaming.rename_dataset(place, dataset, new)
     catalog.rebuild(place)
 
 

@@ -21,7 +21,7 @@ from synthmill.pipelines.judging import compare, verify
 from synthmill.pipelines.load import SHIPPED, read_recipe
 from synthmill.pipelines.plan import Stage, Verifying, make_plan
 from synthmill.pipelines.run import media_writer, opened
-from synthmill.runtime.files import temporary_folder
+from synthmill.runtime.files import remove_abandoned_of, temporary_folder
 from synthmill.runtime.workers import WorkerPool
 from synthmill.schemas.arrow import ROW_SCHEMA, row_from_record
 from synthmill.schemas.base import Record
@@ -56,7 +56,7 @@ class RefilterSummary(Record):
     """What became of the rows; `version` is None where no verdict changed.
 
     `rejected` counts accepted rows that are rejected now, by reason; `readmitted` rejected rows
-    that are accepted now.
+    that are accepted now. `started_over` says that an earlier call was killed.
     """
 
     dataset: str
@@ -65,6 +65,7 @@ class RefilterSummary(Record):
     judged: int
     rejected: dict[str, int]
     readmitted: int
+    started_over: bool = False
 
 
 def filter_set(
@@ -130,7 +131,8 @@ async def refilter(
     filters compare with the rows that this call accepted before.
 
     The same rows, filters and models give the same version. A process killed on the way leaves the
-    dataset as it was; what models answered is in the response cache of `home`.
+    dataset as it was; the next call starts over, says so, and finds what models had answered in the
+    response cache of `home`.
 
     Raises:
         InputError: a model or filter cannot be used, or another process wrote to the dataset.
@@ -138,7 +140,9 @@ async def refilter(
     """
     version = dataset.version
     async with AsyncExitStack() as stack:
-        folder = stack.enter_context(temporary_folder(home.prepare().path, "refilter"))
+        work = f"refilter-{dataset.name}"
+        started_over = remove_abandoned_of(home.prepare().path, work)
+        folder = stack.enter_context(temporary_folder(home.path, work))
         registry = ModelRegistry(filters.models, cache=home.responses, media_dir=dataset.folder)
         models = await stack.enter_async_context(opened(registry))
         warm = warm_up(stage.filter for stage in filters.verifiers)
@@ -159,6 +163,7 @@ async def refilter(
         judged=judge.judged,
         rejected=dict(judge.rejected.most_common()),
         readmitted=judge.readmitted,
+        started_over=started_over,
     )
 
 

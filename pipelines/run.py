@@ -25,6 +25,7 @@ from synthmill.pipelines.engine import Engine
 from synthmill.pipelines.failure_log import FailureLog
 from synthmill.pipelines.plan import Plan, check_source, make_plan
 from synthmill.pipelines.progress import Progress
+from synthmill.pipelines.renaming import complete_rename
 from synthmill.pipelines.run_store import RunStore, save_recipe, saved_recipe
 from synthmill.pipelines.source_blocklist import SourceBlocklist
 from synthmill.runtime.garbage import rare_collections
@@ -67,6 +68,7 @@ async def start(
     plan = make_plan(recipe)
     await asyncio.to_thread(check_source, plan.source)  # before anything is written
     run_id = run_id or new_run_id(recipe)
+    complete_rename(home)
     save_recipe(home.prepare(), run_id, plan.recipe)
     return await _execute(plan, home, run_id, home, on_progress, on_commit)
 
@@ -85,6 +87,7 @@ async def resume(
     Raises:
         InputError: there is no such run, the target is wrong, or what `start` raises.
     """
+    complete_rename(home)
     recipe = saved_recipe(home, run_id)
     changes = {
         name: value for name, value in (("target", target), ("budget", budget)) if value is not None

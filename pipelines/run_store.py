@@ -31,7 +31,7 @@ from synthmill.store.dataset import Dataset
 from synthmill.store.errors import translate_errors
 from synthmill.store.home import Home
 from synthmill.store.metadata import CommitMetadata
-from synthmill.store.reports import read_report, report_path
+from synthmill.store.reports import report_path
 from synthmill.store.reward_files import keep_reward_files
 
 CODE_VERSION = importlib.metadata.version("synthmill")
@@ -131,7 +131,7 @@ class RunStore:
             unused=Usage() if engine is None else engine.unused,
             versions=self._versions() if stop else [],
         )
-        _write(report_path(self._dataset.home, self._run_id), report.model_dump_json(indent=2))
+        save_report(self._dataset.home, report)
         return report
 
     def _versions(self) -> list[int]:
@@ -251,6 +251,15 @@ def save_recipe(home: Home, run_id: str, recipe: Recipe) -> None:
     _write(home.run(run_id) / RECIPE_FILE, text)
 
 
+def save_report(home: Home, report: RunReport) -> None:
+    """Write the report of a run.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    _write(report_path(home, report.run_id), report.model_dump_json(indent=2))
+
+
 def saved_recipe(home: Home, run_id: str) -> Recipe:
     """The recipe of an earlier run.
 
@@ -267,23 +276,3 @@ def saved_recipe(home: Home, run_id: str) -> Recipe:
 def _write(path: Path, text: str) -> None:
     with translate_errors(str(path.parent)):
         atomic_write(path, text)
-
-
-def rename_in_runs(home: Home, name: str, new: str) -> None:
-    """Write a dataset's new name into the recipes and reports of its runs.
-
-    Raises:
-        InputError: a folder cannot be written.
-    """
-    for run_id in home.run_ids():
-        try:
-            recipe = saved_recipe(home, run_id)
-        except InputError:  # it cannot be resumed either
-            continue
-        if recipe.output.dataset != name:
-            continue
-        output = recipe.output.model_copy(update={"dataset": new})
-        save_recipe(home, run_id, recipe.model_copy(update={"output": output}))
-        with suppress(OSError, ValueError):  # no report, or one that cannot be read
-            report = read_report(home, run_id).model_copy(update={"dataset": new})
-            _write(report_path(home, run_id), report.model_dump_json(indent=2))

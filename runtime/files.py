@@ -105,6 +105,16 @@ def temporary_name(parent: Path, name: str) -> Path:
     return _beside(parent / name)
 
 
+def remove_abandoned_of(parent: Path, name: str) -> bool:
+    """Remove the temporaries of one name; whether a killed process had left any."""
+    found = False
+    for left in parent.iterdir():
+        if _is_temporary(left.name, re.escape(name)):
+            _remove_if_abandoned(left)
+            found |= not left.exists()
+    return found
+
+
 def remove_abandoned(folder: Path, skip: Collection[str] = ()) -> None:
     """Remove the temporaries that killed processes have left in a folder and the folders in it.
 

@@ -16,8 +16,9 @@ SELECT name AS dataset, version, accepted, rejected, files,
        round(bytes / 1e6, 1) AS megabytes, strftime(updated_at, '%Y-%m-%d %H:%M') AS updated,
        (SELECT string_agg(tag || '=' || tags.version, ' ' ORDER BY tag) FROM tags
         WHERE tags.dataset = datasets.name) AS tags, problem
-FROM datasets ORDER BY name
+FROM datasets WHERE version > 0 OR problem IS NOT NULL ORDER BY name
 """
+EMPTY = "SELECT name FROM datasets WHERE version = 0 AND problem IS NULL ORDER BY name"
 RUNS = """
 SELECT run_id AS run, dataset, state,
        concat_ws(': ', stop, stop_detail[:60]) AS reason, by_kind, target, rejected, failed,
@@ -47,8 +48,13 @@ def ls(runs: bool, home: "Home") -> None:
     from synthmill.store.query import query_records
 
     found = query_records(refresh(home), RUNS if runs else DATASETS)
-    if not found:
+    empty = [] if runs else [record["name"] for record in query_records(home, EMPTY)]
+    if not found and not empty:
         click.echo(f"no {'runs' if runs else 'datasets'} in {home.path} yet")
+    if empty:
+        said = "has" if len(empty) == 1 else "have"
+        click.echo(f"{', '.join(empty)} {said} no rows yet: `synthmill ls --runs` says why")
+    if not found:
         return
     kept = [name for name in found[0] if name != "problem" or any(r[name] for r in found)]
     if runs:
@@ -156,7 +162,9 @@ def show(
     from synthmill.flows.terminal.rows import find, open_row, print_rows
 
     dataset, found = find(home, target, rows, version, which)
-    if not found:
+    if dataset.version == 0:
+        click.echo(f"{dataset.name} has no rows yet: `synthmill ls --runs` says why")
+    elif not found:
         click.echo(f"{dataset.name} has no {'' if which == 'all' else which + ' '}rows there")
     elif on_desktop:
         open_row(home, dataset, found[0])

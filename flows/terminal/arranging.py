@@ -8,6 +8,8 @@ from synthmill.pipelines.refilter import RefilterSummary
 
 def print_refilter(done: RefilterSummary) -> None:
     """What became of the rows, and the version that holds it."""
+    if done.started_over:
+        click.echo("an earlier refilter was killed before its version was committed: started over")
     click.echo(f"{done.dataset}: {counted(done.judged, 'row')} judged")
     for reason, count in done.rejected.items():
         click.echo(f"  {count:,} rejected now: {reason}")

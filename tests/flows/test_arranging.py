@@ -1,7 +1,11 @@
 """The commands that change whole datasets, on a small real one."""
 
+import os
 import re
 import shlex
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,3 +85,79 @@ def test_schema_says_what_every_column_holds(synthmill: Synthmill) -> None:
     for name in ROW_SCHEMA.names:
         (line,) = [row for row in printed.splitlines() if row.split()[:1] == [name]]
         assert len(line.split()) > 3, line
+
+
+KILLED_RENAME = """
+import os, signal, sys
+from synthmill.flows import dataset_api
+from synthmill.pipelines import renaming
+from synthmill.store import arranging
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[2] == "before":
+    arranging.rename_dataset = die
+else:
+    renaming.save_recipe = die
+dataset_api.rename_dataset("letters", "alphabet", home=sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize(("moment", "name"), [("before", "letters"), ("after", "alphabet")])
+def test_a_killed_rename_has_not_begun_or_is_completed(
+    synthmill: Synthmill, home: Path, moment: str, name: str
+) -> None:
+    run = synthmill("sql", "select run_id from runs", "--csv").output.split()[1]
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_RENAME, str(home), moment],
+        env={**os.environ, "PYTHONPATH": root},
+        timeout=120,
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert "is finished" in synthmill("resume", run).output
+    assert synthmill("resume", run, "--target", "99").exit_code == 0
+    query = "select distinct dataset from runs union select name from datasets"
+    assert synthmill("sql", query, "--csv").output.split()[1:] == [name]
+    other = "more-letters"
+    assert synthmill("rename", name, other).exit_code == 0
+    assert synthmill("sql", query, "--csv").output.split()[1:] == [other]
+
+
+KILLED_REFILTER = """
+import os, signal, sys
+from synthmill.flows import dataset_api
+dataset_api.refilter("letters", ["length"], home=sys.argv[1],
+                     on_progress=lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
+def test_a_killed_refilter_starts_over_and_says_so(synthmill: Synthmill, home: Path) -> None:
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_REFILTER, str(home)],
+        env={**os.environ, "PYTHONPATH": root},
+        timeout=120,
+    )
+    assert done.returncode == -signal.SIGKILL
+    (left,) = home.glob(".refilter-letters.*")
+    os.utime(left, (0, 0))  # folders are not looked at in their first seconds
+    said = synthmill("refilter", "letters", "--with", "length").output
+    assert "was killed before its version was committed: started over" in said
+    assert "version 2" in said and not list(home.glob(".refilter-letters.*"))
+    assert "started over" not in synthmill("refilter", "letters", "--with", "length").output
+
+
+def test_a_run_without_rows_leaves_no_dataset_to_be_seen(
+    synthmill: Synthmill, recipe: Path
+) -> None:
+    change = ("--set", "output.dataset=nothing", "--set", "filters=[]")
+    source = recipe.parent / "fails.jsonl"
+    source.write_text('{"problem": "fail", "answer": "1"}\n')
+    assert synthmill("run", str(recipe), *change, "--source", str(source)).exit_code != 0
+    listed = synthmill("ls").output
+    assert "nothing has no rows yet: `synthmill ls --runs` says why" in listed
+    assert not re.search(r"^nothing +\d", listed, re.M)
+    assert "nothing has no rows yet" in synthmill("show", "nothing").output
+    assert synthmill("export", "nothing", "--to", "trl", "-o", str(recipe.parent / "x")).exit_code
