@@ -1,6 +1,6 @@
 """The generator: pages are sampled by cluster and difficulty, and labeled where parsers agree."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
@@ -30,6 +30,8 @@ from synthmill.generators.mineru_pro.sampling import (
     page_order,
 )
 from synthmill.generators.mineru_pro.settings import MineruProSettings
+from synthmill.generators.mineru_pro.vision_parsers import parse_by_models
+from synthmill.models.forms import Form
 from synthmill.runtime.workers import WorkerError
 from synthmill.schemas.base import Record
 from synthmill.schemas.errors import InputError
@@ -76,12 +78,17 @@ class MineruPro(FeedbackGenerator[MineruProSettings, SamplingState]):
         for module in ("pypdfium2", "PIL"):
             if find_spec(module) is None:
                 raise InputError("mineru_pro needs pip install 'synthmill[parsing]'")
-        self._families = families(settings.parsers)
+        self._families = families(settings.parsers, settings.vision)
         self._pages: list[PageFile] = []
         self._unusable: list[InvalidItem] = []
         self._labels: list[int] = []
         self._order: list[list[int]] = []
         self._calibration: AgreementCalibration | None = None
+
+    @property
+    def roles(self) -> Mapping[str, Sequence[Form]]:
+        """The vision models among the parsers."""
+        return dict.fromkeys(self.settings.vision, ("text",))
 
     async def prepare(self, source: Source, resources: Resources) -> None:
         """List the pages, cluster them by what they look like, and fit the thresholds."""
@@ -209,11 +216,15 @@ class MineruPro(FeedbackGenerator[MineruProSettings, SamplingState]):
         item: PageTask = task.item
         page = item.page
         run = Run(context.run_in_worker, self.settings.reading)
+        vision = self.settings.vision
+        local = {name: family for name, family in self._families.items() if name not in vision}
         try:
-            read = await read_page(page, self._families, run)
+            read = await read_page(page, local, run)
         except (WorkerError, OSError) as error:
             yield _nothing(page, "page not rendered", str(error))
             return
+        read.parsed.extend(await parse_by_models(page, read, vision, context, run))
+        read.parsed.sort(key=lambda parsed: self.settings.parsers.index(parsed.parser))
         size = page.width, page.height
         found = await run(page_consensus, read.parsed, self.settings.target, item.thresholds, size)
         failures = _failures(read)

@@ -7,6 +7,7 @@ says less than agreement about a text.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from synthmill.generators.mineru_pro.records import PageElement, ParsedPage
@@ -23,8 +24,10 @@ T = TypeVar("T")
 MAX_REASON = 200  # characters of a library's error message that are kept
 
 
-def families(parsers: Sequence[str]) -> dict[str, str]:
-    """The family of each parser.
+def families(
+    parsers: Sequence[str], vision: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """The family of each parser; that of a vision model is its preset.
 
     Raises:
         InputError: a parser is unknown or not installed, or all are of one family.
@@ -33,6 +36,9 @@ def families(parsers: Sequence[str]) -> dict[str, str]:
     for name in parsers:
         if name == TEXT_LAYER:
             found[name] = TEXT_LAYER
+            continue
+        if name in vision:
+            found[name] = vision[name]
             continue
         engine = ocr_engine_class(name)
         found[name] = engine.family

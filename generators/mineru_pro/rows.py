@@ -1,6 +1,7 @@
 """Candidates out of conclusions: the image, MinerU's prompt, and the label in MinerU's form."""
 
 import io
+import math
 from collections.abc import Sequence
 
 from synthmill.generators.mineru_pro.records import Box, Consensus, RowDetail, SubTask
@@ -23,8 +24,10 @@ DIFFICULTY = {"easy": 0.0, "medium": 0.5, "hard": 1.0}
 CHECK = "mineru_pro.consistency"
 
 
-def crops(png: bytes, boxes: Sequence[Box], scale: float, margin: float) -> list[bytes]:
-    """A page's boxes (in points) as PNG files; runs in a worker."""
+def crops(
+    png: bytes, boxes: Sequence[Box], scale: float, margin: float, min_side: int = 1
+) -> list[bytes]:
+    """A page's boxes (in points) as PNG files, enlarged to `min_side` pixels; runs in a worker."""
     page = open_image(png)
     files = []
     for x0, y0, x1, y1 in boxes:
@@ -32,7 +35,11 @@ def crops(png: bytes, boxes: Sequence[Box], scale: float, margin: float) -> list
         right = max(left + 1, min(page.width, round((x1 + margin) * scale)))
         bottom = max(top + 1, min(page.height, round((y1 + margin) * scale)))
         out = io.BytesIO()
-        page.crop((left, top, right, bottom)).save(out, "PNG")
+        part = page.crop((left, top, right, bottom))
+        factor = min_side / min(part.size)
+        if factor > 1:
+            part = part.resize((math.ceil(part.width * factor), math.ceil(part.height * factor)))
+        part.save(out, "PNG")
         files.append(out.getvalue())
     return files
 

@@ -1,6 +1,7 @@
 """Settings of the generator `mineru_pro`. What the paper (arXiv 2604.04771) leaves open says so."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -9,6 +10,7 @@ from synthmill.generators.mineru_pro.records import SubTask
 from synthmill.schemas.base import Settings
 
 TEXT_LAYER = "text_layer"
+Preset = Literal["mineru", "paddleocr_vl", "qwen_vl"]
 
 
 class Reading(Settings):
@@ -56,7 +58,13 @@ class MineruProSettings(Settings):
 
     parsers: list[str] = Field(
         default=["rapidocr", "tesseract", TEXT_LAYER],
-        description=f"{TEXT_LAYER} (of a PDF), or OCR engines: rapidocr, tesseract, ocrad",
+        description=f"{TEXT_LAYER} (of a PDF), OCR engines (rapidocr, tesseract, ocrad), and the "
+        "model roles of `vision`; of a family the first one has a vote",
+    )
+    vision: dict[str, Preset] = Field(
+        default={},
+        description="model roles that read pages, with the preset of their prompts and output: "
+        "mineru (MinerU2.5), paddleocr_vl, qwen_vl (Qwen3-VL)",
     )
     target: str = Field(
         default="rapidocr",
@@ -83,6 +91,10 @@ class MineruProSettings(Settings):
             raise ValueError(f"the target {self.target!r} is not among the parsers {self.parsers}")
         if len(set(self.parsers)) < len(self.parsers):
             raise ValueError(f"a parser is named twice: {self.parsers}")
+        if unused := set(self.vision) - set(self.parsers):
+            raise ValueError(f"the vision roles {sorted(unused)} are not among the parsers")
+        if self.vision and self.labeled:
+            raise ValueError("thresholds are fitted without vision models only: labeled, or vision")
         wrong = [value for value in self.thresholds.values() if not 0 < value <= 1]
         if wrong:
             raise ValueError(f"thresholds are above 0 and at most 1, not {wrong[0]}")
