@@ -177,6 +177,7 @@ async def _work(
     on_commit: CommitCallback | None,
 ) -> RunReport:
     recipe = plan.recipe
+    plan.source.cache = cached.cache
     blocklist = SourceBlocklist(dataset)
     give_up_after_seconds = 60 * recipe.engine.give_up_after_minutes
     registry = ModelRegistry(

@@ -30,13 +30,15 @@ class Source(ABC):
     """Yields items (`Problem`, a document, a video ...) or `InvalidItem`, always in the same order.
 
     `item` is the type of its good items: a generator accepts the sources whose items it works on.
-    `folder` is the folder of the recipe, where plug-ins that its settings name are looked for.
+    `folder` is the folder of the recipe, where plug-ins that its settings name are looked for, and
+    `cache` the cache folder of the home, from the beginning of a run on.
     """
 
     name: ClassVar[str]
     item: ClassVar[type]
     Settings: ClassVar[type[Settings]]
     folder: Path | None = None
+    cache: Path | None = None
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings

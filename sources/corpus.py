@@ -141,7 +141,9 @@ class CorpusSource(DocumentSource):
             raise InputError(f"corpus: 'include' {self.settings.include!r}: {error}") from error
 
     def _documents(self, file: InputFile) -> Iterator[Document | InvalidItem]:
+        parser = self.parsers[file.suffix]
+        parser.cache = self.cache
         try:
-            yield from self.parsers[file.suffix].parse(file)
+            yield from parser.parse(file)
         except Unreadable as fault:
             yield invalid_item(file, fault)

@@ -25,7 +25,7 @@ def text_layer(path: str, sha256: str, number: int) -> list[TextPiece]:
     try:
         shown = pypdfium2.PdfDocument(data)[number - 1]
         layer = shown.get_textpage()
-        left, bottom, right, top = shown.get_cropbox()
+        left, bottom, right, top = shown.get_bbox()
         turn = shown.get_rotation()
         pieces = []
         for at in range(min(layer.count_rects(), MAX_RUNS)):

@@ -43,8 +43,9 @@ class DocumentParser(ABC, Generic[S]):
     """Turns a file into documents.
 
     Several parsers may read one suffix: the recipe names one of them, else the one that is
-    `by_default` is taken. `version` is raised when the same file would give another text. A parser
-    of untrusted binary or nested forms does its work in `run_in_worker`.
+    `by_default` is taken. `version` is raised when the same file would give another tree. A parser
+    of untrusted binary or nested forms does its work in `run_in_worker`. `cache` is the cache
+    folder of the home, where there is one.
     """
 
     name: ClassVar[str]
@@ -52,6 +53,7 @@ class DocumentParser(ABC, Generic[S]):
     version: ClassVar[int] = 1
     by_default: ClassVar[bool] = True
     Settings: ClassVar[type[Any]] = Settings
+    cache: Path | None = None
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
@@ -164,19 +166,25 @@ def invalid_item(file: InputFile, fault: Unreadable, record: int | None = None) 
 
 
 def run_in_worker(form: str, parse: Callable[..., T], *args: object, settings: WorkerSettings) -> T:
+    """`run_limited` within the limits of a parser's settings."""
+    limits = Limits(seconds=settings.seconds, memory_mb=settings.memory_mb)
+    return run_limited(form, parse, *args, limits=limits)
+
+
+def run_limited(form: str, parse: Callable[..., T], *args: object, limits: Limits) -> T:
     """The result of ``parse(*args)``; `parse` is a module-level function, `form` names the format.
 
     Raises:
         Unreadable: it raised, exceeded a limit, or crashed.
+        InputError: something that it needs is not installed.
     """
-    limits = Limits(seconds=settings.seconds, memory_mb=settings.memory_mb)
     try:
         return shared_pool().run_blocking(parse, *args, limits=limits)
     except WorkerTimeout:
         raise Unreadable(f"{form} took too long", f"more than {limits.seconds:g} s") from None
     except WorkerError as error:
         raise Unreadable(f"{form} broke its reader", str(error)) from None
-    except Unreadable:
+    except (Unreadable, InputError):
         raise
     except Exception as error:
         raise Unreadable(f"unreadable {form}", f"{type(error).__name__}: {error}") from error

@@ -272,17 +272,17 @@ def test_pdf_becomes_pages_headings_and_paragraphs_with_boxes(tmp_path: Path) ->
     (document,) = read(tmp_path)
     check_spans(document)
     assert shown(document) == [
-        ("Heading", "Annual report"),
+        ("DocumentTitle", "Annual report"),
         ("Heading", "Rivers"),
-        ("Paragraph", "The Osk is a long river, and it\nruns for eighty kilometres."),
+        ("Paragraph", "The Osk is a long river, and it runs for eighty kilometres."),
         ("Paragraph", "A second paragraph."),
         ("Heading", "Towns"),
         ("Paragraph", "There is one town on the river."),
     ]
     assert [(s.id, s.title, s.page) for s in document.sections] == [
-        ("1", "Annual report", 1),
-        ("1.1", "Rivers", 1),
-        ("1.2", "Towns", 2),
+        ("1", "A report", 1),
+        ("2", "Rivers", 1),
+        ("3", "Towns", 2),
     ]
     assert [(p.number, p.width, p.height) for p in document.pages] == [(1, 600, 800), (2, 600, 800)]
     assert document.text_of(document.pages[1]).startswith("Towns")

@@ -1,0 +1,1 @@
+"""The document tree of a PDF: characters and drawings of its pages, and what they make up."""

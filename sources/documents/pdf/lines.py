@@ -1,0 +1,178 @@
+"""Words of a page as lines of text, split where a gap is wider than between words.
+
+All constants are ours, in units of the size of type unless stated otherwise.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from statistics import median
+from typing import NamedTuple
+
+from synthmill.sources.documents.elements import BoundingBox, union_of
+from synthmill.sources.documents.pdf.page_content import Word
+
+SAME_BASELINE = 0.25  # words whose baselines differ by less stand on one line
+SCRIPT_SIZE = 0.82  # superscripts are in type smaller than this share of the line's
+SCRIPT_GAP = 0.6  # and no further from a word of the line
+SPLIT_GAP = 1.0  # a wider gap separates columns or cells
+NUMBER_WIDTH = 4  # characters of a bullet or number, which no gap parts from its item
+
+_BOLD = re.compile(r"bold|black|heavy|cmbx|demi|-bx?$|sfbx|ptmb|phvb", re.IGNORECASE)
+_ITALIC = re.compile(r"ital|obli|cmti|cmsl", re.IGNORECASE)
+_MONO = re.compile(r"mono|courier|cmtt|typewriter|consol|sftt|fixed", re.IGNORECASE)
+BULLET = re.compile(r"[•◦▪‣●○■□–—*·\-]|\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,4})[.)]|\[\d{1,3}\]")
+
+
+class TextLine:
+    """A run of words on one baseline, from left to right, or from right to left."""
+
+    def __init__(self, words: Sequence[Word]) -> None:
+        rtl = sum(_right_to_left(word.text) * len(word.text) for word in words)
+        self.rtl = 2 * rtl > sum(len(word.text) for word in words)
+        self.words = sorted(words, key=lambda w: -w.x1 if self.rtl else w.x0)
+        self.box = BoundingBox(
+            min(w.x0 for w in words),
+            min(w.y0 for w in words),
+            max(w.x1 for w in words),
+            max(w.y1 for w in words),
+        )
+        self.size = median(w.size for w in words for _ in w.text[:8])
+        on_line = [w.baseline for w in words if w.size > SCRIPT_SIZE * self.size]
+        self.baseline = median(on_line or [w.baseline for w in words])
+
+    @cached_property
+    def text(self) -> str:
+        """The words, with spaces between them; a mark above the line stands close to its word."""
+        return self._joined[0]
+
+    @cached_property
+    def marks(self) -> list[tuple[int, str]]:
+        """Superscripts: their offsets in the text, and what they are."""
+        return self._joined[1]
+
+    @cached_property
+    def _joined(self) -> tuple[str, list[tuple[int, str]]]:
+        text, marks = "", list[tuple[int, str]]()
+        last: Word | None = None
+        for word in self.words:
+            near = last is not None and 0.12 * self.size > word.x0 - last.x1 > -self.size
+            raised = self.is_raised(word)
+            glued = near and (raised or (last is not None and self.is_raised(last)))
+            text += "" if last is None or glued else " "
+            if raised:
+                marks.append((len(text), word.text))
+            text += word.text
+            last = word
+        return text, marks
+
+    def is_raised(self, word: Word) -> bool:
+        """Whether a word is a superscript."""
+        small = word.size < SCRIPT_SIZE * self.size
+        return small and self.baseline - word.baseline > 0.1 * self.size
+
+    @cached_property
+    def bold(self) -> bool:
+        """Whether most of it is in bold type."""
+        return self._share(_BOLD) > 0.6
+
+    @cached_property
+    def italic(self) -> bool:
+        """Whether most of it is in italic type."""
+        return self._share(_ITALIC) > 0.6
+
+    @cached_property
+    def mono(self) -> bool:
+        """Whether most of it is in type of one width, as code is."""
+        return self._share(_MONO) > 0.8
+
+    @property
+    def top(self) -> float:
+        """The top of its type, whatever letters it has."""
+        return min(self.box.y0, self.baseline - 0.7 * self.size)
+
+    @property
+    def bottom(self) -> float:
+        """The bottom of its type, whatever letters it has."""
+        return max(self.box.y1, self.baseline + 0.2 * self.size)
+
+    def _share(self, pattern: re.Pattern[str]) -> float:
+        found = sum(len(w.text) for w in self.words if pattern.search(w.font))
+        return found / sum(len(w.text) for w in self.words)
+
+
+class TextRow(NamedTuple):
+    """The lines at one height of a page, from left to right."""
+
+    lines: tuple[TextLine, ...]
+
+    @property
+    def box(self) -> BoundingBox:
+        """The box around all."""
+        return around(line.box for line in self.lines)
+
+
+def text_rows(words: Sequence[Word], split: float = SPLIT_GAP) -> list[TextRow]:
+    """The rows of a page from top to bottom, each split into lines at wide gaps."""
+    return [TextRow(tuple(_split(row, split))) for row in _baselines(words)]
+
+
+def around(boxes: Iterable[BoundingBox]) -> BoundingBox:
+    """The box around boxes, of which there is at least one."""
+    found = union_of(list(boxes))
+    assert found is not None
+    return found
+
+
+def _baselines(words: Sequence[Word]) -> list[list[Word]]:
+    """Words grouped by the baseline they stand on, with superscripts in the line they belong to."""
+    rows: list[list[Word]] = []
+    for word in sorted(words, key=lambda w: (w.baseline, w.x0)):
+        last = rows[-1][-1] if rows else None
+        if last is not None and word.baseline - last.baseline <= SAME_BASELINE * min(
+            word.size, last.size
+        ):
+            rows[-1].append(word)
+        else:
+            rows.append([word])
+    sizes = [median(w.size for w in row) for row in rows]
+    out: list[list[Word]] = [[] for _ in rows]
+    for at, row in enumerate(rows):
+        for word in row:
+            out[_home(word, at, rows, sizes)].append(word)
+    return sorted(filter(None, out), key=lambda row: median(w.baseline for w in row))
+
+
+def _home(word: Word, at: int, rows: list[list[Word]], sizes: list[float]) -> int:
+    """The row that a word belongs to: another one for a superscript or subscript."""
+    for other in (at + 1, at - 1, at + 2, at - 2):
+        if not 0 <= other < len(rows) or word.size >= SCRIPT_SIZE * sizes[other]:
+            continue
+        size = sizes[other]
+        for neighbor in rows[other]:
+            over = word.y0 < neighbor.y1 and neighbor.y0 < word.y1
+            if over and -size < word.x0 - neighbor.x1 < SCRIPT_GAP * size:
+                return other
+            if over and -size < neighbor.x0 - word.x1 < SCRIPT_GAP * size:
+                return other
+    return at
+
+
+def _split(row: list[Word], split: float) -> list[TextLine]:
+    row.sort(key=lambda w: w.x0)
+    runs = [[row[0]]]
+    for word in row[1:]:
+        last = runs[-1][-1]
+        wide = word.x0 - max(w.x1 for w in runs[-1]) > split * max(last.size, word.size)
+        lone = len(runs[-1]) == 1 and len(last.text) <= NUMBER_WIDTH and BULLET.fullmatch(last.text)
+        if wide and not (lone and word.x0 - last.x1 < 3 * word.size):
+            runs.append([word])
+        else:
+            runs[-1].append(word)
+    return [TextLine(run) for run in runs]
+
+
+def _right_to_left(text: str) -> bool:
+    first = next((c for c in text if c.isalpha()), "")
+    return bool(first) and first > "\u0590" and unicodedata.bidirectional(first) in ("R", "AL")
