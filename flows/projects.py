@@ -1,6 +1,5 @@
 """Projects: a folder with a recipe that runs, its problems, a filter and a README."""
 
-import csv
 import itertools
 import os
 import re
@@ -19,11 +18,10 @@ from synthmill.schemas.errors import InputError
 from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.validation import validated
 from synthmill.sources._problems import ProblemSource
-from synthmill.sources.csv import CsvSource
+from synthmill.sources.csv import CsvSource, delimiter_of
 from synthmill.sources.jsonl import JsonlSource
 from synthmill.sources.parquet import ParquetSource
 from synthmill.sources.reading.field_names import FieldGuess, Values, flat_texts, guess_fields
-from synthmill.sources.reading.lines import lines_of
 from synthmill.store.errors import translate_errors
 
 TEMPLATES = Path(__file__).parent / "project_template"
@@ -31,7 +29,6 @@ SAMPLE = SHIPPED / "problems" / "easy.jsonl"
 SAMPLE_ROWS = 30  # ours: enough for the target of the recipe
 TARGET = 20  # ours: rows that a first run makes in seconds
 LOOKED_AT = 1000  # ours: rows by which fields are guessed
-DELIMITERS = (",", ";", "\t", "|")
 SOURCES: dict[str, type[ProblemSource]] = {
     ".jsonl": JsonlSource,
     ".csv": CsvSource,
@@ -85,7 +82,7 @@ def read_problem_file(path: Path, given: Mapping[str, str | None]) -> ProblemFil
         array = " (a JSON array becomes one with: jq -c '.[]')" if suffix == ".json" else ""
         raise InputError(f"{path}: give a file of {', '.join(SOURCES)}{array}")
     settings: dict[str, Any] = {"path": path}
-    if SOURCES[suffix] is CsvSource and (delimiter := _delimiter(path)) != ",":
+    if SOURCES[suffix] is CsvSource and (delimiter := delimiter_of(path)) != ",":
         settings["delimiter"] = delimiter
     records, faults = list[Values](), list[str]()
     for row in itertools.islice(_source(suffix, settings).whole_rows(), LOOKED_AT):
@@ -177,14 +174,6 @@ def _write_new(folder: Path, files: Mapping[str, str]) -> None:
 def _source(suffix: str, settings: Mapping[str, Any]) -> ProblemSource:
     cls = SOURCES[suffix]
     return cls(validated(cls.Settings, dict(settings), "source"))
-
-
-def _delimiter(path: Path) -> str:
-    """The sign that splits the header of a CSV file into most names."""
-    header = next(lines_of(path, 1 << 20), None)
-    if header is None or header.fault is not None:
-        return ","
-    return max(DELIMITERS, key=lambda sign: len(next(csv.reader([header.text], delimiter=sign))))
 
 
 def _sample() -> Iterator[str]:

@@ -215,7 +215,11 @@ def _check_roles(parts: Parts, specs: PartSpecs, mistakes: Mistakes) -> None:
 
 
 def _spec(model: type[M], data: Any) -> M | None:
+    """The data as a model, without the keys that the model does not have."""
     try:
         return model.model_validate(data)
-    except ValidationError:
-        return None
+    except ValidationError as error:
+        unknown = {e["loc"][0] for e in error.errors() if e["type"] == "extra_forbidden"}
+        if not unknown or not isinstance(data, dict):
+            return None
+        return _spec(model, {key: value for key, value in data.items() if key not in unknown})

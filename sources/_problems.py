@@ -1,7 +1,10 @@
 """What every source of problems shares: field mapping, row selection, and invalid rows."""
 
 import hashlib
+import itertools
+import json
 import math
+import re
 import time
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -17,6 +20,7 @@ from synthmill.schemas.identity import sha256_text
 from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.lineage import SourceRef
 from synthmill.sources.base import Problem, Source
+from synthmill.sources.reading.field_names import flat_texts, guess_fields
 
 KEY_LENGTH = 20  # hex digits of a content hash: 80 bits, odds of a clash below 1e-12 at 1e6 rows
 ROWS_CHECKED = 20
@@ -191,9 +195,22 @@ class ProblemSource(Source):
         if bad:
             raise InputError(
                 f"{self.name}: none of the first {len(bad)} rows holds a problem; the first: "
-                f"{bad[0].detail}"
+                f"{bad[0].detail}{self.hint()}"
             )
         return f"{self.name}: empty"
+
+    def hint(self) -> str:
+        """What a recipe may have to say, where no row holds a problem: fields that look right."""
+        rows = itertools.islice(self.whole_rows(), ROWS_CHECKED)
+        records = [dict(flat_texts(row.record)) for row in rows if row.record is not None]
+        try:
+            guess = guess_fields(records, {}) if records else None
+        except InputError:
+            guess = None
+        if guess is None or guess.problem == self.settings.fields.problem:
+            return ""
+        answer = "null" if guess.answer is None else _yaml(guess.answer)
+        return f". Perhaps `fields: {{problem: {_yaml(guess.problem)}, answer: {answer}}}`"
 
 
 @lru_cache(maxsize=64)
@@ -271,6 +288,11 @@ def _missing(record: dict[str, Any], name: str) -> str:
         return f"field {name!r} is empty"
     names = [str(key) for key in record]
     return f"no field {name!r}{nearest(name, names)}; the row has {', '.join(names[:12]) or 'none'}"
+
+
+def _yaml(name: str) -> str:
+    """A name within braces of YAML."""
+    return name if re.fullmatch(r"[\w][\w./-]*", name) else json.dumps(name, ensure_ascii=False)
 
 
 def _short(text: str) -> str:

@@ -1,6 +1,7 @@
 """Problems from a CSV file with a header line."""
 
 import csv
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -10,6 +11,9 @@ from pydantic import Field
 from synthmill.schemas.errors import InputError
 from synthmill.sources._problems import ProblemSettings, ProblemSource, RawRow
 from synthmill.sources.reading.lines import Line, lines_of
+
+DELIMITERS = (",", ";", "\t", "|")  # ours: those that are looked for, most usual first
+HEADER_BYTES = 1 << 20
 
 
 class CsvSettings(ProblemSettings):
@@ -55,6 +59,22 @@ class CsvSource(ProblemSource):
                 header = _header(uri, values)
             elif values and header is not None:
                 yield _row(uri, numbered.number, header, values)
+
+    def hint(self) -> str:
+        """Another delimiter, where the header is one name with such signs in it."""
+        header = next((row.record for row in self.whole_rows() if row.record is not None), {})
+        found = delimiter_of(self.settings.path)
+        if len(header) > 1 or found == self.settings.delimiter:
+            return super().hint()
+        return f". Perhaps `delimiter: {json.dumps(found)}`"
+
+
+def delimiter_of(path: Path) -> str:
+    """The sign that splits the header of a file into most names."""
+    header = next(lines_of(path, HEADER_BYTES), None)
+    if header is None or header.fault is not None:
+        return DELIMITERS[0]
+    return max(DELIMITERS, key=lambda sign: len(next(csv.reader([header.text], delimiter=sign))))
 
 
 class _Numbered:

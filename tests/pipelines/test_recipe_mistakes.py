@@ -66,6 +66,15 @@ def test_mistakes_of_keys_and_of_plugins_are_told_together() -> None:
     assert lines[-1] == "five.yaml:18: unknown key 'seeds' (did you mean 'seed'?)"
 
 
+def test_an_unknown_key_hides_no_other_mistake() -> None:
+    text = MISTAKEN.replace(
+        "{backend: opnai}", "{modle: x, backend: openai, settings: {base_ulr: y}}"
+    )
+    lines = told(text)
+    assert lines[3] == "five.yaml:9: unknown key 'models.default.modle' (did you mean 'model'?)"
+    assert lines[4].startswith("five.yaml:9: models.default.settings: unknown key 'base_ulr'")
+
+
 def test_a_role_that_no_part_asks_is_a_mistake() -> None:
     text = "name: r\nsource: world\ngenerator: {name: ragshaper}\nmodels:\n  default: {}\n"
     text += "  autor: {}\noutput: {dataset: r}\n"
