@@ -233,13 +233,14 @@ class MineruPro(FeedbackGenerator[MineruProSettings, SamplingState]):
             return
         margin = self.settings.reading.margin
         images = await run(crops, read.png, [c.box for c in found], read.scale, margin)
-        for consensus, png in zip(found, images, strict=True):
+        for order, (consensus, png) in enumerate(zip(found, images, strict=True)):
             detail = RowDetail(
                 page=page.path,
                 number=page.number,
                 width=page.width,
                 height=page.height,
                 cluster=item.cluster,
+                order=order,
                 scale=read.scale,
                 crop=(
                     max(0.0, consensus.box[0] - margin),

@@ -83,7 +83,8 @@ class Consensus(Record):
 class RowDetail(Record):
     """The `detail` of a row: the page, its cluster, and the conclusion about one region of it.
 
-    `scale` is the number of pixels of the row's image for each point of the page, `crop` its box.
+    `order` is the place of the region on its page in reading order, 0 for the layout. `scale` is
+    the number of pixels of the row's image for each point of the page, `crop` its box.
     `failures` are parsers that said nothing about the page, with the reason.
     """
 
@@ -92,6 +93,7 @@ class RowDetail(Record):
     width: float
     height: float
     cluster: int
+    order: int = 0
     scale: float
     crop: Box
     consensus: Consensus
