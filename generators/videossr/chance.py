@@ -1,72 +1,84 @@
-"""Expected rewards of guessing, computed exactly for given settings.
+"""Expected rewards without looking at the video, computed exactly for given settings.
 
-A guess is an answer drawn as the generator draws the truth (a jigsaw's from all permutations): it
-follows the format and the distribution of true answers and ignores the video.
+`best_constant` is what one fixed answer earns, the one that earns most; this is the chance level
+of a row, and what `shift` takes off. `random_guess` is what an answer earns that is drawn as the
+generator draws the truth; it is lower, because a constant answer can sit in the middle.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from functools import cache
-from itertools import product
 from math import factorial
 
-from synthmill.generators.videossr.settings import Counting, Grounding, SubType, VideossrSettings
+from synthmill.generators.videossr.settings import SubType, VideossrSettings
 from synthmill.rewards import videossr as rewards
 
+Span = tuple[int, int]  # first frame, and the frame after the last
 
-def chance(sub_type: SubType, settings: VideossrSettings) -> float:
-    """The expected reward of guessing at a sub-type, smooth or strict as in the settings."""
+
+def best_constant(sub_type: SubType, settings: VideossrSettings) -> float:
+    """The expected reward of the best fixed answer to a sub-type, smooth or strict as set."""
     strict = sub_type.task in settings.strict
     if sub_type.task == "grounding":
-        return grounding(settings.sampling.frames, settings.grounding.length, strict)
+        return _grounding(settings.sampling.frames, settings.grounding.length, strict)[0]
     if sub_type.task == "counting":
         level = getattr(settings.counting, sub_type.variant)
-        return counting(level.frames, level.shapes, strict)
-    return jigsaw(int(sub_type.variant), strict)
+        return _counting(level.frames, level.shapes, strict)[0]
+    return _jigsaw(int(sub_type.variant), strict)[0]
+
+
+def random_guess(sub_type: SubType, settings: VideossrSettings) -> float:
+    """The expected reward of an answer drawn like the truth, smooth or strict as set."""
+    strict = sub_type.task in settings.strict
+    if sub_type.task == "grounding":
+        return _grounding(settings.sampling.frames, settings.grounding.length, strict)[1]
+    if sub_type.task == "counting":
+        level = getattr(settings.counting, sub_type.variant)
+        return _counting(level.frames, level.shapes, strict)[1]
+    return _jigsaw(int(sub_type.variant), strict)[1]
 
 
 @cache
-def grounding(
-    frames: int = 48, length: tuple[int, int] = Grounding().length, strict: bool = False
-) -> float:
-    """Mean IoU of two spans: length uniform in `length`, then start uniform where it fits.
+def _grounding(frames: int, length: tuple[int, int], strict: bool) -> tuple[float, float]:
+    """Best constant and random guess; constants are tried on the grid of frames."""
+    law = _span_law(frames, length)
 
-    0.216 for the paper's 8..16 of 48 frames.
-    """
-    spans = _spans(frames, length)
-    total = 0.0
-    for (start, end), weight in spans:
-        for (other_start, other_end), other_weight in spans:
-            shared = max(0, min(end, other_end) - max(start, other_start))
-            iou = shared / (max(end, other_end) - min(start, other_start)) if shared else 0.0
-            reward = float(iou >= rewards.STRICT_IOU) if strict else iou
-            total += weight * other_weight * reward
-    return total
+    def expected(given: Span) -> float:
+        return sum(p * _overlap(given, right, strict) for right, p in law.items())
+
+    every = ((start, end) for start in range(frames) for end in range(start + 1, frames + 1))
+    return max(map(expected, every)), sum(p * expected(span) for span, p in law.items())
 
 
-def _spans(frames: int, length: tuple[int, int]) -> list[tuple[tuple[int, int], float]]:
+def _span_law(frames: int, length: tuple[int, int]) -> dict[Span, float]:
+    """Probability of each span: length uniform in `length`, then start uniform where it fits."""
     low, high = length
-    return [
-        ((start, start + size), 1 / (high - low + 1) / (frames - size + 1))
+    return {
+        (start, start + size): 1 / (high - low + 1) / (frames - size + 1)
         for size in range(low, high + 1)
         for start in range(frames - size + 1)
-    ]
+    }
+
+
+def _overlap(given: Span, right: Span, strict: bool) -> float:
+    shared = max(0, min(given[1], right[1]) - max(given[0], right[0]))
+    iou = shared / (max(given[1], right[1]) - min(given[0], right[0])) if shared else 0.0
+    return float(iou >= rewards.STRICT_IOU) if strict else iou
 
 
 @cache
-def counting(
-    frames: int = Counting().easy.frames, shapes: int = Counting().easy.shapes, strict: bool = False
-) -> float:
-    """Mean reward of counts drawn like the truth: 1..`frames` frames with 1..`shapes` each."""
+def _counting(frames: int, shapes: int, strict: bool) -> tuple[float, float]:
+    """Best constant and random guess; the three counts of an answer follow one law."""
     law = _count_law(frames, shapes)
-    total = 0.0
-    for (given, p), (right, q) in product(law.items(), repeat=2):
-        reward = float(given == right) if strict else max(0.0, 1 - abs(given - right) / right)
-        total += p * q * reward
-    return total
+
+    def expected(given: int) -> float:
+        return sum(p * _closeness(given, right, strict) for right, p in law.items())
+
+    return max(map(expected, law)), sum(p * expected(count) for count, p in law.items())
 
 
-def _count_law(frames: int, shapes: int) -> dict[int, float]:
-    """Probability of each count of one shape."""
+def _count_law(frames: int, shapes: int) -> Mapping[int, float]:
+    """Probability of each count of one shape: 1..`frames` frames with 1..`shapes` each."""
     law: dict[int, float] = defaultdict(float)
     sums: dict[int, float] = {0: 1.0}
     for _ in range(frames):
@@ -80,12 +92,18 @@ def _count_law(frames: int, shapes: int) -> dict[int, float]:
     return law
 
 
-@cache
-def jigsaw(clips: int, strict: bool = False) -> float:
-    """Mean reward of a random permutation: clips are (n^2 - 1) / 3n places off on average.
+def _closeness(given: int, right: int, strict: bool) -> float:
+    return float(given == right) if strict else max(0.0, 1 - abs(given - right) / right)
 
-    0.352 for 6 clips and 0.344 for 8; the identity is one of the guesses.
+
+def _jigsaw(clips: int, strict: bool) -> tuple[float, float]:
+    """Best constant and random guess, of all permutations, while the identity is never the truth.
+
+    Over all permutations clips are (n^2 - 1) / 3n places off on average. The best constant is the
+    reversed order, which is the furthest from the identity: it loses nothing by its absence.
     """
+    orders = factorial(clips)
     if strict:
-        return 1 / factorial(clips)
-    return 1 - (clips**2 - 1) / 3 / (clips**2 // 2)
+        return 1 / (orders - 1), 1 / orders
+    mean = 1 - (clips**2 - 1) / 3 / (clips**2 // 2)
+    return mean * orders / (orders - 1), mean

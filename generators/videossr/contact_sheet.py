@@ -188,7 +188,10 @@ def _png(image: "Image") -> bytes:
 def describe(detail: Detail, answer: str | None) -> str:
     """The properties of a question, one per line."""
     lines = [
-        f"{detail.sub_type}: answer {answer}, guessing earns {detail.chance:.3f}",
+        f"{detail.sub_type}: answer {answer}",
+        f"the best constant answer earns {detail.chance:.3f}, a random one "
+        f"{detail.random_guess:.3f}, the blind solver's {detail.solved.answer} "
+        f"{detail.solved.reward:.3f}",
         f"video: {detail.info.codec} {detail.info.width}x{detail.info.height}, "
         f"{detail.info.seconds:.2f} s, {len(detail.times)} frames at {detail.fps:.3f} a second",
     ]

@@ -33,6 +33,10 @@ Hashes = NDArray[np.uint64]
 BITS = 64
 BLOCK = 256  # ours: videos compared at once, few enough for the processor's cache
 OTHER_TASK = "another task"
+# Movement can hide these; it hides neither colors nor sharpness nor a standstill.
+MOVING = {"mirror", "rotate180", "rotate90", "rotate270", "zoom_in", "zoom_out", "shuffle", "swap"}
+# Movement from frame to frame tells where these tasks' spans and clips join; a cut does not.
+CONTINUOUS = {"mirror", "rotate180", "shuffle", "stutter_hold", "slow", "fast", "swap"}
 
 
 class VideoQualitySettings(Settings):
@@ -85,10 +89,16 @@ class VisibleChangeSettings(Settings):
         lt=1,
         description="share of pixels that change visibly at the edges of the span",
     )
+    min_over_movement: float = Field(
+        default=0.75,
+        ge=0,
+        description="change of the picture at the edges against that from frame to frame in the "
+        "video itself, for changes of order, side, size and content",
+    )
     min_speed_ratio: float = Field(
         default=1.25,
         gt=1,
-        description="movement inside slow and fast spans against outside",
+        description="movement inside slow and fast spans against outside, and against normal speed",
     )
 
 
@@ -107,14 +117,97 @@ class VisibleChange(Verifier):
         record = _record(candidate)
         if not isinstance(record, GroundingRecord):
             return self.verdict("skipped", OTHER_TASK)
-        speed = record.drawn.rate != 1
-        needed = self.settings.min_speed_ratio if speed else self.settings.min_share
+        bounds, speed = self.settings, record.drawn.rate != 1
+        needed = bounds.min_speed_ratio if speed else bounds.min_share
         visible = record.change >= needed
+        detail = f"change {record.change:.3f}, needed {needed:g}"
+        if visible and record.perturbation in MOVING:
+            visible = record.over_movement >= bounds.min_over_movement
+            detail += f"; {record.over_movement:.2f} times the movement of the video, "
+            detail += f"needed {bounds.min_over_movement:g}"
         return self.verdict(
             "pass" if visible else "fail",
             None if visible else f"{record.perturbation} is not visible",
             score=record.change,
-            detail=f"change {record.change:.3f}, needed {needed:g}",
+            detail=detail,
+        )
+
+
+class SceneCutsSettings(Settings):
+    """How many cuts a video may have."""
+
+    max_share: float = Field(
+        default=0.2, ge=0, le=1, description="frames at which a new scene begins, as a share"
+    )
+
+
+class SceneCuts(Verifier):
+    """Rejects questions of order, mirroring and speed about montages.
+
+    Where every frame is another scene, nothing shows which came first or which way is right. Cuts
+    are found by how many pixels change, so fast movement can count as one.
+    """
+
+    name: ClassVar[str] = "scene_cuts"
+    Settings = SceneCutsSettings
+    settings: SceneCutsSettings
+
+    def judge(self, candidate: Candidate) -> Verdict:
+        """The score is the share of frames that begin a scene."""
+        detail = _detail(candidate)
+        if detail is None or not _needs_continuity(detail.sample):
+            return self.verdict("skipped", OTHER_TASK)
+        share = len(detail.cuts) / len(detail.times)
+        few = share <= self.settings.max_share
+        return self.verdict(
+            "pass" if few else "fail",
+            None if few else "too many cuts",
+            score=round(share, 4),
+            detail=f"{len(detail.cuts)} cuts in {len(detail.times)} frames",
+        )
+
+
+def _needs_continuity(record: TaskRecord) -> bool:
+    if isinstance(record, GroundingRecord):
+        return record.perturbation in CONTINUOUS
+    return isinstance(record, JigsawRecord)
+
+
+class AnswerableSettings(Settings):
+    """How well the blind solver must do."""
+
+    min_gain: float = Field(
+        default=0.25,
+        ge=0,
+        le=1,
+        description="the solver's reward, as a share of the way from the chance level to 1",
+    )
+
+
+class Answerable(Verifier):
+    """Rejects questions that a solver of pixels cannot answer from the question's media.
+
+    The solver sees what a model will see (`generators.videossr.solver`). It is simple, so it also
+    loses good questions about videos with fast or little movement.
+    """
+
+    name: ClassVar[str] = "answerable"
+    Settings = AnswerableSettings
+    settings: AnswerableSettings
+
+    def judge(self, candidate: Candidate) -> Verdict:
+        """The score is the share of the way from chance to the full reward."""
+        detail = _detail(candidate)
+        if detail is None:
+            return self.verdict("skipped", "no video")
+        gain = (detail.solved.reward - detail.chance) / (1 - detail.chance)
+        answered = gain >= self.settings.min_gain and gain > 0
+        return self.verdict(
+            "pass" if answered else "fail",
+            None if answered else "not answered from its pixels",
+            score=round(max(0.0, gain), 4),
+            detail=f"the solver's {detail.solved.answer} earns {detail.solved.reward:.3f}, "
+            f"chance {detail.chance:.3f}",
         )
 
 

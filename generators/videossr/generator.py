@@ -58,6 +58,8 @@ class Videossr(Generator[VideossrSettings]):
         FilterSpec(name="visible_change"),
         FilterSpec(name="countable_shapes"),
         FilterSpec(name="distinct_clips"),
+        FilterSpec(name="scene_cuts"),
+        FilterSpec(name="answerable"),
         FilterSpec(name="near_duplicate_video"),
     )
 

@@ -45,14 +45,19 @@ class OtherVideo:
 
 @dataclass(frozen=True, slots=True)
 class GroundingPlan:
-    """A perturbation, its parameters and its span, drawn before anything is decoded."""
+    """A perturbation, its parameters and its span, drawn before anything is decoded.
+
+    `moments` are those in the source that each frame shows (of `line` unless slow or fast);
+    `normal` are, for slow and fast, those at which the span would be shown at normal speed.
+    """
 
     perturbation: Perturbation
     drawn: DrawnParameters
     first: int
     length: int
     line: Timeline
-    moments: tuple[int, ...]  # in the source, of each frame; of `line` unless slow or fast
+    moments: tuple[int, ...]
+    normal: tuple[int, ...] = ()
 
 
 def plan(
@@ -68,7 +73,10 @@ def plan(
     drawn = perturbation.draw(rng, length, settings.parameters)
     places = _places(sampling.frames, first, length, drawn.rate)
     line = timeline(info, sampling, sampling.frames + length * (drawn.rate - 1))
-    return GroundingPlan(perturbation, drawn, first, length, line, line.moments(places))
+    usual = range(first, first + round(length * drawn.rate) + 1) if drawn.rate != 1 else ()
+    return GroundingPlan(
+        perturbation, drawn, first, length, line, line.moments(places), line.moments(usual)
+    )
 
 
 def _places(count: int, first: int, length: int, rate: float) -> list[float]:
@@ -77,18 +85,24 @@ def _places(count: int, first: int, length: int, rate: float) -> list[float]:
 
 
 def build(
-    planned: GroundingPlan, seen: Frames, settings: Grounding, other: OtherVideo | None = None
+    planned: GroundingPlan,
+    seen: Frames,
+    settings: Grounding,
+    *,
+    other: OtherVideo | None = None,
+    normal: Frames | None = None,
 ) -> Sample:
     """The sample, with a measure of how visible the change is in this video.
 
-    `seen` are the source frames at the planned moments, `other` the frames that swap inserts.
+    `seen` and `normal` are the source frames at the planned moments of those names, `other` those
+    that swap inserts.
     """
     base = seen.pixels
     span = slice(planned.first, planned.first + planned.length)
     clip = _clip(planned, base, other.seen.pixels if other else base[:0])
     shown = clip.frames(base)
-    if isinstance(planned.perturbation, Speed):
-        change = speed_change(shown, span, planned.drawn.rate)
+    if normal is not None:
+        change = speed_change(shown, span, normal.pixels, planned.drawn.rate)
     else:
         change = visible_change(planned, base, shown, settings.visible_step)
     start = round(planned.line.second(planned.first), settings.decimals)
@@ -101,6 +115,7 @@ def build(
         end=end,
         drawn=planned.drawn,
         change=round(change, 4),
+        over_movement=round(over_movement(planned, base, shown), 4),
         moments=list(planned.moments) if planned.drawn.rate != 1 else [],
         other=other.sha256 if other else None,
         other_times=list(other.seen.times) if other else [],
@@ -132,8 +147,24 @@ def _clip(planned: GroundingPlan, base: Pixels, other: Pixels) -> Clip:
 def visible_change(planned: GroundingPlan, base: Pixels, shown: Pixels, step: int) -> float:
     """How visible the edges of the span are: the smaller share of pixels that change there.
 
-    Both edges count, since an edge that looks unchanged would make the label wrong. A stutter
-    begins with an unchanged frame that is then held, so its neighbors are compared there.
+    Both edges count, since an edge that looks unchanged would make the label wrong.
+    """
+    return min(changed_share(a, b, step) for a, b in _edges(planned, base, shown))
+
+
+def over_movement(planned: GroundingPlan, base: Pixels, shown: Pixels) -> float:
+    """How much the picture changes at the edges, against the video's own change from frame to
+    frame: the smaller edge over the median. In shaking leaves, an order or a side is not seen.
+    """
+    edges = [thumbnails(np.stack(pair)) for pair in _edges(planned, base, shown)]
+    change = min(float(differences(pair)[0, 1]) for pair in edges)
+    return change / max(float(np.median(steps(differences(thumbnails(base))))), STILL)
+
+
+def _edges(planned: GroundingPlan, base: Pixels, shown: Pixels) -> list[tuple[Pixels, Pixels]]:
+    """The frames at the edges of the span, each with what an unchanged video would show.
+
+    A stutter begins with an unchanged frame that is then held, so its neighbors are compared.
     """
     first, last = planned.first, planned.first + planned.length - 1
     pairs = [(shown[last], base[last])]
@@ -143,7 +174,7 @@ def visible_change(planned: GroundingPlan, base: Pixels, shown: Pixels, step: in
         pairs += [(shown[last], base[last + 1])] if last + 1 < len(base) else []
     else:
         pairs += [(shown[first], base[first])]
-    return min(changed_share(a, b, step) for a, b in pairs)
+    return pairs
 
 
 def changed_share(a: Pixels, b: Pixels, step: int) -> float:
@@ -151,14 +182,17 @@ def changed_share(a: Pixels, b: Pixels, step: int) -> float:
     return float((np.abs(a.astype(np.int16) - b) > step).any(axis=-1).mean())
 
 
-def speed_change(shown: Pixels, span: slice, rate: float) -> float:
-    """Ratio of movement between frames inside and outside of the span (for slow, the inverse).
+def speed_change(shown: Pixels, span: slice, normal: Pixels, rate: float) -> float:
+    """Ratio of the movement in the span to that of the same source at normal speed, and to the
+    rest of the video; the smaller of the two (for slow, of their inverses).
 
-    0 if nothing moves inside or outside of it.
+    The first says whether the speed can be seen at all: leaves that shake change as much from
+    frame to frame at any speed. The second says whether it stands out. 0 if nothing moves.
     """
     moves = steps(differences(thumbnails(shown)))
     inside = float(np.median(moves[span.start : span.stop - 1]))
     outside = float(np.median(np.delete(moves, np.s_[max(0, span.start - 1) : span.stop])))
-    if min(inside, outside) < STILL / 2:
+    same = float(np.median(steps(differences(thumbnails(normal)))))
+    if min(inside, outside, same) < STILL / 2:
         return 0.0
-    return inside / outside if rate > 1 else outside / inside
+    return min(inside / outside, inside / same) if rate > 1 else min(outside, same) / inside

@@ -33,7 +33,8 @@ class GroundingRecord(Record):
 
     `moments` holds, for slow and fast, the milliseconds of the source that each frame shows;
     `other` is the SHA-256 of the video swapped in, `other_times` are the time stamps of its frames.
-    `change` is the measured visibility, which the filter `visible_change` judges.
+    `change` is the measured visibility, and `over_movement` compares the change at the edges with
+    the video's own movement; the filter `visible_change` judges them.
     """
 
     task: Literal["grounding"] = "grounding"
@@ -44,6 +45,7 @@ class GroundingRecord(Record):
     end: float
     drawn: DrawnParameters
     change: float = 0.0
+    over_movement: float = 0.0
     moments: list[int] = []
     other: str | None = None
     other_times: list[int] = []
@@ -84,6 +86,13 @@ class JigsawRecord(Record):
 TaskRecord = GroundingRecord | CountingRecord | JigsawRecord
 
 
+class Solved(Record):
+    """What the blind solver answered, and the reward of that, by the row's own reward function."""
+
+    answer: str
+    reward: float
+
+
 class Detail(Record):
     """The `detail` of a row: with the source video and this record the answer can be derived again.
 
@@ -92,7 +101,8 @@ class Detail(Record):
     ``1000 / step_ms``, is the rate given to the model, whose time starts at the first frame.
     `cuts` are the sampled frames at which a new scene begins; `black`, `moving`, `frozen` and
     `repeated` are shares of frames (see `sources.video.frame_statistics`); `hashes` are perceptual
-    hashes of frames spread over the video.
+    hashes of frames spread over the video. `chance` is the expected reward of the best constant
+    answer, `random_guess` that of a random one; `solved` is what the blind solver makes of it.
     """
 
     sub_type: str
@@ -112,6 +122,8 @@ class Detail(Record):
     repeated: float = 0.0
     hashes: list[str] = []
     chance: float
+    random_guess: float
+    solved: Solved
     sample: TaskRecord
 
 

@@ -16,6 +16,7 @@ from synthmill.sources.video.writing import Codec, ImageFormat
 
 TASKS = ("grounding", "counting", "jigsaw")
 LEVELS = ("easy", "hard")
+MIN_CLIPS = 3  # ours: the identity is never the truth, so two clips would have one answer
 MAX_CLIPS = 24  # ours: more clips than that have fewer than two of 48 frames
 
 
@@ -83,8 +84,8 @@ def parse_sub_type(name: str) -> SubType:
     """
     task, _, variant = name.partition("/")
     if task == "jigsaw" and variant.isascii() and variant.isdigit():
-        if not 2 <= int(variant) <= MAX_CLIPS:
-            raise ValueError(f"a jigsaw has 2 to {MAX_CLIPS} clips, not {variant}")
+        if not MIN_CLIPS <= int(variant) <= MAX_CLIPS:
+            raise ValueError(f"a jigsaw has {MIN_CLIPS} to {MAX_CLIPS} clips, not {variant}")
         return SubType(task, str(int(variant)))
     if (task == "grounding" and variant in PERTURBATIONS) or (
         task == "counting" and variant in LEVELS

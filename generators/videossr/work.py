@@ -1,16 +1,21 @@
 """The work of one video, done in a worker process: decode once, build, measure, encode."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+import numpy as np
+
 from synthmill.generators.videossr import counting, grounding, jigsaw
-from synthmill.generators.videossr.chance import chance
+from synthmill.generators.videossr.chance import best_constant, random_guess
 from synthmill.generators.videossr.decoded_video import DecodedVideo, frames_covering, timeline
 from synthmill.generators.videossr.grounding import GroundingPlan, OtherVideo
 from synthmill.generators.videossr.perturbations import Replace
-from synthmill.generators.videossr.records import Clip, Detail, Sample
+from synthmill.generators.videossr.records import Clip, Detail, Sample, Solved
 from synthmill.generators.videossr.settings import MediaSettings, SubType, VideossrSettings
+from synthmill.generators.videossr.solver import solve
+from synthmill.rewards.videossr import compute_score
 from synthmill.sources.video.container import UnusableVideo
 from synthmill.sources.video.frame_statistics import (
     black_share,
@@ -21,7 +26,7 @@ from synthmill.sources.video.frame_statistics import (
 )
 from synthmill.sources.video.probe import VideoInfo
 from synthmill.sources.video.reading import Pixels
-from synthmill.sources.video.writing import SMALLEST_SIDE, clip_bytes, image_bytes
+from synthmill.sources.video.writing import SMALLEST_SIDE, clip_bytes, image_bytes, read_back
 from synthmill.sources.videos import Video
 
 HASHES = 24  # ours: perceptual hashes spread over a video
@@ -58,6 +63,7 @@ class MediaEncoder:
         self._form = form
         self._base = base
         self._encoded: dict[int, str] = {}  # sampled frames that are among the files
+        self._decoded: dict[str, Pixels] = {}
 
     def files_of(self, sample: Sample) -> tuple[MediaFile, ...]:
         """The files of a sample, clip after clip."""
@@ -67,6 +73,15 @@ class MediaEncoder:
             for number, clip in enumerate(sample.clips)
             for file in pack(number, clip, sample.seen.pixels, sample.step_ms)
         )
+
+    def clips(self, files: Sequence[MediaFile]) -> list[Pixels]:
+        """The clips that files show, decoded again: (count, height, width, 3) each."""
+        clips: dict[int, list[Pixels]] = {}
+        for file in files:
+            if file.sha256 not in self._decoded:
+                self._decoded[file.sha256] = read_back(self.files[file.sha256])
+            clips.setdefault(file.clip, []).append(self._decoded[file.sha256])
+        return [np.concatenate(parts) for parts in clips.values()]
 
     def _frames(self, number: int, clip: Clip, base: Pixels, step_ms: int) -> list[MediaFile]:
         return [
@@ -159,7 +174,7 @@ def _questions(job: VideoJob) -> WorkResult:
     decoded = DecodedVideo(
         job.video,
         timeline(info, sampling),
-        [moment for plan in plans.values() for moment in plan.moments],
+        [moment for plan in plans.values() for moment in (*plan.moments, *plan.normal)],
         max_pixels=sampling.max_pixels,
         seconds=job.settings.work_seconds,
     )
@@ -172,13 +187,15 @@ def _questions(job: VideoJob) -> WorkResult:
             lost = UnusableVideo(f"other video: {error.reason}", error.detail)
             result.failures.append((str(sub_type), lost))
             continue
+        files = encoder.files_of(sample)
+        solved = _solved(job.settings, sub_type, sample, encoder.clips(files))
         result.questions.append(
             VideoQuestion(
                 sub_type,
                 text=sample.question,
                 answer=sample.answer,
-                detail=_detail(job, sub_type, sample, decoded),
-                files=encoder.files_of(sample),
+                detail=_detail(job, sub_type, sample, decoded, solved),
+                files=files,
             )
         )
     return result
@@ -194,7 +211,9 @@ def _sample(
     settings, seen, step = job.settings, decoded.sampled, decoded.line.step_ms
     if plan is not None:
         other = _borrowed(job, plan, decoded) if isinstance(plan.perturbation, Replace) else None
-        return grounding.build(plan, decoded.at(plan.moments), settings.grounding, other)
+        normal = decoded.at(plan.normal) if plan.normal else None
+        shown = decoded.at(plan.moments)
+        return grounding.build(plan, shown, settings.grounding, other=other, normal=normal)
     if sub_type.task == "counting":
         return counting.build(sub_type.variant, seen, step, settings.counting, rng)
     count = int(sub_type.variant)
@@ -212,7 +231,19 @@ def _borrowed(job: VideoJob, plan: GroundingPlan, decoded: DecodedVideo) -> Othe
     return OtherVideo(job.other.sha256, seen)
 
 
-def _detail(job: VideoJob, sub_type: SubType, sample: Sample, decoded: DecodedVideo) -> Detail:
+def _solved(
+    settings: VideossrSettings, sub_type: SubType, sample: Sample, clips: list[Pixels]
+) -> Solved:
+    """The answer of the blind solver to the question as its files show it."""
+    answer = solve(sub_type, clips, 1000 / sample.step_ms, settings.grounding.decimals)
+    strict = {"strict": sub_type.task in settings.strict}
+    reward = compute_score(sub_type.task, answer, sample.answer, strict)
+    return Solved(answer=answer, reward=round(reward, 4))
+
+
+def _detail(
+    job: VideoJob, sub_type: SubType, sample: Sample, decoded: DecodedVideo, solved: Solved
+) -> Detail:
     every = max(1, job.settings.sampling.frames // HASHES)
     return Detail(
         sub_type=str(sub_type),
@@ -231,6 +262,8 @@ def _detail(job: VideoJob, sub_type: SubType, sample: Sample, decoded: DecodedVi
         frozen=frozen_share(decoded.difference),
         repeated=decoded.repeated,
         hashes=[perceptual_hash(small) for small in decoded.small[::every]],
-        chance=chance(sub_type, job.settings),
+        chance=best_constant(sub_type, job.settings),
+        random_guess=random_guess(sub_type, job.settings),
+        solved=solved,
         sample=sample.record,
     )

@@ -68,6 +68,20 @@ def clip_bytes(frames: Pixels, step_ms: int, codec: Codec = "av1") -> bytes:
     return out.getvalue()
 
 
+def read_back(data: bytes) -> Pixels:
+    """The (count, height, width, 3) frames of a file that `image_bytes` or `clip_bytes` wrote."""
+    import av
+    import numpy as np
+    from PIL import Image
+
+    if data[4:8] != b"ftyp":
+        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))[None]
+    with av.open(io.BytesIO(data), "r") as container:
+        container.streams.video[0].codec_context.thread_count = 1
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    return np.stack(frames).astype(np.uint8, copy=False)
+
+
 def restore_scheduling() -> None:
     """Give all threads of this process the normal scheduling policy.
 

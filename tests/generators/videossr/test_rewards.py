@@ -1,6 +1,7 @@
 """Rewards against numbers worked out by hand, alone in an empty folder, and against chance."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthmill.generators.videossr import chance
+from synthmill.generators.videossr import chance, counting, grounding, jigsaw
 from synthmill.generators.videossr.jigsaw import LABELS
 from synthmill.generators.videossr.settings import EVERYTHING, VideossrSettings, parse_sub_type
 from synthmill.rewards import videossr as rewards
 
 FILE = Path(rewards.__file__)
-MALFORMED = ["", " ", "abc", "the answer is 1.0-2.0", "1.0 to 2.0", "2.0-1.0", "1-2-3", "nan-nan"]
+MALFORMED = ["", " ", "abc", "the answer is 1.0", "1.0 2.0", "2.0-1.0", "1-2-3", "nan-nan"]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def test_counting(answer, truth, reward, strict):
         ("213456", "123456", 1 - 2 / 18),
         ("12345678", "21345678", 1 - 2 / 32),
         ("12345", "123456", 0.0),
-        ("1,2,3,4,5,6", "123456", 0.0),
+        ("1,2,3,4,5,6,1", "123456", 0.0),
         ("112345", "123456", 0.0),
         ("", "123456", 0.0),
         ("", "", 0.0),
@@ -73,6 +74,81 @@ def test_counting(answer, truth, reward, strict):
 def test_jigsaw(answer, truth, reward):
     assert rewards.jigsaw(answer, truth) == pytest.approx(reward)
     assert rewards.jigsaw_strict(answer, truth) == float(reward == 1.0)
+
+
+THOUGHT = "<think>At first 1.0-3.0 or 3,1,4 or 123456, but then 2, 3 and 9.</think>"
+FORMS = [
+    "{}",
+    " {}\n",
+    "<answer>{}</answer>",
+    THOUGHT + "{}",
+    THOUGHT + "\n\n<answer> {} </answer>",
+    "The answer is {}.",
+    "**{}**",
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("task", "right", "spaced", "wrong"),
+    [
+        ("grounding", "14.5-26.2", ["14.5 - 26.2", "14.5s-26.2s", "14.5 to 26.2"], "1.0-2.0"),
+        ("counting", "3,1,4", ["3, 1, 4", "3 circles, 1 square, 4 triangles"], "9,9,9"),
+        ("jigsaw", "341562", ["3, 4, 1, 5, 6, 2", "3 4 1 5 6 2", "3>4>1>5>6>2"], "265143"),
+    ],
+)
+def test_forms_around_the_answer_neither_cost_nor_earn(task, right, spaced, wrong, form):
+    for answer in (right, *spaced):
+        assert rewards.compute_score(task, form.format(answer), right) == pytest.approx(1.0)
+    assert rewards.compute_score(task, form.format(wrong), right) < 0.4
+    assert rewards.compute_score(task, form.format(""), right) == 0.0
+    assert rewards.compute_score(task, form.format(f"{wrong} or {right}"), right) == 0.0
+
+
+@pytest.mark.parametrize("task", ["grounding", "counting", "jigsaw"])
+def test_a_thought_that_does_not_end_and_an_endless_answer_earn_nothing(task):
+    right = {"grounding": "14.5-26.2", "counting": "3,1,4"}.get(task, "341562")
+    for answer in (f"<think>it is 7 and {right}", f"{right} and " * 5000):
+        assert rewards.compute_score(task, answer, right) == 0.0
+
+
+def published(task, answer, truth):
+    """The published rewards, of well-formed truths."""
+    if task == "grounding":
+        found = re.fullmatch(r"([0-9.]+)-([0-9.]+)", answer.strip())
+        if not found:
+            return 0.0
+        (a, b), (c, d) = (map(float, span) for span in (found.groups(), truth.split("-")))
+        shared, union = min(b, d) - max(a, c), max(b, d) - min(a, c)
+        return max(0.0, shared) / union if a <= b and union > 0 else 0.0
+    if task == "counting":
+        given, right = (list(map(int, re.findall(r"[0-9]+", t))) for t in (answer, truth))
+        if len(given) != 3:
+            return 0.0
+        return (
+            sum(max(0, 1 - abs(a - b) / (b + 1e-9)) for a, b in zip(given, right, strict=True)) / 3
+        )
+    answer = answer.strip()
+    if sorted(answer) != sorted(truth):
+        return 0.0
+    return 1 - sum(abs(answer.index(c) - truth.index(c)) for c in truth) / (len(truth) ** 2 // 2)
+
+
+SECONDS = st.integers(0, 300).map(lambda tenths: f"{tenths / 10:.1f}")
+WELL_FORMED = {
+    "grounding": st.tuples(SECONDS, SECONDS).map("-".join),
+    "counting": st.lists(st.integers(0, 12).map(str), min_size=3, max_size=3).map(", ".join),
+    "jigsaw": st.permutations("123456").map("".join),
+}
+
+
+@given(data=st.data(), task=st.sampled_from(sorted(WELL_FORMED)))
+def test_where_the_published_rewards_give_a_score_ours_are_equal(data, task):
+    truth = {"grounding": "10.0-14.5", "counting": "3,1,4"}.get(task, "341562")
+    answer = data.draw(WELL_FORMED[task])
+    assert rewards.compute_score(task, answer, truth) == pytest.approx(
+        published(task, answer, truth)
+    )
 
 
 @given(answer=st.text(), task=st.sampled_from(["grounding", "counting", "jigsaw", "shuffled"]))
@@ -94,31 +170,93 @@ def drawn(sub_type, settings, rng):
             str(sum(rng.randint(1, level.shapes) for _ in range(rng.randint(1, level.frames))))
             for _ in range(3)
         )
-    return "".join(rng.sample(LABELS[: int(sub_type.variant)], int(sub_type.variant)))
+    return jigsaw.answer(jigsaw.shuffled(int(sub_type.variant), rng))
+
+
+TASKS = [n for n in EVERYTHING if not n.startswith("grounding")] + ["grounding/mirror"]
+DRAWS = 20_000  # three standard errors of their mean, in 0..1, are at most 0.011
+
+
+def answers(sub_type, settings, rng):
+    """Answers that look at nothing: those in the middle, extremes, the example of the question."""
+    if sub_type.task == "grounding":
+        return [
+            "10.0-38.0",
+            "31.0-45.0",
+            "16.0-32.0",
+            "0.0-48.0",
+            "0.0-16.0",
+            "20.0-28.0",
+            "14.5-26.2",
+        ]
+    if sub_type.task == "counting":
+        return ["2,2,2", "3,3,3", "4,4,4", "5,5,5", "1,1,1", "3,1,4", "9,9,9", "0,0,0"]
+    labels = LABELS[: int(sub_type.variant)]
+    return [labels, labels[::-1], labels[1:] + labels[0], "".join(rng.sample(labels, len(labels)))]
+
+
+def mean(sub_type, settings, given, truths):
+    extra = {"strict": sub_type.task in settings.strict}
+    pairs = zip(given, truths, strict=True)
+    return sum(rewards.compute_score(sub_type.task, a, t, extra) for a, t in pairs) / len(truths)
 
 
 @pytest.mark.parametrize("strict", [False, True])
-@pytest.mark.parametrize(
-    "name", [n for n in EVERYTHING if not n.startswith("grounding")] + ["grounding/mirror"]
-)
-def test_random_answers_earn_the_computed_chance(name, strict):
+@pytest.mark.parametrize("name", TASKS)
+def test_answers_that_look_at_nothing_earn_the_computed_levels(name, strict):
     sub_type = parse_sub_type(name)
     settings = VideossrSettings(strict=[sub_type.task] if strict else [])
     rng = Random(name)
-    scores = []
-    for _ in range(20_000):
-        truth, guess = drawn(sub_type, settings, rng), drawn(sub_type, settings, rng)
-        scores.append(rewards.compute_score(sub_type.task, guess, truth, {"strict": strict}))
-    # Three standard errors of 20,000 scores in 0..1 are at most 0.011.
-    assert sum(scores) / len(scores) == pytest.approx(chance.chance(sub_type, settings), abs=0.011)
+    truths = [drawn(sub_type, settings, rng) for _ in range(DRAWS)]
+    random = [drawn(sub_type, settings, rng) for _ in range(DRAWS)]
+    level = chance.random_guess(sub_type, settings)
+    assert mean(sub_type, settings, random, truths) == pytest.approx(level, abs=0.011)
+    best = chance.best_constant(sub_type, settings)
+    constants = [
+        mean(sub_type, settings, [answer] * DRAWS, truths)
+        for answer in answers(sub_type, settings, rng)
+    ]
+    assert max(constants) == pytest.approx(best, abs=0.02)
+    assert level <= best
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("answer", ["", "I cannot tell.", "1 2 3 4 5 6 7 8 9", "{question}", "0"])
+def test_empty_evasive_and_echoed_answers_earn_nothing(name, answer):
+    sub_type, settings, rng = parse_sub_type(name), VideossrSettings(), Random(name)
+    question = {"grounding": grounding.QUESTION, "counting": counting.QUESTION}.get(
+        sub_type.task, jigsaw.SEPARATE + jigsaw.FORM
+    )
+    answer = answer.format(question=question.format(n=6, phrase="", example="123456"))
+    truths = [drawn(sub_type, settings, rng) for _ in range(300)]
+    earned = mean(sub_type, settings, [answer] * len(truths), truths)
+    # The echoed question holds its own example, which is one constant answer among others.
+    assert earned <= chance.best_constant(sub_type, settings) * ("example" in answer) + 0.02
 
 
 def test_documented_chance_levels():
-    assert chance.grounding() == pytest.approx(0.216, abs=5e-4)
-    assert chance.counting(3, 3) == pytest.approx(0.472, abs=5e-4)
-    assert chance.counting(4, 4) == pytest.approx(0.447, abs=5e-4)
-    assert chance.jigsaw(6) == pytest.approx(0.352, abs=5e-4)
-    assert chance.jigsaw(8) == pytest.approx(0.344, abs=5e-4)
+    for strict, levels in ((False, SMOOTH_LEVELS), (True, STRICT_LEVELS)):
+        settings = VideossrSettings(strict=["grounding", "counting", "jigsaw"] if strict else [])
+        for name, (best, random) in levels.items():
+            sub_type = parse_sub_type(name)
+            assert chance.best_constant(sub_type, settings) == pytest.approx(best, abs=6e-4)
+            assert chance.random_guess(sub_type, settings) == pytest.approx(random, abs=6e-4)
+
+
+SMOOTH_LEVELS = {
+    "grounding/mirror": (0.306, 0.216),
+    "counting/easy": (0.583, 0.472),
+    "counting/hard": (0.548, 0.447),
+    "jigsaw/6": (0.352, 0.352),
+    "jigsaw/8": (0.344, 0.344),
+}
+STRICT_LEVELS = {
+    "grounding/mirror": (0.106, 0.081),
+    "counting/easy": (0.198, 0.140),
+    "counting/hard": (0.122, 0.085),
+    "jigsaw/6": (0.0014, 0.0014),
+    "jigsaw/8": (0.00002, 0.00002),
+}
 
 
 def test_a_shift_makes_guessing_worthless_and_keeps_right_right():
