@@ -51,8 +51,8 @@ def frames_at(
     bounds the time that decoding may take.
 
     Raises:
-        UnusableVideo: see `open_video`; a frame is damaged, the video ends before a moment
-            ("truncated"), or decoding takes too long.
+        UnusableVideo: see `open_video`; a frame is damaged, time stamps run backwards, the video
+            ends before a moment ("truncated"), or decoding takes too long.
     """
     from av.video.reformatter import VideoReformatter
 
@@ -74,6 +74,8 @@ def frames_at(
                 continue
             start = frame.pts if start is None else start
             now = round((frame.pts - start) * milliseconds)
+            if now < shown:  # B-frames packed into one packet: what is shown when is unknown
+                raise UnusableVideo("time stamps run backwards", f"after {shown / 1000:.2f} s")
             while held is not None and len(times) < len(moments) and moments[len(times)] < now:
                 _take(held, shown, scaler, pixels, times)
             if len(times) == len(moments):

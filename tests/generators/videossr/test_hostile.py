@@ -296,3 +296,21 @@ async def test_what_is_wrong_with_a_video_makes_rejected_rows_of_their_own(trave
     found = [c async for c in Videossr(VideossrSettings()).generate(task, Context())]
     assert len({content_id(candidate) for candidate in found}) == 2
     assert not any(candidate.media for candidate in found)
+
+
+def test_time_stamps_that_run_backwards_are_refused(tmp_path):
+    """As B-frames give that an encoder packed into one packet: shown order and stamps disagree."""
+    good = footage.clip_of(
+        tmp_path / "good.mkv", footage.moving(144), codec="mjpeg", pix_fmt="yuvj420p"
+    )
+    path = tmp_path / "backwards.mkv"
+    with av.open(str(good)) as container, av.open(str(path), "w") as out:
+        stream = out.add_stream_from_template(container.streams.video[0])
+        packets = [p for p in container.demux(video=0) if p.size]
+        stamps = [p.pts for p in packets]
+        for place, packet in enumerate(packets):
+            swapped = place + 1 if place % 2 == 0 else place - 1
+            packet.dts, packet.pts = stamps[place] - 100, stamps[min(swapped, len(stamps) - 1)]
+            packet.stream = stream
+            out.mux(packet)
+    assert reasons(path)[0] == "time stamps run backwards"
