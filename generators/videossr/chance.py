@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from functools import cache
 from math import factorial
 
+import numpy as np
+
 from synthmill.generators.videossr.settings import SubType, VideossrSettings
 from synthmill.rewards import videossr as rewards
 
@@ -42,9 +44,13 @@ def random_guess(sub_type: SubType, settings: VideossrSettings) -> float:
 def _grounding(frames: int, length: tuple[int, int], strict: bool) -> tuple[float, float]:
     """Best constant and random guess; constants are tried on the grid of frames."""
     law = _span_law(frames, length)
+    right, weights = np.array(list(law)), np.array(list(law.values()))
 
     def expected(given: Span) -> float:
-        return sum(p * _overlap(given, right, strict) for right, p in law.items())
+        last, first = np.minimum(given[1], right[:, 1]), np.maximum(given[0], right[:, 0])
+        union = np.maximum(given[1], right[:, 1]) - np.minimum(given[0], right[:, 0])
+        overlap = np.maximum(last - first, 0) / union
+        return float(weights @ (overlap >= rewards.STRICT_IOU if strict else overlap))
 
     every = ((start, end) for start in range(frames) for end in range(start + 1, frames + 1))
     return max(map(expected, every)), sum(p * expected(span) for span, p in law.items())
@@ -58,12 +64,6 @@ def _span_law(frames: int, length: tuple[int, int]) -> dict[Span, float]:
         for size in range(low, high + 1)
         for start in range(frames - size + 1)
     }
-
-
-def _overlap(given: Span, right: Span, strict: bool) -> float:
-    shared = max(0, min(given[1], right[1]) - max(given[0], right[0]))
-    iou = shared / (max(given[1], right[1]) - min(given[0], right[0])) if shared else 0.0
-    return float(iou >= rewards.STRICT_IOU) if strict else iou
 
 
 @cache

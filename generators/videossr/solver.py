@@ -297,6 +297,8 @@ def _grown(patch: Mask) -> Mask:
 
 def _kind(patch: Mask) -> Kind | None:
     """The kind of shape that covers a patch and little else; None if there is none."""
+    rows, columns = (np.flatnonzero(patch.any(axis=axis)) for axis in (1, 0))
+    patch = np.pad(patch[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 3)
     matches = {kind: max(_match(patch, kind, turn) for turn in _turns(kind)) for kind in KINDS}
     best = max(matches, key=lambda kind: matches[kind])
     return best if matches[best] >= MATCH else None

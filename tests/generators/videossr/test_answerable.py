@@ -17,6 +17,9 @@ from tests.generators.videossr.footage import (
     shown_frames,
 )
 
+NEEDS_ORDER = ["grounding/shuffle", "grounding/slow", "grounding/fast", "jigsaw/6", "jigsaw/8"]
+COLORS = ["grounding/grayscale", "grounding/noise"]
+
 
 def leaves(count):
     """Foliage that shakes: from frame to frame much moves, and nothing leads anywhere."""
@@ -45,16 +48,13 @@ def odd_clips(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def questions(odd_clips, travel):
-    """All sub-types of each odd clip, two seeds, by clip and sub-type."""
+    """All sub-types of each odd clip, by clip and sub-type; some with two seeds."""
     found = {}
     for name, path in odd_clips.items():
-        for seed in (1, 2):
-            for question in made(path, dict.fromkeys(EVERYTHING, seed), travel).questions:
+        for seed, wanted in ((1, EVERYTHING), (2, [*NEEDS_ORDER, *COLORS])):
+            for question in made(path, dict.fromkeys(wanted, seed), travel).questions:
                 found.setdefault((name, str(question.sub_type)), []).append(question)
     return found
-
-
-NEEDS_ORDER = ["grounding/shuffle", "grounding/slow", "grounding/fast", "jigsaw/6", "jigsaw/8"]
 
 
 @pytest.mark.parametrize("sub_type", [*NEEDS_ORDER, "grounding/mirror", "grounding/rotate180"])
@@ -77,7 +77,7 @@ def test_a_static_clip_gives_no_question(questions):
 
 def test_only_what_the_blind_solver_answers_is_accepted(questions):
     accepted = [q for found in questions.values() for q in found if passes(q)]
-    assert len(accepted) > 20
+    assert len(accepted) > 12
     for question in accepted:
         solved, chance = question.detail.solved, question.detail.chance
         assert solved.reward >= chance + 0.25 * (1 - chance), (question.sub_type, question.answer)
@@ -85,7 +85,7 @@ def test_only_what_the_blind_solver_answers_is_accepted(questions):
 
 def test_colors_can_be_asked_about_whatever_moves(questions):
     for clip in ("montage", "leaves"):
-        for sub_type in ("grounding/grayscale", "grounding/noise"):
+        for sub_type in COLORS:
             assert any(map(passes, questions[clip, sub_type])), (clip, sub_type)
     assert any(map(passes, questions["leaves", "counting/easy"]))
 

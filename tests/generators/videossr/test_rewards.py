@@ -174,7 +174,7 @@ def drawn(sub_type, settings, rng):
 
 
 TASKS = [n for n in EVERYTHING if not n.startswith("grounding")] + ["grounding/mirror"]
-DRAWS = 20_000  # three standard errors of their mean, in 0..1, are at most 0.011
+DRAWS = 5_000  # three standard errors of their mean, in 0..1, are at most 0.022
 
 
 def answers(sub_type, settings, rng):
@@ -210,13 +210,13 @@ def test_answers_that_look_at_nothing_earn_the_computed_levels(name, strict):
     truths = [drawn(sub_type, settings, rng) for _ in range(DRAWS)]
     random = [drawn(sub_type, settings, rng) for _ in range(DRAWS)]
     level = chance.random_guess(sub_type, settings)
-    assert mean(sub_type, settings, random, truths) == pytest.approx(level, abs=0.011)
+    assert mean(sub_type, settings, random, truths) == pytest.approx(level, abs=0.022)
     best = chance.best_constant(sub_type, settings)
     constants = [
         mean(sub_type, settings, [answer] * DRAWS, truths)
         for answer in answers(sub_type, settings, rng)
     ]
-    assert max(constants) == pytest.approx(best, abs=0.02)
+    assert max(constants) == pytest.approx(best, abs=0.022)
     assert level <= best
 
 
