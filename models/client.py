@@ -2,20 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from synthmill.models.backend import Backend
 from synthmill.models.completion import Vectors
-from synthmill.models.embedding import (
-    EmbeddingRequest,
-    EmbeddingService,
-)
+from synthmill.models.embedding import EmbeddingRequest, EmbeddingService
 from synthmill.models.inflight import CompletionRequest, CompletionService
 from synthmill.models.prompt import Prompt, Reply
-from synthmill.models.request import Request, Sampling
+from synthmill.models.request import DEFAULT_SAMPLING, Request, Sampling
 from synthmill.models.usage import UsageTracker, call_usage, embedding_usage
 from synthmill.schemas.identity import keyed_seed
 from synthmill.schemas.messages import assistant, user
@@ -23,8 +20,6 @@ from synthmill.schemas.recipe import Price
 from synthmill.schemas.usage import Usage
 
 T = TypeVar("T")
-
-DEFAULT_SAMPLING = Sampling()
 
 
 class ModelClient:
@@ -115,11 +110,13 @@ class ModelClient:
             json_schema=prompt.json_schema(),
             tools=tools,
         )
-        call = _Call(prompt, priority, usage)
-        replies = await self._replies(request, call)
-        if any(reply.malformed is not None for reply in replies):
-            retried = (self._retry_malformed(request, call, i, r) for i, r in enumerate(replies))
-            replies = list(await asyncio.gather(*retried))
+        bought = self._tracker.prompt(prompt.prompt_name()).bought
+        asked = CompletionRequest(request, self._backend, prompt, bought, self._price, priority)
+        replies = await self._replies(asked, usage)
+        for reply in replies:
+            if reply.malformed is not None:
+                retried = (self._retry_malformed(asked, usage, i, r) for i, r in enumerate(replies))
+                return list(await asyncio.gather(*retried))
         return replies
 
     async def embed(
@@ -143,26 +140,24 @@ class ModelClient:
             usage += used
         return np.stack([embedding.vector for embedding in made])
 
-    async def _replies(self, request: Request, call: "_Call[T]") -> list[Reply[T]]:
-        counts = self._tracker.prompt(call.prompt.prompt_name())
-        completions = await self._completions.get(
-            CompletionRequest(
-                request, self._backend, call.prompt, counts.bought, self._price, call.priority
-            )
-        )
+    async def _replies(self, asked: CompletionRequest[T], usage: Usage | None) -> list[Reply[T]]:
+        completions = await self._completions.get(asked)
+        prompt, request = asked.prompt, asked.request
         used = call_usage(completions, self._price)
-        counts.asked += used
-        if call.usage is not None:
-            call.usage += used
+        counts = self._tracker.prompt(prompt.prompt_name()).asked
+        counts += used
+        if usage is not None:
+            usage += used
         return [
-            Reply.parsed(call.prompt, completion, self.model, request.prefix)
+            Reply.parsed(prompt, completion, request.model, request.prefix)
             for completion in completions
         ]
 
     async def _retry_malformed(
-        self, request: Request, call: "_Call[T]", index: int, reply: Reply[T]
+        self, asked: CompletionRequest[T], usage: Usage | None, index: int, reply: Reply[T]
     ) -> Reply[T]:
         """Ask again for sample `index` while it is malformed, each time with the error."""
+        request = asked.request
         for attempt in range(1, self._backend.settings.max_parse_retries + 1):
             if reply.malformed is None:
                 break
@@ -173,23 +168,12 @@ class ModelClient:
             )
             # Some servers refuse a turn without content.
             turns = (assistant(wrong), error) if wrong.strip() else (error,)
-            again = request.model_copy(
-                update={
-                    "messages": (*request.messages, *turns),
-                    "first": index,
-                    "n": 1,
-                    # The same wrong answer twice is still a new question.
-                    "seed": keyed_seed(request.seed, "malformed", attempt),
-                }
+            again = request._replace(
+                messages=(*request.messages, *turns),
+                first=index,
+                n=1,
+                # The same wrong answer twice is still a new question.
+                seed=keyed_seed(request.seed, "malformed", attempt),
             )
-            (reply,) = await self._replies(again, call)
+            (reply,) = await self._replies(replace(asked, request=again), usage)
         return reply
-
-
-@dataclass(slots=True)
-class _Call(Generic[T]):
-    """What stays the same when a malformed answer is asked for again."""
-
-    prompt: Prompt[T]
-    priority: int
-    usage: Usage | None

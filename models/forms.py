@@ -37,14 +37,14 @@ def small_request(form: Form, model: str) -> Request:
     request = Request(model=model, messages=(_QUESTION,), sampling=sampling)
     match form:
         case "json":
-            return request.model_copy(update={"json_schema": _SCHEMA})
+            return request._replace(json_schema=_SCHEMA)
         case "samples":
-            return request.model_copy(update={"n": 2})
+            return request._replace(n=2)
         case "continuation":
-            return request.model_copy(update={"prefix": '{"color":'})
+            return request._replace(prefix='{"color":')
         case "logprobs":
             wanted = sampling.model_copy(update={"top_logprobs": 5})
-            return request.model_copy(update={"sampling": wanted})
+            return request._replace(sampling=wanted)
         case "tools":
-            return request.model_copy(update={"tools": _TOOLS})
+            return request._replace(tools=_TOOLS)
     return request

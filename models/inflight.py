@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
 from synthmill.models.backend import Backend
 from synthmill.models.completion import Completion
@@ -18,6 +18,8 @@ from synthmill.models.usage import call_usage
 from synthmill.schemas.messages import is_data_url
 from synthmill.schemas.recipe import Price
 from synthmill.schemas.usage import Usage
+
+T = TypeVar("T")
 
 
 class InFlightSample:
@@ -53,12 +55,12 @@ class InFlightSample:
 
 
 @dataclass(slots=True)
-class CompletionRequest:
+class CompletionRequest(Generic[T]):
     """A request with the back end that answers it; what is bought is counted in `bought`."""
 
     request: Request
     backend: Backend
-    prompt: Prompt[Any]
+    prompt: Prompt[T]
     bought: Usage
     price: Price | None
     priority: int = 0
@@ -75,7 +77,7 @@ class CompletionService:
         self._media_dir = media_dir
         self._in_flight: dict[bytes, InFlightSample] = {}
 
-    async def get(self, asked: CompletionRequest) -> list[Completion]:
+    async def get(self, asked: CompletionRequest[T]) -> list[Completion]:
         """All `request.n` completions in sample order.
 
         Raises:
@@ -110,7 +112,7 @@ class CompletionService:
 
     def _start_calls(
         self,
-        asked: CompletionRequest,
+        asked: CompletionRequest[T],
         keys: Sequence[bytes],
         held: list[Completion | InFlightSample | None],
     ) -> None:
@@ -128,12 +130,14 @@ class CompletionService:
                 sample.call = call
 
     async def _buy(
-        self, request: Request, asked: CompletionRequest, missing: Sequence[bytes]
+        self, request: Request, asked: CompletionRequest[T], missing: Sequence[bytes]
     ) -> None:
         end = request.first + request.n
         try:
-            if any(message.media_paths for message in request.messages):
-                request = await self._with_media(request)
+            for message in request.messages:
+                if message.media_paths:
+                    request = await self._with_media(request)
+                    break
             while missing:
                 part = _part(request, end - len(missing), len(missing))
                 bought = await asked.backend.complete(part, asked.prompt, priority=asked.priority)
@@ -164,13 +168,13 @@ class CompletionService:
             messages = await asyncio.to_thread(load_media, request.messages, self._media_dir)
         except (OSError, ValueError) as error:
             raise RequestRejected(f"an image or video cannot be sent: {error}") from error
-        return request.model_copy(update={"messages": messages})
+        return request._replace(messages=messages)
 
 
 def _part(request: Request, first: int, n: int) -> Request:
     if request.first == first and request.n == n:
         return request
-    return request.model_copy(update={"first": first, "n": n})
+    return request._replace(first=first, n=n)
 
 
 def _gaps(held: Sequence[object], longest: int) -> Iterator[tuple[int, int]]:

@@ -5,7 +5,7 @@ import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Generic, NamedTuple, Self, TypeVar, cast
 
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -82,11 +82,11 @@ class Prompt(Record, Generic[T]):
             raise MalformedAnswer(f"{where}: {first['msg']}") from error
 
 
-class Reply(Record, Generic[T]):
+class Reply(NamedTuple, Generic[T]):
     """An answer: its typed value, or why the text is not of the declared type."""
 
-    value: T | None = None
-    malformed: str | None = None
+    value: T | None
+    malformed: str | None
     completion: Completion
     model: str
 
@@ -107,7 +107,7 @@ class Reply(Record, Generic[T]):
                 value = prompt.parse(completion)
             except MalformedAnswer as error:
                 malformed = str(error)
-        return cls(value=value, malformed=malformed, completion=completion, model=model)
+        return cls(value, malformed, completion, model)
 
     @property
     def reasoning(self) -> str | None:

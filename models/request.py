@@ -1,5 +1,7 @@
 """What goes to a back end."""
 
+from typing import NamedTuple
+
 from pydantic import Field
 
 from synthmill.schemas.base import Record
@@ -16,7 +18,10 @@ class Sampling(Record):
     top_logprobs: int = Field(default=0, ge=0, le=20)
 
 
-class Request(Record):
+DEFAULT_SAMPLING = Sampling()
+
+
+class Request(NamedTuple):
     """One call: samples `first` to `first + n - 1` of an answer to `messages`.
 
     `prefix` is text of the answer that is already fixed; completions hold only what follows it.
@@ -28,9 +33,9 @@ class Request(Record):
     model: str
     messages: tuple[Message, ...]
     prefix: str = ""
-    sampling: Sampling = Sampling()
-    first: int = Field(default=0, ge=0)
-    n: int = Field(default=1, ge=1)
+    sampling: Sampling = DEFAULT_SAMPLING
+    first: int = 0
+    n: int = 1
     seed: int = 0
     json_schema: str | None = None
     tools: str | None = None

@@ -15,11 +15,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
 from synthmill.models.completion import Completion, Embedding
-from synthmill.models.request import Request
+from synthmill.models.request import DEFAULT_SAMPLING, Request, Sampling
 from synthmill.schemas.errors import InputError
+from synthmill.schemas.messages import Message
 
 FORMAT = 1
 LOCK_SECONDS = 60.0  # how long another process may hold the file
@@ -30,17 +32,40 @@ CHECKPOINT_PAGES = 4000
 Settle = Callable[[Completion | InputError], None]
 
 
+class _Keyed(TypedDict, total=False):
+    """What of a request is in its key."""
+
+    model: str
+    messages: tuple[Message, ...]
+    prefix: str
+    sampling: Sampling
+    seed: int
+    json_schema: str
+    tools: str
+
+
+_KEYED = TypeAdapter(_Keyed).serializer
+
+
 def sample_keys(shape: str, request: Request) -> list[bytes]:
     """The cache keys of a request's samples, in order.
 
     Fields at their defaults are left out, so that a field that a later version adds does not
     orphan what was paid for.
     """
-    alone = request
-    if request.n > 1 or request.first:
-        alone = request.model_copy(update={"first": 0, "n": 1})
-    payload = alone.model_dump_json(exclude_defaults=True)
-    start = hashlib.sha256(f"{FORMAT}\0{shape}\0{payload}\0".encode())
+    keyed: _Keyed = {"model": request.model, "messages": request.messages}
+    if request.prefix:
+        keyed["prefix"] = request.prefix
+    if request.sampling is not DEFAULT_SAMPLING and request.sampling != DEFAULT_SAMPLING:
+        keyed["sampling"] = request.sampling
+    if request.seed:
+        keyed["seed"] = request.seed
+    if request.json_schema is not None:
+        keyed["json_schema"] = request.json_schema
+    if request.tools is not None:
+        keyed["tools"] = request.tools
+    payload = _KEYED.to_json(keyed, exclude_defaults=True)
+    start = hashlib.sha256(b"%d\0%s\0%s\0" % (FORMAT, shape.encode(), payload))
     keys = []
     for index in range(request.first, request.first + request.n):
         sample = start.copy()
@@ -68,6 +93,7 @@ class ResponseCache:
             _prepare(self._file)
         except (OSError, sqlite3.Error) as error:
             raise self._broken("opened", error) from error
+        self._reader = self._file.cursor()
         version = self._file.execute("PRAGMA user_version").fetchone()[0]
         if version != FORMAT:
             raise InputError(
@@ -157,7 +183,7 @@ class ResponseCache:
     def _read(self, key: bytes) -> Completion | None:
         # As bytes: text that is not UTF-8 any more would raise before it could be judged.
         query = "SELECT CAST(completion AS BLOB) FROM samples WHERE key = ?"
-        found = self._file.execute(query, (key,)).fetchone()
+        found = self._reader.execute(query, (key,)).fetchone()
         if found is None:
             return None
         try:
