@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
+from aiohttp import hdrs
 from yarl import URL
 
 from synthmill.models.errors import TIMED_OUT, HTTPStatusError, RateLimited, TransientError
@@ -43,12 +45,17 @@ class HTTPSettings:
     client_certificate: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HTTPResponse:
+class HTTPResponse(NamedTuple):
     """A whole answer with a status of 2xx; names of headers compare without case."""
 
     headers: Mapping[str, str]
     body: bytes
+
+
+class _Route(NamedTuple):
+    url: URL
+    proxy: str | None
+    tls: ssl.SSLContext | bool
 
 
 class HTTPClient:
@@ -67,7 +74,7 @@ class HTTPClient:
     ) -> None:
         self._settings = settings
         self._secret = secret
-        self._proxies: dict[str, str | None] = {}
+        self._routes: dict[str, _Route] = {}
         self._tls: ssl.SSLContext | None = None
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
@@ -97,27 +104,23 @@ class HTTPClient:
         return await self._send("POST", url, body)
 
     async def _send(self, method: str, url: str, body: bytes | None) -> HTTPResponse:
-        target = URL(url)
+        address = url
         try:
             for _ in range(REDIRECTS):
-                if target.scheme == "https" and self._tls is None:
-                    self._tls = _tls(self._settings)  # takes a tenth of a second
-                request = self._session.request(
-                    method,
-                    target,
-                    data=body,
-                    allow_redirects=False,
-                    proxy=self._proxy(target),
-                    ssl=self._tls or True,
+                target, proxy, tls = self._routes.get(address) or self._route(address)
+                response = await self._session.request(
+                    method, target, data=body, allow_redirects=False, proxy=proxy, ssl=tls
                 )
-                async with request as response:
-                    if response.status in REDIRECT_STATUSES and "Location" in response.headers:
-                        target = self._redirected(response)
+                try:
+                    if response.status in REDIRECT_STATUSES and hdrs.LOCATION in response.headers:
+                        address = self._redirected(response)
                         continue
                     answer = await self._read(response)
-                    if not 200 <= response.status < 300:
-                        raise self._failure(url, response.status, response.headers, answer)
-                    return HTTPResponse(response.headers, answer)
+                finally:
+                    response.release()  # closes the connection where the answer is not whole
+                if not 200 <= response.status < 300:
+                    raise self._failure(url, response.status, response.headers, answer)
+                return HTTPResponse(response.headers, answer)
         except (aiohttp.ClientError, OSError) as error:
             raise _as_model_error(url, error) from error
         raise HTTPStatusError(310, f"{url} redirects more than {REDIRECTS} times")
@@ -125,7 +128,7 @@ class HTTPClient:
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         """The body, which is bounded before and after it is unpacked."""
         most = self._settings.response_bytes
-        encoding = response.headers.get("Content-Encoding", "identity").lower()
+        encoding = response.headers.get(hdrs.CONTENT_ENCODING, "identity").lower()
         if encoding == "identity" and (response.content_length or most) < most:
             return await response.read()  # no longer than it says
         pieces, size = [], 0
@@ -148,8 +151,8 @@ class HTTPClient:
             raise TransientError("answer too large")
         return body
 
-    def _redirected(self, response: aiohttp.ClientResponse) -> URL:
-        target = response.url.join(URL(response.headers["Location"]))
+    def _redirected(self, response: aiohttp.ClientResponse) -> str:
+        target = response.url.join(URL(response.headers[hdrs.LOCATION]))
         same = target.host == response.url.host and (
             target.origin() == response.url.origin()
             or (response.url.scheme == "http" and target.scheme == "https")
@@ -159,7 +162,7 @@ class HTTPClient:
                 response.status,
                 f"{response.url} redirects to another host, {target.host}, which gets no key",
             )
-        return target
+        return str(target)
 
     def _failure(
         self, url: str, status: int, headers: Mapping[str, str], body: bytes
@@ -184,17 +187,19 @@ class HTTPClient:
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return text[:ERROR_CHARS], parameter
 
-    def _proxy(self, url: URL) -> str | None:
-        """The proxy for a host, if the environment names one."""
+    def _route(self, address: str) -> "_Route":
+        """How an address is reached: with the proxy that the environment names for its host."""
         # aiohttp's `trust_env` would also take passwords from ~/.netrc, which collide with the key,
         # and send calls of servers on loopback to the proxy.
+        url = URL(address)
         host = url.host or ""
-        key = f"{url.scheme}://{host}"
-        if key not in self._proxies:
-            bypassed = _is_loopback(host) or urllib.request.proxy_bypass(host)
-            proxies = {} if bypassed else urllib.request.getproxies()
-            self._proxies[key] = proxies.get(url.scheme) or proxies.get("all")
-        return self._proxies[key]
+        bypassed = _is_loopback(host) or urllib.request.proxy_bypass(host)
+        proxies = {} if bypassed else urllib.request.getproxies()
+        if url.scheme == "https" and self._tls is None:
+            self._tls = _tls(self._settings)  # takes a tenth of a second
+        proxy = proxies.get(url.scheme) or proxies.get("all")
+        self._routes[address] = route = _Route(url, proxy, self._tls or True)
+        return route
 
 
 def error_message(body: bytes) -> tuple[str | None, str | None]:

@@ -12,14 +12,16 @@ from random import Random
 RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 # A time-out is doubled after each call that it ended: a long answer gets through at last.
 TIMEOUT_GROWTH = 1.5
-_RATE_HEADERS = (
-    ("requests", "x-ratelimit-%s-requests"),
-    ("tokens", "x-ratelimit-%s-tokens"),
-    ("requests", "anthropic-ratelimit-requests-%s"),
-    ("tokens", "anthropic-ratelimit-tokens-%s"),
-    ("requests", "x-ratelimit-%s"),
-)
-_RATE_PARTS = ("limit", "remaining", "reset")
+_RATE_HEADERS = [
+    (kind, [pattern % part for part in ("remaining", "limit", "reset")])
+    for kind, pattern in (
+        ("requests", "x-ratelimit-%s-requests"),
+        ("tokens", "x-ratelimit-%s-tokens"),
+        ("requests", "anthropic-ratelimit-requests-%s"),
+        ("tokens", "anthropic-ratelimit-tokens-%s"),
+        ("requests", "x-ratelimit-%s"),
+    )
+]
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
@@ -73,9 +75,9 @@ def rate_headers(headers: Mapping[str, str]) -> dict[str, RateHeaders]:
     `anthropic-ratelimit-requests-remaining` and the plain `x-ratelimit-remaining`.
     """
     found: dict[str, RateHeaders] = {}
-    for kind, pattern in _RATE_HEADERS:
-        if kind not in found and pattern % "remaining" in headers:
-            limit, remaining, reset = (headers.get(pattern % part, "") for part in _RATE_PARTS)
+    for kind, names in _RATE_HEADERS:
+        if names[0] in headers and kind not in found:
+            remaining, limit, reset = (headers.get(name, "") for name in names)
             try:
                 found[kind] = RateHeaders(int(limit), int(remaining), _seconds_until(reset))
             except ValueError:

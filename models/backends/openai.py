@@ -62,6 +62,10 @@ class _Call(Generic[A]):
     written: tuple[Dialect, dict[str, Any], bytes] | None = None
 
 
+def _spent(completion: Completion) -> int:
+    return completion.prompt_tokens + completion.completion_tokens
+
+
 @dataclass(slots=True)
 class _Learned:
     """What is known of one server: how to write to it, what it has answered, what it refused."""
@@ -143,14 +147,7 @@ class OpenAI(Backend):
         else:
             path, read = "/chat/completions", from_chat
             write = partial(chat_body, request, model)
-        call = _Call(
-            kind,
-            path,
-            lambda dialect: write(dialect=dialect),
-            lambda body, sent_bytes: read(body, request, sent_bytes),
-            lambda completion: completion.prompt_tokens + completion.completion_tokens,
-            priority,
-        )
+        call = _Call(kind, path, write, partial(read, request), _spent, priority)
         completions = await self._ask(call)
         if len(completions) < request.n:
             # Servers that do not know `n` give one choice: from now on, ask for what they give.
@@ -244,40 +241,33 @@ class OpenAI(Backend):
 
     async def _attempt(self, call: _Call[A], place: Place) -> list[A]:
         """One try at one endpoint; a refused request is written more simply, where possible."""
+        assert self._http is not None
         learned = self._learned[place.endpoint]
         dialect, notices = learned.dialect, list[str]()
-        first: HTTPStatusError | None = None
-        for _ in range(MOST_STEPS):
+        refusal: HTTPStatusError | None = None
+        while True:
+            body, sent = self._written(call, dialect)
             try:
-                completions = await self._exchange(call, place, dialect)
+                response = await self._http.post(place.endpoint.url + call.path, sent)
             except HTTPStatusError as error:
-                first = first or error
-                assert call.written is not None
-                step = dialect.simpler(error, call.written[1], learned.proven)
-                if step is None:
-                    break
+                refusal = refusal or error
+                step = dialect.simpler(error, body, learned.proven)
+                if step is None or len(notices) == MOST_STEPS:
+                    raise refusal from None
                 dialect = step[0]
                 notices.append(step[1])
-            else:
-                assert call.written is not None
-                learned.proven |= dialect.forms_of(call.written[1])
-                if notices:
-                    learned.dialect = dialect
-                    learned.notices += [n for n in notices if n not in learned.notices]
-                    self._samples = min(self._samples, dialect.samples)
-                return completions
-        assert first is not None
-        raise first
+                continue
+            answers = call.read(response.body, len(sent))
+            self._pool.answered(place, sum(map(call.tokens, answers)), response.headers)
+            learned.proven |= dialect.forms_of(body)
+            if notices:
+                learned.dialect = dialect
+                learned.notices += [n for n in notices if n not in learned.notices]
+                self._samples = min(self._samples, dialect.samples)
+            return answers
 
-    async def _exchange(self, call: _Call[A], place: Place, dialect: Dialect) -> list[A]:
-        assert self._http is not None
-        sent = self._written(call, dialect)
-        response = await self._http.post(place.endpoint.url + call.path, sent)
-        answers = call.read(response.body, len(sent))
-        self._pool.answered(place, sum(map(call.tokens, answers)), response.headers)
-        return answers
-
-    def _written(self, call: _Call[A], dialect: Dialect) -> bytes:
+    def _written(self, call: _Call[A], dialect: Dialect) -> tuple[dict[str, Any], bytes]:
+        """The body of a call and its bytes; kept for the next try."""
         if call.written is None or call.written[0] != dialect:
             body = call.write(dialect) | self.settings.extra_body
             for name in dialect.omit:
@@ -288,7 +278,7 @@ class OpenAI(Backend):
                     f"prompt {call.kind}: its {len(sent):,} bytes are over max_request_mb"
                 )
             call.written = dialect, body, sent
-        return call.written[2]
+        return call.written[1:]
 
     def _after_failure(self, call: _Call[A], place: Place, error: TransientError) -> float:
         """Report a failure to the pool; returns the seconds to wait before a retry."""

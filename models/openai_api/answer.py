@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import orjson
@@ -19,6 +19,8 @@ from synthmill.models.errors import TransientError
 from synthmill.models.http import ERROR_CHARS, error_message
 from synthmill.models.openai_api.align_tokens import align_tokens
 from synthmill.models.request import Request
+
+T = TypeVar("T")
 
 CHARS_A_TOKEN = 4  # where a server counts nothing, so that budgets do not run blind
 # Ours: no tokenizer has so many characters per token on average, nor so many tokens beside a text.
@@ -47,19 +49,19 @@ _THINKING = re.compile(
 _THINKING_ENDS = re.compile(r"</think>\s*")
 
 
-def from_chat(body: bytes, request: Request, sent_bytes: int) -> list[Completion]:
+def from_chat(request: Request, body: bytes, sent_bytes: int) -> list[Completion]:
     """At most `request.n` completions in a body of `/chat/completions`.
 
     Raises:
         TransientError: the body is not such an answer, the server broke off, or it says more than
             it was asked for.
     """
-    return _read(body, lambda a: _completions(a, request, len(body), sent_bytes, _from_message))
+    return _read(body, _completions, request, len(body), sent_bytes, _from_message)
 
 
-def from_text(body: bytes, request: Request, sent_bytes: int) -> list[Completion]:
+def from_text(request: Request, body: bytes, sent_bytes: int) -> list[Completion]:
     """At most `request.n` completions in a body of `/completions`; raises as `from_chat` does."""
-    return _read(body, lambda a: _completions(a, request, len(body), sent_bytes, _from_text))
+    return _read(body, _completions, request, len(body), sent_bytes, _from_text)
 
 
 def from_embeddings(body: bytes, texts: Sequence[str]) -> list[Embedding]:
@@ -70,7 +72,7 @@ def from_embeddings(body: bytes, texts: Sequence[str]) -> list[Embedding]:
     Raises:
         TransientError: the body is not such an answer, or a number is not finite.
     """
-    return _read(body, lambda answer: _embeddings(answer, texts))
+    return _read(body, _embeddings, texts)
 
 
 def served_models(body: bytes) -> list[str]:
@@ -78,10 +80,10 @@ def served_models(body: bytes) -> list[str]:
     return _read(body, lambda answer: [str(model["id"]) for model in answer["data"]])
 
 
-def _read(body: bytes, meaning: Callable[[Any], Any]) -> Any:
+def _read(body: bytes, meaning: Callable[..., list[T]], *about: Any) -> list[T]:
     answer = _parsed(body)
     try:
-        return meaning(answer)
+        return meaning(answer, *about)
     # pydantic's ValidationError is a ValueError.
     except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError) as error:
         said, _ = error_message(body)
@@ -107,13 +109,13 @@ def _completions(
     request: Request,
     received_bytes: int,
     sent_bytes: int,
-    read: Callable[[Any, Request, int, int], Completion],
+    fields: Callable[[dict[str, Any], Request], dict[str, Any]],
 ) -> list[Completion]:
     choices = answer["choices"]
+    if not choices:
+        raise ValueError("no choices")
     if len(choices) > 1:
         choices = sorted(choices, key=lambda choice: choice["index"])[: request.n]
-    if any(choice.get("finish_reason") in BROKEN_OFF for choice in choices):
-        raise TransientError("broken off by the server")
     usage = answer.get("usage") or {}
     # Every token is a byte at least of what came, or hidden thinking within what was allowed.
     most = max(received_bytes, request.n * request.sampling.max_tokens)
@@ -121,15 +123,13 @@ def _completions(
     prompt = _count(usage.get("prompt_tokens"), sent_bytes + TEMPLATE_TOKENS)
     if prompt is None:
         prompt = sum(len(message.text) for message in request.messages) // CHARS_A_TOKEN
-    # A call's prompt is paid for once, whatever the number of samples: it goes to the first.
-    prompts = [prompt] + [0] * (len(choices) - 1)
-    completions = [
-        read(choice, request, prompt, length)
-        for choice, prompt, length in zip(choices, prompts, lengths, strict=True)
-    ]
     details = usage.get("prompt_tokens_details") or {}
-    if cached := _count(details.get("cached_tokens"), completions[0].prompt_tokens):
-        completions[0] = completions[0].model_copy(update={"cached_tokens": cached})
+    cached = _count(details.get("cached_tokens"), prompt) or 0
+    completions = []
+    for choice, length in zip(choices, lengths, strict=True):
+        counts = {"prompt_tokens": prompt, "cached_tokens": cached, "completion_tokens": length}
+        completions.append(Completion(**fields(choice, request), **counts))
+        prompt = cached = 0  # paid for once, so counted on the first sample
     return completions
 
 
@@ -152,9 +152,7 @@ def _count(value: Any, most: int) -> int | None:
     return value if isinstance(value, int) and 0 <= value <= most else None
 
 
-def _from_message(
-    choice: dict[str, Any], request: Request, prompt_tokens: int, length: int
-) -> Completion:
+def _from_message(choice: dict[str, Any], request: Request) -> dict[str, Any]:
     message = choice["message"]
     reasoning = _joined(message.get("reasoning_content") or message.get("reasoning"))
     # llama.cpp repeats the beginning that it was given to continue.
@@ -168,30 +166,31 @@ def _from_message(
         text, thought = _without_thinking(text)
         reasoning = reasoning or thought
     places = (choice.get("logprobs") or {}).get("content")
-    return Completion(
-        text=text,
-        finish_reason=FINISH.get(choice.get("finish_reason"), "tool_calls" if calls else "stop"),
-        tokens=_fitted(places, text, request) if places else (),
-        reasoning=reasoning or None,
-        tool_calls=tool_calls,
-        prompt_tokens=prompt_tokens,
-        completion_tokens=length,
-    )
+    return {
+        "text": text,
+        "finish_reason": _finish_reason(choice, "tool_calls" if calls else "stop"),
+        "tokens": _fitted(places, text, request) if places else (),
+        "reasoning": reasoning or None,
+        "tool_calls": tool_calls,
+    }
 
 
-def _from_text(
-    choice: dict[str, Any], request: Request, prompt_tokens: int, length: int
-) -> Completion:
+def _from_text(choice: dict[str, Any], request: Request) -> dict[str, Any]:
     text = choice["text"]
     _bound(request, len(text))
     logprobs = choice.get("logprobs")
-    return Completion(
-        text=text,
-        finish_reason=FINISH.get(choice.get("finish_reason"), "stop"),
-        tokens=_fitted(_as_places(logprobs), text, request) if logprobs else (),
-        prompt_tokens=prompt_tokens,
-        completion_tokens=length,
-    )
+    return {
+        "text": text,
+        "finish_reason": _finish_reason(choice, "stop"),
+        "tokens": _fitted(_as_places(logprobs), text, request) if logprobs else (),
+    }
+
+
+def _finish_reason(choice: dict[str, Any], otherwise: FinishReason) -> FinishReason:
+    reason = choice.get("finish_reason")
+    if reason in BROKEN_OFF:
+        raise TransientError("broken off by the server")
+    return FINISH.get(reason, otherwise)
 
 
 def _bound(request: Request, chars: int) -> None:

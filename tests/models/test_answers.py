@@ -23,7 +23,7 @@ REQUEST = Request(model="m", messages=(user("one two three four"),), n=2, sampli
 
 def read(choice: dict[str, Any], **fields: Any) -> Completion:
     body = json.dumps({"choices": [choice], **fields}).encode()
-    return from_chat(body, REQUEST, SENT_BYTES)[0]
+    return from_chat(REQUEST, body, SENT_BYTES)[0]
 
 
 def said(content: Any, **fields: Any) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def test_answers_beyond_what_was_asked_for_are_failures(choice: dict[str, Any], 
 
 def test_lists_are_cut_to_what_was_asked_for() -> None:
     choices = [said(f"{i}") | {"index": i} for i in range(1000)]
-    answers = from_chat(json.dumps({"choices": choices}).encode(), REQUEST, SENT_BYTES)
+    answers = from_chat(REQUEST, json.dumps({"choices": choices}).encode(), SENT_BYTES)
     assert [answer.text for answer in answers] == ["0", "1"]
     top = [{"token": f"t{i}", "logprob": -1.0 - i} for i in range(1000)]
     place = {"token": "a", "logprob": -0.5, "top_logprobs": top, "bytes": 10**12}
@@ -105,11 +105,11 @@ def test_log_probabilities_are_finite_and_not_positive() -> None:
 def test_an_error_in_a_good_answer_is_told() -> None:
     body = b'{"error": {"message": "the provider is overloaded"}}'
     with pytest.raises(TransientError, match="the provider is overloaded"):
-        from_chat(body, REQUEST, SENT_BYTES)
+        from_chat(REQUEST, body, SENT_BYTES)
     with pytest.raises(TransientError):
-        from_text(b'{"choices": [{"text": ["x"]}]}', REQUEST, SENT_BYTES)
+        from_text(REQUEST, b'{"choices": [{"text": ["x"]}]}', SENT_BYTES)
     with pytest.raises(TransientError):
-        from_chat(b"[" * 100_000, REQUEST, SENT_BYTES)
+        from_chat(REQUEST, b"[" * 100_000, SENT_BYTES)
 
 
 @pytest.mark.parametrize(

@@ -123,11 +123,11 @@ def test_what_strict_json_cannot_hold_is_read_all_the_same() -> None:
     """Rows are Unicode: half of a surrogate pair becomes a question mark."""
     call = {"function": {"name": "\ud83d"}}
     choice = {"message": {"content": "a\udc00", "tool_calls": [call]}, "score": float("nan")}
-    (completion,) = from_chat(json.dumps({"choices": [choice]}).encode(), REQUEST, 10)
+    (completion,) = from_chat(REQUEST, json.dumps({"choices": [choice]}).encode(), 10)
     assert completion.text == "a?"
     assert json.loads(completion.tool_calls or "") == [{"function": {"name": "?"}}]
     with pytest.raises(TransientError, match="not JSON"):
-        from_chat(b'{"choices"', REQUEST, 10)
+        from_chat(REQUEST, b'{"choices"', 10)
 
 
 PIXELS = "data:image/png;base64,AAAA"
