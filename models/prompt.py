@@ -56,8 +56,7 @@ class Prompt(Record, Generic[T]):
     @classmethod
     def json_schema(cls) -> str | None:
         """JSON schema of the answer, or None where the answer is free text."""
-        answer = cls.answer_type()
-        return _schema(answer) if issubclass(answer, BaseModel) else None
+        return _json_schema(cls)
 
     def messages(self) -> tuple[Message, ...]:
         """The conversation to send: the rendered template as one user turn."""
@@ -69,13 +68,13 @@ class Prompt(Record, Generic[T]):
         Raises:
             MalformedAnswer: the text is not of the declared type.
         """
-        answer = self.answer_type()
-        if not issubclass(answer, BaseModel):
+        answer = _model(type(self))
+        if answer is None:
             return cast(T, completion.text)
         try:
             # Models without guided decoding often put JSON into a fenced code block.
             fenced = _FENCE.fullmatch(completion.text.strip())
-            return answer.model_validate_json(fenced[1] if fenced else completion.text)
+            return cast(T, answer.model_validate_json(fenced[1] if fenced else completion.text))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the answer"
@@ -140,8 +139,15 @@ def _answer_type(cls: type[Prompt[Any]]) -> type[Any]:
 
 
 @cache
-def _schema(answer: type[BaseModel]) -> str:
-    return json.dumps(answer.model_json_schema())
+def _model(cls: type[Prompt[Any]]) -> type[BaseModel] | None:
+    answer = cls.answer_type()
+    return answer if issubclass(answer, BaseModel) else None
+
+
+@cache
+def _json_schema(cls: type[Prompt[Any]]) -> str | None:
+    answer = _model(cls)
+    return json.dumps(answer.model_json_schema()) if answer else None
 
 
 @cache

@@ -50,7 +50,10 @@ class UsageTracker:
 
     def prompt(self, name: str) -> PromptUsage:
         """The figures of one prompt name, to be added to."""
-        return self._prompts.setdefault(name, PromptUsage())
+        counts = self._prompts.get(name)
+        if counts is None:
+            counts = self._prompts[name] = PromptUsage()
+        return counts
 
     @property
     def bought(self) -> Usage:

@@ -209,11 +209,13 @@ def _without_thinking(text: str) -> tuple[str, str]:
 
 def _joined(content: Any) -> str:
     """The text among content parts: some servers answer in parts, or without any."""
+    if not content:
+        return ""
+    if isinstance(content, str):
+        return content
     if isinstance(content, list):
         return "".join(part.get("text") or "" for part in content)
-    if content is not None and not isinstance(content, str):
-        raise TypeError("content is no text")
-    return content or ""
+    raise TypeError("content is no text")
 
 
 def _as_places(logprobs: dict[str, Any]) -> list[dict[str, Any]]:
