@@ -110,8 +110,8 @@ class ModelClient:
             json_schema=prompt.json_schema(),
             tools=tools,
         )
-        bought = self._tracker.prompt(prompt.prompt_name()).bought
-        asked = CompletionRequest(request, self._backend, prompt, bought, self._price, priority)
+        counts = self._tracker.prompt(prompt.prompt_name())
+        asked = CompletionRequest(request, self._backend, prompt, counts, self._price, priority)
         replies = await self._replies(asked, usage)
         for reply in replies:
             if reply.malformed is not None:
@@ -144,8 +144,7 @@ class ModelClient:
         completions = await self._completions.get(asked)
         prompt, request = asked.prompt, asked.request
         used = call_usage(completions, self._price)
-        counts = self._tracker.prompt(prompt.prompt_name()).asked
-        counts += used
+        asked.counts.asked += used
         if usage is not None:
             usage += used
         return [

@@ -89,22 +89,15 @@ class HTTPClient:
         await self._session.close()
         await asyncio.sleep(0)  # the event loop closes the sockets
 
-    async def get(self, url: str) -> HTTPResponse:
-        """The answer to a GET; raises as `post` does."""
-        return await self._send("GET", url, None)
-
-    async def post(self, url: str, body: bytes) -> HTTPResponse:
-        """The answer to a JSON body; only connecting has a time limit here.
+    async def send(self, url: str, body: bytes | None = None) -> HTTPResponse:
+        """The answer to a GET, or to a POST with a JSON body; only connecting has a time limit.
 
         Raises:
             RateLimited: HTTP 429, or 503 with Retry-After.
             TransientError: any other failure that may pass.
             HTTPStatusError: one that will not.
         """
-        return await self._send("POST", url, body)
-
-    async def _send(self, method: str, url: str, body: bytes | None) -> HTTPResponse:
-        address = url
+        address, method = url, "GET" if body is None else "POST"
         try:
             for _ in range(REDIRECTS):
                 target, proxy, tls = self._routes.get(address) or self._route(address)

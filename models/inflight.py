@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -17,7 +16,7 @@ from synthmill.models.response_cache import ResponseCache, sample_keys
 from synthmill.models.usage import call_usage
 from synthmill.schemas.messages import is_data_url
 from synthmill.schemas.recipe import Price
-from synthmill.schemas.usage import Usage
+from synthmill.schemas.usage import PromptUsage
 
 T = TypeVar("T")
 
@@ -56,12 +55,12 @@ class InFlightSample:
 
 @dataclass(slots=True)
 class CompletionRequest(Generic[T]):
-    """A request with the back end that answers it; what is bought is counted in `bought`."""
+    """A request with the back end that answers it; what is bought is counted in `counts`."""
 
     request: Request
     backend: Backend
     prompt: Prompt[T]
-    bought: Usage
+    counts: PromptUsage
     price: Price | None
     priority: int = 0
 
@@ -141,7 +140,7 @@ class CompletionService:
             while missing:
                 part = _part(request, end - len(missing), len(missing))
                 bought = await asked.backend.complete(part, asked.prompt, priority=asked.priority)
-                asked.bought += call_usage(bought, asked.price)
+                asked.counts.bought += call_usage(bought, asked.price)
                 arrived, missing = missing[: len(bought)], missing[len(bought) :]
                 for key, completion in zip(arrived, bought, strict=True):
                     # A rule answers at once and may be improved: a stored answer would only be out
@@ -149,7 +148,7 @@ class CompletionService:
                     if self._cache is None or completion.from_rule:
                         self._settle(key, completion)
                     else:
-                        self._cache.put(key, completion, partial(self._settle, key))
+                        self._cache.put(key, completion, self._settle)
         except BaseException as error:
             for key in missing:
                 self._settle(key, error)

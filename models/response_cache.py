@@ -29,7 +29,7 @@ LOCK_SECONDS = 60.0  # how long another process may hold the file
 # Ours, four times SQLite's default: each checkpoint is synced to disk while the event loop waits.
 CHECKPOINT_PAGES = 4000
 
-Settle = Callable[[Completion | InputError], None]
+Settle = Callable[[bytes, Completion | InputError], None]
 
 
 class _Keyed(TypedDict, total=False):
@@ -114,7 +114,7 @@ class ResponseCache:
             raise self._broken("read", error) from error
 
     def put(self, key: bytes, completion: Completion, settle: Settle) -> None:
-        """Store a completion; `settle` is called with it once it is committed.
+        """Store a completion; `settle` is called with both once it is committed.
 
         Where another process was first, its completion is kept and given to `settle`, so that a
         request has the same answer everywhere. Where the file cannot be written (full disk, no
@@ -177,8 +177,8 @@ class ResponseCache:
             if self._file.in_transaction:
                 self._file.execute("ROLLBACK")
             stored = [self._broken("written", error)] * len(pending)
-        for (_, _, settle), outcome in zip(pending, stored, strict=True):
-            settle(outcome)
+        for (key, _, settle), outcome in zip(pending, stored, strict=True):
+            settle(key, outcome)
 
     def _read(self, key: bytes) -> Completion | None:
         # As bytes: text that is not UTF-8 any more would raise before it could be judged.

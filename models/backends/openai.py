@@ -175,7 +175,7 @@ class OpenAI(Backend):
         assert self._http is not None
         for endpoint in self._pool.endpoints:
             try:
-                served = served_models((await self._http.get(f"{endpoint.url}/models")).body)
+                served = served_models((await self._http.send(f"{endpoint.url}/models")).body)
             except TransientError as error:
                 raise ServerUnavailable(f"{endpoint.url} does not answer: {error}") from error
             except HTTPStatusError as error:
@@ -248,7 +248,7 @@ class OpenAI(Backend):
         while True:
             body, sent = self._written(call, dialect)
             try:
-                response = await self._http.post(place.endpoint.url + call.path, sent)
+                response = await self._http.send(place.endpoint.url + call.path, sent)
             except HTTPStatusError as error:
                 refusal = refusal or error
                 step = dialect.simpler(error, body, learned.proven)

@@ -170,7 +170,7 @@ async def put(cache: ResponseCache, *entries: tuple[bytes, str]) -> list[str]:
     """The texts that are in the cache once these were put there."""
     settled: asyncio.Queue[Completion | InputError] = asyncio.Queue()
     for key, text in entries:
-        cache.put(key, Completion(text=text), settled.put_nowait)
+        cache.put(key, Completion(text=text), lambda _, outcome: settled.put_nowait(outcome))
     texts = []
     for _ in entries:
         outcome = await settled.get()

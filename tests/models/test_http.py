@@ -94,7 +94,7 @@ async def outcome(*scripts: Script) -> bytes | str:
     """The body that a post gets, or the kind of its trouble."""
     async with serving(*scripts) as server, sending() as client:
         try:
-            return (await client.post(server.url, b"{}")).body
+            return (await client.send(server.url, b"{}")).body
         except TransientError as trouble:
             return trouble.kind
 
@@ -102,18 +102,18 @@ async def outcome(*scripts: Script) -> bytes | str:
 async def test_a_connection_is_used_again() -> None:
     async with serving(says(GOOD)) as server, sending() as client:
         for number in range(5):
-            assert (await client.post(server.url, b"%d" % number)).body == b"good"
+            assert (await client.send(server.url, b"%d" % number)).body == b"good"
         assert server.bodies == [b"0", b"1", b"2", b"3", b"4"]
         assert server.connections == 1
-        await asyncio.gather(*(client.post(server.url, b"") for _ in range(3)))
+        await asyncio.gather(*(client.send(server.url, b"") for _ in range(3)))
         assert server.connections == 3
 
 
 async def test_what_is_sent() -> None:
     key = {"authorization": "Bearer x", "CONTENT-TYPE": "application/vnd.test+json"}
     async with serving(says(GOOD)) as server, sending(key) as client:
-        await client.post(server.url, b"{}")
-        await client.get(server.url)
+        await client.send(server.url, b"{}")
+        await client.send(server.url)
     host = server.url.split("/")[2]
     same = (
         f"Host: {host}\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
@@ -198,7 +198,7 @@ async def test_a_compressed_answer_is_bounded_as_it_is_unpacked(
 async def test_an_answer_never_goes_to_another_question(first: Script) -> None:
     async with serving(first, says(GOOD)) as server, sending() as client:
         for _ in range(3):
-            assert (await client.post(server.url, b"{}")).body == b"good"
+            assert (await client.send(server.url, b"{}")).body == b"good"
             await asyncio.sleep(0.1)
         assert server.connections == 2
 
@@ -206,9 +206,9 @@ async def test_an_answer_never_goes_to_another_question(first: Script) -> None:
 async def test_a_cancelled_call_takes_its_connection_along() -> None:
     async with serving(says(0.2, LATE), says(GOOD)) as server, sending() as client:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(client.post(server.url, b"{}"), 0.1)
+            await asyncio.wait_for(client.send(server.url, b"{}"), 0.1)
         await asyncio.sleep(0.2)
-        assert (await client.post(server.url, b"{}")).body == b"good"
+        assert (await client.send(server.url, b"{}")).body == b"good"
         assert server.connections == 2
 
 
@@ -220,7 +220,7 @@ async def test_statuses_are_judged() -> None:
     async def failing(script: Script) -> Exception:
         async with serving(script) as server, sending() as client:
             with pytest.raises((TransientError, HTTPStatusError)) as failed:
-                await client.post(server.url, b"{}")
+                await client.send(server.url, b"{}")
             return failed.value
 
     for line, header, wait in (("429 x", "retry-after: 3", 3.0), ("429 x", "Via: y", None)):
@@ -245,7 +245,7 @@ async def test_a_redirect_to_the_same_host_is_followed_with_the_body_and_the_key
     redirect = says(REDIRECT % (status, b"/v2/chat"))
     key = {"Authorization": "Bearer sk-secret"}
     async with serving(redirect, says(GOOD)) as server, sending(key) as client:
-        assert (await client.post(server.url, b"{}")).body == b"good"
+        assert (await client.send(server.url, b"{}")).body == b"good"
     assert server.heads[1].startswith("POST /v2/chat ")
     assert server.bodies == [b"{}", b"{}"]
     assert all("Bearer sk-secret" in head for head in server.heads)
@@ -258,7 +258,7 @@ async def test_a_key_never_goes_to_another_host() -> None:
             redirect = says(REDIRECT % (307, target.encode()))
             async with serving(redirect) as server, sending(key) as client:
                 with pytest.raises(HTTPStatusError, match="redirects to another host"):
-                    await client.post(server.url, b"{}")
+                    await client.send(server.url, b"{}")
         assert not other.heads
 
 
@@ -266,7 +266,7 @@ async def test_redirects_without_end_are_not_followed() -> None:
     redirect = says(REDIRECT % (308, b"/v1/chat/completions"))
     async with serving(redirect) as server, sending() as client:
         with pytest.raises(HTTPStatusError, match="redirects more than 5 times"):
-            await client.post(server.url, b"{}")
+            await client.send(server.url, b"{}")
 
 
 async def test_a_proxy_is_taken_from_the_environment_but_not_for_loopback(
@@ -277,8 +277,8 @@ async def test_a_proxy_is_taken_from_the_environment_but_not_for_loopback(
     async with serving(says(GOOD)) as proxy, serving(says(GOOD)) as server:
         monkeypatch.setenv("http_proxy", proxy.url.split("/v1")[0])
         async with sending() as client:
-            assert (await client.post("http://models.example/v1/chat", b"{}")).body == b"good"
-            await client.post(server.url, b"{}")
+            assert (await client.send("http://models.example/v1/chat", b"{}")).body == b"good"
+            await client.send(server.url, b"{}")
     assert proxy.heads[0].startswith("POST http://models.example/v1/chat HTTP/1.1")
     assert len(proxy.heads) == len(server.heads) == 1
 
@@ -302,7 +302,7 @@ async def test_the_words_of_the_server_are_in_the_message(body: bytes, said: str
             sending() as client,
         ):
             with pytest.raises(kind, match=said):
-                await client.post(server.url, b"{}")
+                await client.send(server.url, b"{}")
 
 
 async def test_no_server_is_told() -> None:
@@ -310,7 +310,7 @@ async def test_no_server_is_told() -> None:
         pass
     async with sending() as client:
         with pytest.raises(TransientError, match="no connection") as trouble:
-            await client.post(server.url, b"{}")
+            await client.send(server.url, b"{}")
         assert trouble.value.absent
 
 
@@ -322,11 +322,11 @@ async def test_a_certificate_must_be_trusted(
     async with serving(says(GOOD), tls=tls) as server:
         async with sending() as client:
             with pytest.raises(HTTPStatusError, match="no trusted connection"):
-                await client.post(server.url, b"{}")
+                await client.send(server.url, b"{}")
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "server.pem"))
         async with sending() as client:
             for _ in range(3):
-                assert (await client.post(server.url, b"{}")).body == b"good"
+                assert (await client.send(server.url, b"{}")).body == b"good"
         assert server.connections == 1
 
 
