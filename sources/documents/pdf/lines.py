@@ -11,11 +11,10 @@ from statistics import median
 from typing import NamedTuple
 
 from synthmill.sources.documents.elements import BoundingBox, union_of
-from synthmill.sources.documents.pdf.page_content import Word
+from synthmill.sources.documents.pdf.page_content import SCRIPT_SIZE, Word
 
 SAME_BASELINE = 0.25  # words whose baselines differ by less stand on one line
-SCRIPT_SIZE = 0.82  # superscripts are in type smaller than this share of the line's
-SCRIPT_GAP = 0.6  # and no further from a word of the line
+SCRIPT_GAP = 0.6  # superscripts are no further from a word of the line
 SPLIT_GAP = 1.0  # a wider gap separates columns or cells
 NUMBER_WIDTH = 4  # characters of a bullet or number, which no gap parts from its item
 
@@ -59,7 +58,8 @@ class TextLine:
         for word in self.words:
             near = last is not None and 0.12 * self.size > word.x0 - last.x1 > -self.size
             raised = self.is_raised(word)
-            glued = near and (raised or (last is not None and self.is_raised(last)))
+            after_mark = last is not None and self.is_raised(last)
+            glued = word.glued or (near and (raised or after_mark))
             text += "" if last is None or glued else " "
             if raised:
                 marks.append((len(text), word.text))

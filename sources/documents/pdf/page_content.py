@@ -21,10 +21,14 @@ MAX_SEGMENTS = 400  # ours: a path with more is a drawing and no grid of rules
 RULE_WIDTH = 3.0  # ours: points; a thicker box is an area, not a line
 MIN_RULE = 6.0  # ours: points; shorter lines are parts of drawings or of letters
 PAGE_FORM = 0.6  # ours: a form that covers more of the page holds the page itself
+SCRIPT_SIZE = 0.82  # ours: superscripts are in type smaller than this share of the word's
 ANGLE = 5.0  # ours: degrees by which text may be tilted and still counts as straight
 
 # A hyphen that PDFium found at the end of a line joins two words of its text.
 _WORD = re.compile("[^\\s\x02\ufffe]+[\x02\ufffe]?")
+# Marks of footnotes that stand close to a word.
+_CLOSING_MARK = re.compile(r"(?<=[^\W\d]|[.,;:!?)\]”’\"'])(?:\d{1,3}|[*†‡§¶]{1,3})$")
+_OPENING_MARK = re.compile(r"(?:\d{1,3}|[*†‡§¶]{1,3})(?=[^\W\d])")
 _HYPHENS = str.maketrans({"\x02": "-", "\ufffe": "-", "\u00ad": "-"})
 _SUBSET = re.compile(r"^[A-Z]{6}\+")
 
@@ -33,6 +37,7 @@ class Word(NamedTuple):
     """Characters without a space between them.
 
     `baseline` is the y on which they stand, `size` that of the type in points, `font` its name.
+    `glued`: no space parts it from the word before, as a superscript that was cut off.
     """
 
     text: str
@@ -43,6 +48,7 @@ class Word(NamedTuple):
     baseline: float
     size: float
     font: str = ""
+    glued: bool = False
 
 
 class Rule(NamedTuple):
@@ -148,44 +154,77 @@ def _make_upright(content: PageContent, angle: int) -> None:
 
 def _angled_words(page: Any, frame: _Frame) -> Iterator[tuple[int | None, Word]]:
     """The words of a page with the angle they are written at; None for a tilted one."""
-    import pypdfium2.raw as pdfium
-
     textpage = page.get_textpage()
-    raw = textpage.raw
     text = _characters(textpage)
-    values = [ctypes.c_double() for _ in range(4)]
-    left, top, right, bottom = map(ctypes.byref, values)
-    matrix = pdfium.FS_MATRIX()
-    fonts = _FontNames(raw)
-    count_rects, get_rect = pdfium.FPDFText_CountRects, pdfium.FPDFText_GetRect
-    get_origin, get_size = pdfium.FPDFText_GetCharOrigin, pdfium.FPDFText_GetFontSize
-    get_matrix = pdfium.FPDFText_GetMatrix
-    last = -1.0
+    reader = _WordReader(textpage.raw, frame)
     for found in _WORD.finditer(text):
         start, end = found.span()
-        count = count_rects(raw, start, end - start)
-        if count < 1 or not get_rect(raw, 0, left, top, right, bottom):
-            continue
+        cut = _script_cut(text, start, end, reader)
+        for first, last in ((start, cut), (cut, end)):
+            word = reader.word(text[first:last], first) if first < last else None
+            if word is not None:
+                yield reader.angle, word._replace(glued=first > start)
+    textpage.close()
+
+
+def _script_cut(text: str, start: int, end: int, reader: "_WordReader") -> int:
+    """Where a superscript begins or ends that no space parts from its word; `end` for none."""
+    closing = _CLOSING_MARK.search(text, start, end)
+    if closing and reader.size(closing.start()) < SCRIPT_SIZE * reader.size(start):
+        return closing.start()
+    opening = _OPENING_MARK.match(text, start, end)
+    if opening and reader.size(start) < SCRIPT_SIZE * reader.size(opening.end()):
+        return opening.end()
+    return end
+
+
+class _WordReader:
+    """Reads where characters are and what type they are in."""
+
+    def __init__(self, raw: Any, frame: _Frame) -> None:
+        import pypdfium2.raw as pdfium
+
+        self._pdfium = pdfium
+        self._raw = raw
+        self._frame = frame
+        self._values = [ctypes.c_double() for _ in range(4)]
+        self._places = tuple(map(ctypes.byref, self._values))
+        self._matrix = pdfium.FS_MATRIX()
+        self._fonts = _FontNames(raw)
+        self._last_size = -1.0
+        self.angle: int | None = 0  # of the last word, clockwise on the page as it is shown
+
+    def size(self, at: int) -> float:
+        """The size of the type of a character, in points."""
+        self._pdfium.FPDFText_GetMatrix(self._raw, at, self._matrix)
+        size = self._pdfium.FPDFText_GetFontSize(self._raw, at)
+        return float(size * math.hypot(self._matrix.c, self._matrix.d))
+
+    def word(self, text: str, start: int) -> Word | None:
+        """The characters from an index on as a word; None where they have no place."""
+        pdfium, raw, values = self._pdfium, self._raw, self._values
+        left, top, right, bottom = self._places
+        count = pdfium.FPDFText_CountRects(raw, start, len(text))
+        if count < 1 or not pdfium.FPDFText_GetRect(raw, 0, left, top, right, bottom):
+            return None
         x0, y1, x1, y0 = (value.value for value in values)
         for at in range(1, count):
-            get_rect(raw, at, left, top, right, bottom)
+            pdfium.FPDFText_GetRect(raw, at, left, top, right, bottom)
             x0, y0 = min(x0, values[0].value), min(y0, values[3].value)
             x1, y1 = max(x1, values[2].value), max(y1, values[1].value)
-        get_matrix(raw, start, matrix)
-        size = get_size(raw, start) * math.hypot(matrix.c, matrix.d)
+        size, matrix = self.size(start), self._matrix
         angle = math.degrees(math.atan2(-matrix.b, matrix.a)) if matrix.b else 0.0
-        get_origin(raw, start, left, top)
-        base = frame.box(values[0].value, values[1].value, values[0].value, values[1].value)
-        box = frame.box(x0, y0, x1, y1)
         quarter = round(angle / 90)
         straight = abs(angle - 90 * quarter) <= ANGLE
-        written = (90 * quarter + frame.turn) % 360 if straight else None
-        if size != last:
-            fonts.changed()
-            last = size
-        text_of = clean(found.group().translate(_HYPHENS))
-        yield written, Word(text_of, *box, base.y0, round(size, 2), fonts.of(start))
-    textpage.close()
+        self.angle = (90 * quarter + self._frame.turn) % 360 if straight else None
+        pdfium.FPDFText_GetCharOrigin(raw, start, left, top)
+        x, y = values[0].value, values[1].value
+        if size != self._last_size:
+            self._fonts.changed()
+            self._last_size = size
+        shown = clean(text.translate(_HYPHENS))
+        box, origin = self._frame.box(x0, y0, x1, y1), self._frame.box(x, y, x, y)
+        return Word(shown, *box, origin.y0, round(size, 2), self._fonts.of(start))
 
 
 def _characters(textpage: Any) -> str:
@@ -362,6 +401,8 @@ def _read_path(
     if any(min(line.x1 - line.x0, line.y1 - line.y0) > RULE_WIDTH for line in lines):
         content.drawings.append(box)
         return
+    if fill.value:  # a bar of a chart, or a colored cell
+        content.drawings.append(box)
     for line in lines:
         _add_rule(content, line)
 

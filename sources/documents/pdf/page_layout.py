@@ -30,6 +30,7 @@ CAPTION = re.compile(
     r"Figura|Tabla|Tableau)\s*([A-Z]?[\dIVX]+(?:[.\-]\d+)*)\s*(?:[.:|–—-]|\s|$)",
     re.IGNORECASE,
 )
+CAPTION_GAP = 8.0  # between a caption and what it belongs to
 TABLE_WORDS = ("tab", "box")
 PROSE_WORDS = 5  # words of the median line of running text in a frame
 
@@ -270,9 +271,10 @@ def _attach_captions(blocks: list[PageBlock]) -> None:
             continue
         is_table = found.group(1).lower().startswith(TABLE_WORDS)
         for other in others:
-            aligned = min(block.box.x1, other.box.x1) - max(block.box.x0, other.box.x0)
+            beside = max(other.box.x0 - block.box.x1, block.box.x0 - other.box.x1, 0.0)
             gap = max(other.box.y0 - block.box.y1, block.box.y0 - other.box.y1, 0.0)
-            if aligned > 0 and gap < 5 * block.size:
+            gap += beside / 2  # a table in the middle may have its caption at the margin
+            if gap < CAPTION_GAP * block.size:
                 # A picture of a table has its caption, and a figure may be drawn as a grid.
                 other_kind = (other.kind == "table") != is_table
                 pairs.append((other_kind, gap, id(block), id(other), block, other))

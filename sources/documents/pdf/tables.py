@@ -24,6 +24,7 @@ NARROW = 0.28  # of the page's width: the median cell of a table without rules
 NARROW_TWO = 0.2  # in a table of two columns, which are prose otherwise
 PROSE_WORDS = 5  # words of the median cell of two columns of prose
 MIN_ROWS = 3  # of a table without rules
+MANY_ROWS = 12  # of a table that may be taken before columns of text are looked for
 MAX_COLUMNS = 40
 NUMBERS = 0.3  # the least share of cells of a table of numbers
 
@@ -205,7 +206,10 @@ def _stacks(rules: Sequence[Rule]) -> list[list[Rule]]:
 def aligned_tables(
     rows: Sequence[TextRow], width: float, numbers: bool = False
 ) -> list[FoundTable]:
-    """Tables without rules: rows of narrow cells in columns; with `numbers`, mostly of numbers."""
+    """Tables without rules: rows of narrow cells in columns.
+
+    With `numbers`, those with many rows, mostly of numbers, which cannot be columns of text.
+    """
     found, run = [], list[TextRow]()
     for row in [*rows, TextRow(())]:
         if run and row.lines:
@@ -214,7 +218,7 @@ def aligned_tables(
         else:
             near = not run
         if run and not (near and len(row.lines) > 1):
-            table = _aligned(run, width, MIN_ROWS, None, None)
+            table = _aligned(run, width, MANY_ROWS if numbers else MIN_ROWS, None, None)
             found += [table] if table is not None and (not numbers or _of_numbers(table)) else []
             run = []
         if len(row.lines) > 1:
@@ -344,7 +348,8 @@ def _with_header(cells: Sequence[Cell], words: Iterable[Word]) -> tuple[Cell, ..
     numbers = any(_NUMBER.fullmatch(cell.text) for cell in below)
     bold = bool(first) and _all_bold(first, words)
     is_header = bool(first and below) and (bold or (plain and numbers))
-    return tuple(cell._replace(header=is_header and cell.row == 0) for cell in cells)
+    last = max((cell.row_span for cell in first), default=1)  # a cell over two rows heads both
+    return tuple(cell._replace(header=is_header and cell.row < last) for cell in cells)
 
 
 def _all_bold(cells: Sequence[Cell], words: Iterable[Word]) -> bool:
