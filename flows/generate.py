@@ -20,7 +20,7 @@ from prefect.states import Cancelled
 from synthmill.flows.artifacts import ProgressArtifact, log_funnel, publish_report, show_batch
 from synthmill.flows.prefect_runs import require_api, silence_stderr_at_exit
 from synthmill.flows.recipes import changed_recipe
-from synthmill.flows.report_text import hint, outcome
+from synthmill.flows.report_text import done_text, hint, outcome, shortfall
 from synthmill.pipelines.progress import Progress
 from synthmill.pipelines.run import resume, start
 from synthmill.pipelines.run_store import RECIPE_FILE
@@ -47,7 +47,8 @@ async def say_counts(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any])
     """Put the counts into the message of the final state, which lists of runs show."""
     report = RunReport.model_validate(await state.aresult())
     async with get_client() as client:
-        said = state.model_copy(update={"id": uuid4(), "message": outcome(report)})
+        message = "; ".join([outcome(report), *shortfall(report), done_text(report)])
+        said = state.model_copy(update={"id": uuid4(), "message": message})
         await client.set_flow_run_state(flow_run.id, said, force=True)
 
 

@@ -101,7 +101,7 @@ def markdown(report: RunReport) -> str:
         f"# {report.recipe}: {stop_text(report.stop, report.stop_detail)}",
         "",
         f"{balance(report.accepted, report.rejected, report.failed)}  ",
-        *(f"{line}  " for line in shortfall(report)),
+        *(f"{line}  " for line in (done_text(report), *shortfall(report))),
         f"{length_text(report)}{cost(report)}  ",
         f"dataset `{report.dataset}`, {versions_text(report)}, run `{report.run_id}`, "
         f"seed {report.seed}",
@@ -171,10 +171,10 @@ def stored_made_text(target: str | None, by_kind: str) -> str:
 
 
 def done_text(report: RunReport) -> str:
-    """`60 accepted rows (20 sft, 40 rlvr) in 0:00:14`: what a run that met its target has made."""
+    """`60 accepted rows (20 sft, 40 rlvr) in 0:00:14`: what a run has made."""
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in report.by_kind.items() if count)
-    rows = counted(report.accepted, "accepted row")
-    return f"{rows} ({kinds}) in {duration(report.seconds)}"
+    rows = counted(report.accepted, "accepted row") + (f" ({kinds})" if kinds else "")
+    return f"{rows} in {duration(report.seconds)}"
 
 
 def shortfall(report: RunReport) -> list[str]:

@@ -16,7 +16,7 @@ from synthmill.store.home import Home
 
 
 def serve(
-    where: str, changes: list[str], home: Home, cron: str, timezone: str, same_seed: bool
+    where: str, changes: list[str], home: Home, cron: str, timezone: str, fresh_seed: bool
 ) -> None:
     """Serve `generate` for a recipe until the process is stopped, which pauses the schedule.
 
@@ -42,7 +42,7 @@ def serve(
                 "recipe": str(file.absolute()) if file.is_file() else where,
                 "home": str(home.path),
                 "changes": changes,
-                "fresh_seed": not same_seed,
+                "fresh_seed": fresh_seed,
             },
             tags=["synthmill", recipe.output.dataset],
             limit=1,

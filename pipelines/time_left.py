@@ -43,6 +43,7 @@ class TimeLeft:
         self._durations: list[float] = []
         self._finished = 0
         self._settled = 0
+        self._next = self._unstarted = index  # the next task to settle, and to start
         self._targets = Targets(recipe.target)
         # By this process, after each settled task: the accepted rows that count for each number.
         self._accepted = {name: array("Q", [0]) for name in self._targets.limits}
@@ -50,6 +51,8 @@ class TimeLeft:
     def started(self, index: int) -> None:
         """A task starts."""
         self._begun[index] = time.monotonic()
+        self._next = min(self._next, index)  # another source is read from its start
+        self._unstarted = index + 1
 
     def finished(self, index: int) -> None:
         """A task ends."""
@@ -61,12 +64,14 @@ class TimeLeft:
         self._finished += 1
 
     def cancelled(self) -> None:
-        """The tasks in progress are cancelled."""
+        """The tasks that are not settled are cancelled, and start again."""
         self._begun.clear()
+        self._unstarted = self._next
 
     def settled(self, by_kind: Mapping[str, int]) -> None:
         """A task is settled, with so many accepted rows of each kind."""
         self._settled += 1
+        self._next += 1
         for name, counts in self._accepted.items():
             counts.append(counts[-1] + accepted(by_kind, name))
 
@@ -127,16 +132,16 @@ class TimeLeft:
 
     def _simulate(self, tasks: int, rng: Random, known: list[float]) -> float:
         now, concurrency = time.monotonic(), self._recipe.engine.concurrency
-        waiting = self._finished - self._settled
+        last = self._next + tasks
         busy: list[float] = []
         durations, end = list(known), 0.0
-        for place, begun in enumerate(sorted(self._begun.values())):
+        for index, begun in self._begun.items():
             rest = _rest(now - begun, known, rng)
             durations.append(now - begun + rest)
             busy.append(rest)
-            if place < tasks:
+            if index < last:  # later ones are not waited for
                 end = max(end, rest)
-        new = max(0, tasks - waiting - len(busy))
+        new = max(0, last - self._unstarted)
         heapq.heapify(busy)
         for _ in range(min(new, SIMULATED)):
             free = 0.0 if len(busy) < concurrency else heapq.heappop(busy)

@@ -125,16 +125,17 @@ def resume(run: str | None, target: "Target | None", home: "Home", **bounds: Any
 @recipe_options
 @click.option("--cron", required=True, metavar="TEXT", help="When, as 'minute hour day month dow'.")
 @click.option("--timezone", default="UTC", show_default=True, metavar="ZONE")
-@click.option("--same-seed", is_flag=True, help="Use the recipe's seed in every run.")
+@click.option("--fresh-seed", is_flag=True, help="Give every run a seed of its own.")
 @home_option
 def schedule(
-    recipe: RecipeSelection, cron: str, timezone: str, same_seed: bool, home: "Home"
+    recipe: RecipeSelection, cron: str, timezone: str, fresh_seed: bool, home: "Home"
 ) -> None:
     """Run a recipe regularly, at the times that --cron gives.
 
     Serves the recipe to the Prefect API that is configured, until this process is stopped. Every
-    run has its own seed, computed from the recipe's seed and the scheduled time, so that it
-    makes new rows; a failed run is retried by resuming it.
+    run begins behind the tasks of the one before, until the source is used up (a source that grows
+    is never). With --fresh-seed it begins anew, with a seed computed from the recipe's seed and the
+    scheduled time. A failed run is retried by resuming it.
 
     \b
     Examples:
@@ -153,4 +154,4 @@ def schedule(
         )
     from synthmill.flows.scheduling import serve
 
-    serve(recipe.where, recipe.changes, home, cron, timezone, same_seed)
+    serve(recipe.where, recipe.changes, home, cron, timezone, fresh_seed)
