@@ -63,6 +63,8 @@ def _margin_key(block: PageBlock, height: float) -> tuple[bool, float, str] | No
     """Which margin a short block is in, where, and its text without numbers."""
     if block.kind != "text" or len(block.lines) > 2:
         return None
+    if block.lines[0].marks[:1] and block.lines[0].marks[0][0] == 0:  # a footnote
+        return None
     is_top = block.box.y1 <= MARGIN * height
     if not is_top and block.box.y0 < (1 - MARGIN) * height:
         return None

@@ -15,13 +15,19 @@ from synthmill.sources.documents.pdf.page_content import SCRIPT_SIZE, Word
 
 SAME_BASELINE = 0.25  # words whose baselines differ by less stand on one line
 SCRIPT_GAP = 0.6  # superscripts are no further from a word of the line
+MARK_GAP = 2.0  # and the mark that begins a footnote, from its first word
 SPLIT_GAP = 1.0  # a wider gap separates columns or cells
 NUMBER_WIDTH = 4  # characters of a bullet or number, which no gap parts from its item
 
+ASCENT = 0.75  # the height of letters above the baseline
+
+_MARK = re.compile(r"\d{1,3}|[*†‡§¶]{1,3}")
 _BOLD = re.compile(r"bold|black|heavy|cmbx|demi|-bx?$|sfbx|ptmb|phvb", re.IGNORECASE)
 _ITALIC = re.compile(r"ital|obli|cmti|cmsl", re.IGNORECASE)
-_MONO = re.compile(r"mono|courier|cmtt|typewriter|consol|sftt|fixed", re.IGNORECASE)
-BULLET = re.compile(r"[•◦▪‣●○■□–—*·\-]|\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,4})[.)]|\[\d{1,3}\]")
+MONO = re.compile(
+    r"mono|nimbusmon|courier|cmtt|lmtt|typewriter|consol|menlo|sftt|fixed", re.IGNORECASE
+)
+BULLET = re.compile(r"[•◦▪▸▶➢‣●○■□–—*·\-]|\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,4})[.)]|\[\d{1,3}\]")
 
 
 class TextLine:
@@ -56,7 +62,7 @@ class TextLine:
         text, marks = "", list[tuple[int, str]]()
         last: Word | None = None
         for word in self.words:
-            near = last is not None and 0.12 * self.size > word.x0 - last.x1 > -self.size
+            near = last is not None and 0.2 * self.size > word.x0 - last.x1 > -self.size
             raised = self.is_raised(word)
             after_mark = last is not None and self.is_raised(last)
             glued = word.glued or (near and (raised or after_mark))
@@ -85,7 +91,7 @@ class TextLine:
     @cached_property
     def mono(self) -> bool:
         """Whether most of it is in type of one width, as code is."""
-        return self._share(_MONO) > 0.8
+        return self._share(MONO) > 0.8
 
     @property
     def top(self) -> float:
@@ -151,10 +157,11 @@ def _home(word: Word, at: int, rows: list[list[Word]], sizes: list[float]) -> in
             continue
         size = sizes[other]
         for neighbor in rows[other]:
-            over = word.y0 < neighbor.y1 and neighbor.y0 < word.y1
+            over = word.y0 < neighbor.y1 and neighbor.baseline - ASCENT * size < word.y1
             if over and -size < word.x0 - neighbor.x1 < SCRIPT_GAP * size:
                 return other
-            if over and -size < neighbor.x0 - word.x1 < SCRIPT_GAP * size:
+            gap = MARK_GAP if _MARK.fullmatch(word.text) else SCRIPT_GAP
+            if over and -size < neighbor.x0 - word.x1 < gap * size:
                 return other
     return at
 
@@ -166,6 +173,7 @@ def _split(row: list[Word], split: float) -> list[TextLine]:
         last = runs[-1][-1]
         wide = word.x0 - max(w.x1 for w in runs[-1]) > split * max(last.size, word.size)
         lone = len(runs[-1]) == 1 and len(last.text) <= NUMBER_WIDTH and BULLET.fullmatch(last.text)
+        lone = lone or (_MARK.fullmatch(last.text) and last.size < SCRIPT_SIZE * word.size)
         if wide and not (lone and word.x0 - last.x1 < 3 * word.size):
             runs.append([word])
         else:

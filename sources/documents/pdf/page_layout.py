@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from synthmill.sources.documents.elements import BoundingBox, Cell
 from synthmill.sources.documents.pdf.figures import figure_boxes, with_labels
-from synthmill.sources.documents.pdf.lines import BULLET, TextLine, TextRow, around, text_rows
+from synthmill.sources.documents.pdf.lines import BULLET, MONO, TextLine, TextRow, around, text_rows
 from synthmill.sources.documents.pdf.page_content import PageContent
 from synthmill.sources.documents.pdf.reading_order import reading_order
 from synthmill.sources.documents.pdf.tables import (
@@ -22,7 +22,7 @@ from synthmill.sources.documents.pdf.tables import (
     ruled_tables,
 )
 
-PARAGRAPH_GAP = 1.3  # times the usual distance of lines: a larger one begins a paragraph
+PARAGRAPH_GAP = 1.2  # times the usual distance of lines: a larger one begins a paragraph
 INDENT = 0.8  # a line indented by more begins one
 SAME_SIZE = 0.08  # share by which sizes of one paragraph differ at most
 CAPTION = re.compile(
@@ -213,7 +213,8 @@ def _paragraphs(lines: Sequence[TextLine]) -> list[PageBlock]:
     blocks: list[PageBlock] = []
     for at, line in enumerate(lines):
         first = line.words[0].text
-        bullet = first if BULLET.fullmatch(first) and len(line.words) > 1 else ""
+        is_bullet = BULLET.fullmatch(first) and not MONO.search(line.words[0].font)
+        bullet = first if is_bullet and len(line.words) > 1 else ""
         if not at or _begins(lines[at - 1], line, bool(bullet), leading, left, right):
             blocks.append(PageBlock("text", line.box, bullet=bullet))
         blocks[-1].lines.append(_block_line(line))

@@ -26,6 +26,7 @@ PROSE_WORDS = 5  # words of the median cell of two columns of prose
 MIN_ROWS = 3  # of a table without rules
 MANY_ROWS = 12  # of a table that may be taken before columns of text are looked for
 MAX_COLUMNS = 40
+LISTING = 0.6  # share of characters in type of one width: lines of code are no table
 NUMBERS = 0.3  # the least share of cells of a table of numbers
 
 _NUMBER = re.compile(r"[-+−(~<>≈$€£]*\d[\d,.\s]*[%)]?\*?")
@@ -43,8 +44,11 @@ def ruled_tables(words: Sequence[Word], rules: Sequence[Rule]) -> list[FoundTabl
     """Tables whose cells are drawn with horizontal and vertical rules."""
     found = []
     for group in _connected(rules[:MAX_RULES]):
-        ys = _places(rule.place for rule in group if rule.horizontal)
-        xs = _places(rule.place for rule in group if not rule.horizontal)
+        across = [rule for rule in group if rule.horizontal]
+        down = [rule for rule in group if not rule.horizontal]
+        # The outer edges of a table are often not drawn: its rules end there.
+        ys = _places([*(r.place for r in across), *_ends(down)])
+        xs = _places([*(r.place for r in down), *_ends(across)])
         if len(ys) < 2 or len(xs) < 2 or len(ys) * len(xs) > MAX_CELLS or len(ys) + len(xs) < 5:
             continue
         table = _grid_table(words, group, xs, ys)
@@ -123,6 +127,10 @@ def _connected(rules: Sequence[Rule]) -> list[list[Rule]]:
     for at, rule in enumerate([*across, *down]):
         groups.setdefault(root(at), []).append(rule)
     return [group for group in groups.values() if len(group) > 3]
+
+
+def _ends(rules: Sequence[Rule]) -> list[float]:
+    return [min(r.start for r in rules), max(r.end for r in rules)] if rules else []
 
 
 def _places(values: Iterable[float]) -> list[float]:
@@ -242,7 +250,8 @@ def _aligned(
     lines = [line for row in rows for line in row.lines]
     if len(rows) < min_rows:
         return None
-    if sum(line.mono for line in lines) > 0.7 * len(lines):  # a listing
+    characters = sum(len(line.text) for line in lines)
+    if sum(len(line.text) for line in lines if line.mono) > LISTING * characters:
         return None
     size = median(line.size for line in lines)
     columns = _columns(lines, size)

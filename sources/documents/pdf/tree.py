@@ -26,7 +26,7 @@ from synthmill.sources.documents.structure import StructureBuilder
 
 MAX_VOCABULARY = 300_000  # ours: words remembered to tell how a hyphenated one is written
 ITEM_INDENT = 8.0  # ours: points by which a list within a list is indented
-BULLETS = "•◦▪‣●○■□–—*·-"
+BULLETS = "•◦▪▸▶➢‣●○■□–—*·-"
 
 _CUT_WORD = re.compile(r"([^\W\d_]+)-$")
 _NEXT_WORD = re.compile(r"[^\W\d_]+")
@@ -318,11 +318,11 @@ class PdfTreeWriter:
 
 
 def _is_code(block: PageBlock) -> bool:
-    return block.kind == "text" and all(line.mono for line in block.lines)
+    return block.kind == "text" and not block.bullet and all(line.mono for line in block.lines)
 
 
 def _list_bullet(block: PageBlock) -> str:
-    return block.bullet if block.kind == "text" and not _is_code(block) else ""
+    return block.bullet if block.kind == "text" else ""
 
 
 def _around(blocks: Sequence[PageBlock]) -> BoundingBox:
