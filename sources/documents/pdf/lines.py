@@ -172,8 +172,9 @@ def _split(row: list[Word], split: float) -> list[TextLine]:
     for word in row[1:]:
         last = runs[-1][-1]
         wide = word.x0 - max(w.x1 for w in runs[-1]) > split * max(last.size, word.size)
-        lone = len(runs[-1]) == 1 and len(last.text) <= NUMBER_WIDTH and BULLET.fullmatch(last.text)
-        lone = lone or (_MARK.fullmatch(last.text) and last.size < SCRIPT_SIZE * word.size)
+        mark = _MARK.fullmatch(last.text) and last.size < SCRIPT_SIZE * word.size
+        bullet = len(last.text) <= NUMBER_WIDTH and BULLET.fullmatch(last.text)
+        lone = len(runs[-1]) == 1 and bool(mark or bullet)
         if wide and not (lone and word.x0 - last.x1 < 3 * word.size):
             runs.append([word])
         else:
