@@ -102,7 +102,12 @@ class HTTPClient:
             for _ in range(REDIRECTS):
                 target, proxy, tls = self._routes.get(address) or self._route(address)
                 response = await self._session.request(
-                    method, target, data=body, allow_redirects=False, proxy=proxy, ssl=tls
+                    method,
+                    target,
+                    data=None if body is None else aiohttp.BytesPayload(body),
+                    allow_redirects=False,
+                    proxy=proxy,
+                    ssl=tls,
                 )
                 try:
                     if response.status in REDIRECT_STATUSES and hdrs.LOCATION in response.headers:

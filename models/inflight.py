@@ -87,11 +87,14 @@ class CompletionService:
         if None in held:
             self._start_calls(asked, keys, held)
         waiters = [item.wait() for item in held if isinstance(item, InFlightSample)]
+        if not waiters:
+            await asyncio.sleep(0)  # a replay leaves time to others
         # One is awaited directly, which costs a third of gathering it.
-        arrived = iter([await waiters[0]] if len(waiters) == 1 else await asyncio.gather(*waiters))
-        return [
-            next(arrived) if isinstance(item, InFlightSample) else item for item in held if item
-        ]
+        arrived = [await waiters[0]] if len(waiters) == 1 else await asyncio.gather(*waiters)
+        if len(arrived) == len(held):
+            return arrived
+        rest = iter(arrived)
+        return [next(rest) if isinstance(item, InFlightSample) else item for item in held if item]
 
     async def close(self) -> None:
         """Cancel the calls in flight."""

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -132,11 +132,11 @@ class OpenAI(Backend):
         """One line: endpoints that are dead or ask us to wait, and what they have refused."""
         return "; ".join(filter(None, [self._pool.status(), *self._notices()])) or None
 
-    async def complete(
+    def complete(
         self, request: Request, prompt: Prompt[Any], *, priority: int = 0
-    ) -> list[Completion]:
+    ) -> Coroutine[Any, Any, list[Completion]]:
         """Ask until an endpoint answers; failures that may pass are counted and tried again."""
-        return await self._complete(request, prompt.prompt_name(), priority)
+        return self._complete(request, prompt.prompt_name(), priority)
 
     async def _complete(self, request: Request, kind: str, priority: int = 0) -> list[Completion]:
         settings, model = self.settings, self.spec.model

@@ -14,7 +14,14 @@ from typing import Any, TypeVar
 import numpy as np
 import orjson
 
-from synthmill.models.completion import Alternative, Completion, Embedding, FinishReason, Token
+from synthmill.models.completion import (
+    COMPLETION,
+    Alternative,
+    Completion,
+    Embedding,
+    FinishReason,
+    Token,
+)
 from synthmill.models.errors import TransientError
 from synthmill.models.http import ERROR_CHARS, error_message
 from synthmill.models.openai_api.align_tokens import align_tokens
@@ -127,8 +134,10 @@ def _completions(
     cached = _count(details.get("cached_tokens"), prompt) or 0
     completions = []
     for choice, length in zip(choices, lengths, strict=True):
-        counts = {"prompt_tokens": prompt, "cached_tokens": cached, "completion_tokens": length}
-        completions.append(Completion(**fields(choice, request), **counts))
+        said = fields(choice, request)
+        said["prompt_tokens"], said["cached_tokens"] = prompt, cached
+        said["completion_tokens"] = length
+        completions.append(COMPLETION.validator.validate_python(said))
         prompt = cached = 0  # paid for once, so counted on the first sample
     return completions
 
