@@ -15,6 +15,7 @@ from synthmill.filters.load import load_reference
 from synthmill.models.errors import ConfigurationError, ServerUnavailable
 from synthmill.runtime.workers import Limits, WorkerError, WorkerPool
 from synthmill.schemas.errors import InputError
+from synthmill.schemas.plugins import raised_at
 from synthmill.schemas.row import Candidate
 from synthmill.schemas.verdict import Verdict
 
@@ -105,4 +106,5 @@ def _checked(found: Filter, verdict: object) -> Verdict:
 
 
 def _failure(found: Filter, error: BaseException) -> Verdict:
-    return found.verdict("error", f"{type(error).__name__} raised", detail=str(error))
+    detail = f"{error}{raised_at(error)}"
+    return found.verdict("error", f"{type(error).__name__} raised", detail=detail)

@@ -204,7 +204,7 @@ class Generator(ABC, Generic[SettingsT]):
     version: ClassVar[int] = 1
     item: ClassVar[type | None]
     default_filters: ClassVar[tuple[FilterSpec, ...]] = ()
-    Settings: type[Settings]
+    Settings: type[Settings] = Settings
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Take `Settings` (and `State`) from the class parameters."""

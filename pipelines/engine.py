@@ -325,8 +325,10 @@ class Engine:
         """The judged candidate; of a kind that is not wanted, nothing is spent on verifiers.
 
         Raises:
-            TypeError: an accepted row is of a kind that the generator does not declare.
+            TypeError: it is no candidate, or of a kind that the generator does not declare.
         """
+        if not isinstance(candidate, Candidate):
+            raise TypeError(f"a generator yields objects of Candidate, not {candidate!r:.80}")
         if self._targets.limits.get(candidate.kind) == 0:
             own = tuple(candidate.verdicts)
             return Judged(candidate, own, all(verdict.status != "fail" for verdict in own))

@@ -1,5 +1,6 @@
 """The plug-ins that a recipe names, loaded and checked; all mistakes are collected."""
 
+import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -125,6 +126,11 @@ def _generator(spec: GeneratorSpec, folder: Path | None) -> Generator[Any]:
     # The loader needs a class to compare with; that it is abstract does not matter to it.
     found: type[Generator[Any]]
     found = load_plugin(Generator, spec.name, GENERATORS, "generator", folder)  # type: ignore[type-abstract]
+    if inspect.iscoroutinefunction(found.generate) or inspect.isgeneratorfunction(found.generate):
+        raise InputError(
+            f"generator {spec.name!r}: `generate` is not `async def` with `yield`: it yields "
+            "candidates, and may await calls"
+        )
     settings = validated(found.Settings, spec.settings, "generator.settings", at=("settings",))
     if issubclass(found, FeedbackGenerator):
         return found(settings, lag=spec.feedback_lag)

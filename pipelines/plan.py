@@ -11,6 +11,7 @@ from synthmill.models.prices import price_of
 from synthmill.pipelines.parts import Mistakes, PartSpecs, load_parts
 from synthmill.schemas.errors import InputError
 from synthmill.schemas.identity import canonical_json, sha256_text
+from synthmill.schemas.plugins import explained
 from synthmill.schemas.recipe import FilterSpec, Recipe
 from synthmill.schemas.targets import ROWS, Targets
 from synthmill.sources.base import Source
@@ -131,6 +132,10 @@ def check_source(source: Source) -> str:
         begins = dict.fromkeys((Path.cwd(), source.folder or Path.cwd()))
         folders = " and ".join(map(str, begins))
         raise InputError(f"{error} (relative paths begin here: {folders})") from error
+    except Exception as error:
+        if type(source).__module__.startswith("synthmill."):
+            raise  # a defect, where in the code of a user it is for the user to mend
+        raise InputError(f"source {source.name!r}: {explained(error)}") from error
 
 
 def _hash(recipe: Recipe, generator: Generator[Any], specs: list[FilterSpec]) -> str:

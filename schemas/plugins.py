@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar, get_origin
 
 from synthmill.schemas.errors import InputError, nearest
 from synthmill.schemas.identity import sha256_text
@@ -39,12 +39,26 @@ def load_plugin(
     """The class of the plug-in `name` of `kind` (its abstract base class).
 
     Raises:
-        InputError: there is no such plug-in, it cannot be imported, or it is of another kind.
+        InputError: there is no such plug-in, it cannot be imported, is of another kind, or lacks
+            something that its kind needs.
     """
     found = find_plugin(kind, name, packages, module, folder)
     if not (isinstance(found, type) and issubclass(found, kind)):
-        raise InputError(f"{name!r} is not a {_words(kind)} but {found!r}")
+        article = "an" if _words(kind)[0] in "aeiou" else "a"
+        raise InputError(f"{name!r} is not {article} {_words(kind)} but {found!r:.80}")
+    if missing := [*sorted(getattr(found, "__abstractmethods__", ())), *_not_set(kind, found)]:
+        raise InputError(
+            f"{_words(kind)} {name!r}: the class {found.__name__} lacks {', '.join(missing)}"
+        )
     return found
+
+
+def _not_set(kind: type, found: type) -> Iterator[str]:
+    """The class attributes that a kind of plug-in declares without a value, and `found` lacks."""
+    for base in kind.__mro__:
+        for name, annotation in vars(base).get("__annotations__", {}).items():
+            if get_origin(annotation) is ClassVar and not hasattr(found, name):
+                yield name
 
 
 def find_plugin(
@@ -153,8 +167,13 @@ def explained(error: BaseException) -> str:
     """What an exception of a plug-in's code says, with file and line."""
     if isinstance(error, ImportError | SyntaxError | FileNotFoundError):
         return str(error)
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"
+    return f"{type(error).__name__}: {error}{raised_at(error)}"
+
+
+def raised_at(error: BaseException) -> str:
+    """`` (file.py, line 7)``, or an empty text for an exception that was not raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
 
 def _module_of_file(path: Path) -> ModuleType:

@@ -24,18 +24,33 @@ class RecipePart(Record):
 
 
 class PlugInSpec(RecipePart):
-    """A plug-in and its settings; the plug-in's own `Settings` model checks them."""
+    """A plug-in and its settings; the plug-in's own `Settings` model checks them.
+
+    A bare name stands for a plug-in with its default settings, and in Python also a function or a
+    class at the top of a module.
+    """
 
     name: str = Field(
         description="built-in or installed name, package.module:Name or ./file.py:Name"
     )
     settings: dict[str, Any] = Field(default={}, description="the plug-in's own settings")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        given = _place(given) if callable(given) else given
+        return {"name": given} if isinstance(given, str) else given
+
+
+def _place(plugin: Any) -> str:
+    return f"{plugin.__module__}:{plugin.__qualname__}"
+
 
 class SourceSpec(RecipePart):
     """Where the work items come from: `type` names the source, the other keys are its settings.
 
-    A text stands for a path, or for a source that needs no settings: its name, `./file.py:Name`.
+    A text stands for a path, or for a source that needs no settings: its name, `./file.py:Name`,
+    in Python also the class.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -49,6 +64,8 @@ class SourceSpec(RecipePart):
     @model_validator(mode="before")
     @classmethod
     def _of_path(cls, given: Any) -> Any:
+        if callable(given):
+            return {"type": _place(given)}
         return {"path": str(given)} if isinstance(given, str | Path) else given
 
     @property
@@ -88,11 +105,7 @@ class ModelSpec(RecipePart):
 
 
 class FilterSpec(PlugInSpec):
-    """A filter, and what happens to a candidate when the filter cannot decide.
-
-    A bare name stands for a filter with its default settings, and in Python also a function or a
-    class at the top of a module.
-    """
+    """A filter, and what happens to a candidate when the filter cannot decide."""
 
     enabled: bool = Field(
         default=True, description="false leaves out a filter that the generator runs by default"
@@ -102,13 +115,6 @@ class FilterSpec(PlugInSpec):
         default="reject",
         description="when the filter could not decide: reject the row, let it pass or stop the run",
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _named(cls, given: Any) -> Any:
-        if callable(given):
-            given = f"{given.__module__}:{given.__qualname__}"
-        return {"name": given} if isinstance(given, str) else given
 
 
 class GeneratorSpec(PlugInSpec):

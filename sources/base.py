@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from synthmill.schemas.base import Record, Settings
+from synthmill.schemas.errors import InputError
 from synthmill.schemas.items import InvalidItem
 from synthmill.schemas.lineage import SourceRef
 from synthmill.sources.documents.document import Document
@@ -36,7 +37,7 @@ class Source(ABC):
 
     name: ClassVar[str]
     item: ClassVar[type]
-    Settings: ClassVar[type[Settings]]
+    Settings: ClassVar[type[Settings]] = Settings
     folder: Path | None = None
     cache: Path | None = None
 
@@ -66,7 +67,9 @@ class Source(ABC):
         Raises:
             schemas.errors.InputError: it cannot be read.
         """
-        first = next(self.items(), None)
+        first = next(iter(self.items()), None)
+        if first is not None and not isinstance(first, self.item | InvalidItem):
+            raise InputError(f"{self.name}: items are of {self.item.__name__}, not {first!r:.80}")
         return f"{self.name}: {'empty' if first is None else 'readable'}"
 
 
@@ -75,7 +78,6 @@ class NoSource(Source):
 
     name: ClassVar[str] = "none"
     item: ClassVar[type] = object
-    Settings: ClassVar[type[Settings]] = Settings
 
     def __init__(self) -> None:
         super().__init__(self.Settings())

@@ -18,6 +18,7 @@ from synthmill.schemas.messages import assistant, user
 from synthmill.schemas.recipe import Recipe
 from synthmill.schemas.row import Candidate
 from synthmill.sources.base import Problem, Source
+from synthmill.store.dataset import Dataset
 from synthmill.store.home import Home
 
 MISTAKEN = """name: five
@@ -121,6 +122,93 @@ def test_a_source_of_ones_own_needs_no_type() -> None:
     assert [problem.text for problem in plan.source.items()] == ["a", "b", "c"]
     with pytest.raises(InputError, match=r"has no 'Leters' .did you mean 'Letters'"):
         make_plan(Recipe.model_validate({**data, "source": source.replace("Let", "Le")}))
+
+
+OWN = """
+from synthmill import Candidate, Generator, Problem, Settings, Source, SourceRef
+
+class Nameless(Generator[Settings]):
+    item = Problem
+    async def generate(self, task, context):
+        yield
+
+class Unfinished(Generator[Settings]):
+    name, item = "unfinished", Problem
+
+class Sends(Generator):
+    name, item = "sends", Problem
+    async def generate(self, task, context):
+        return Candidate(kind="sft", messages=[])
+
+class Dicts(Generator):
+    name, item = "dicts", Problem
+    async def generate(self, task, context):
+        yield {"kind": "sft"}
+
+class Texts(Source):
+    name, item = "texts", Problem
+    def items(self):
+        return ["a", "b"]
+
+class Raises(Source):
+    name, item = "raises", Problem
+    def items(self):
+        raise KeyError("no such book")
+
+class One(Source):
+    name, item = "one", Problem
+    def items(self):
+        yield Problem(key="a", text="a", origin=SourceRef(uri="a"))
+
+def broken(candidate):
+    return candidate.messages[9]
+"""
+
+
+@pytest.mark.parametrize(
+    ("generator", "source", "said"),
+    [
+        ("Nameless", "One", "generator './own.py:Nameless': the class Nameless lacks name"),
+        ("Unfinished", "One", "the class Unfinished lacks generate"),
+        ("Sends", "One", "`generate` is not `async def` with `yield`"),
+        ("broken", "One", "'./own.py:broken' is not a generator but <function broken"),
+        ("Dicts", "Texts", "texts: items are of Problem, not 'a'"),
+        ("Dicts", "Raises", r"source 'raises': KeyError: 'no such book' \(own.py, line 30\)"),
+    ],
+)
+async def test_what_is_wrong_with_a_plugin(
+    tmp_path: Path, generator: str, source: str, said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        await start(own(tmp_path, generator, source), Home(tmp_path / "factory"))
+
+
+async def test_a_generator_yields_candidates_and_a_filter_names_its_line(tmp_path: Path) -> None:
+    home = Home(tmp_path / "factory")
+    report = await start(own(tmp_path, "Dicts", "One"), home)
+    assert report.stop == "failed"
+    assert "yields objects of Candidate, not {'kind': 'sft'}" in str(report.stop_detail)
+    other = own(tmp_path / "other", "Dicts", "One", code=OWN.replace('yield {"kind": "sft"}', SFT))
+    report = await start(other, home)
+    (row,) = Dataset.open(home, "p").rows(status=None)
+    assert row.verdicts[-1].detail == "list index out of range (own.py, line 38)"
+
+
+SFT = "yield Candidate(kind='sft', messages=[{'role': 'user', 'content': 'a'}])"
+
+
+def own(folder: Path, generator: str, source: str, code: str = OWN) -> Recipe:
+    folder.mkdir(exist_ok=True)
+    (folder / "own.py").write_text(code, encoding="utf-8")
+    data = {
+        "name": "p",
+        "generator": f"./own.py:{generator}",
+        "source": f"./own.py:{source}",
+        "filters": ["./own.py:broken"],
+        "output": {"dataset": "p"},
+        "folder": str(folder),
+    }
+    return Recipe.model_validate(data)
 
 
 class CountSettings(Settings):

@@ -61,7 +61,7 @@ def test_a_function_writes_json_lines(dataset: Dataset, tmp_path: Path) -> None:
         ("raises", r"exporter 'raises', row \w+: IndexError: .*\(own.py, line 6\)"),
         ("a_list", r"exporter 'a_list' returned \['\w+'\], not a dict or None"),
         ("not_json", "a record cannot be written as JSON: Object of type datetime"),
-        ("NUMBER", "is not a exporter but 7"),
+        ("NUMBER", "is not an exporter but 7"),
         ("recrod", "has no 'recrod' .did you mean 'record'?"),
     ],
 )
