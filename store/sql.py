@@ -34,7 +34,10 @@ def connect(path: str = ":memory:") -> duckdb.DuckDBPyConnection:
 def check_kind(sql: str) -> None:
     """Raises InputError where a text is not one SELECT (or DESCRIBE, SHOW, FROM ...)."""
     try:
+        sql.encode()
         statements = duckdb.extract_statements(sql)
+    except UnicodeEncodeError as error:
+        raise InputError("SQL: the text is not UTF-8") from error
     except duckdb.Error as error:
         raise InputError(f"SQL: {complaint(error)}") from error
     if len(statements) != 1:
