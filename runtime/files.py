@@ -6,6 +6,7 @@ temporary behind, which nothing reads: temporaries are locked as long as their p
 `remove_abandoned` removes those that are not.
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -153,6 +154,8 @@ def _is_temporary(name: str, of: str = ".+") -> bool:
 
 
 def _beside(path: Path) -> Path:
+    if not path.name:  # the current folder
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
 
 

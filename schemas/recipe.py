@@ -254,7 +254,8 @@ class Recipe(RecipePart):
         """Rows, logs and hashes hold Unicode, and no path holds a NUL."""
         for place, text in _texts(self.model_dump(mode="python", exclude={"folder"})):
             if "\0" in text or storable(text) != text:
-                raise ValueError(f"{place}: {text!r:.60} is no text: NUL or half a character")
+                where = storable(place)
+                raise ValueError(f"{where}: {text!r:.60} is no text: NUL or half a character")
         return self
 
 

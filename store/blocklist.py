@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from synthmill.schemas.errors import InputError
-from synthmill.schemas.lineage import SourceRef
+from synthmill.schemas.lineage import SourceRef, storable
 from synthmill.store.table import BLOCKED_PROPERTY
 
 
@@ -39,8 +39,10 @@ def checked_pattern(pattern: str) -> str:
     """`pattern` itself: a source's URI or SHA-256, where `*` stands for any text.
 
     Raises:
-        InputError: it is empty or would match every source.
+        InputError: it is empty, would match every source, or is no text that a row can hold.
     """
+    if storable(pattern) != pattern:
+        raise InputError(f"source {pattern!r:.80} is not UTF-8; rows spell such names out")
     if not pattern.strip("* \t\n"):
         raise InputError(
             f"source {pattern!r} would match every source; give a URI or SHA-256, with * for any "

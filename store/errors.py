@@ -14,6 +14,7 @@ REMEDIES = {
     "File too large": "the file size limit is reached; raise `ulimit -f`",
     "Permission denied": "no permission there; use a folder of your own or --home",
     "Read-only file system": "the file system is read-only; use another folder or --home",
+    "Is a directory": "a folder is where a file should be; give another name",
     "Not a directory": "a file is where a folder should be; move it away or use --home",
     "No such file or directory": "a file or folder is missing there: a wrong path, or an old "
     "version whose files were vacuumed away",

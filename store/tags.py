@@ -40,8 +40,9 @@ def remove_tag(dataset: Dataset, tag: str) -> None:
     Raises:
         InputError: there is no such tag.
     """
-    resolve(dataset, tag)
-    (dataset.folder / FOLDER / tag).unlink()
+    if tag not in read_tags(dataset.folder):
+        raise _unknown(dataset, tag)
+    (dataset.folder / FOLDER / tag).unlink(missing_ok=True)
 
 
 def resolve(dataset: Dataset, pointer: str | int | None) -> int:
@@ -58,8 +59,13 @@ def resolve(dataset: Dataset, pointer: str | int | None) -> int:
     # Longer numbers are no versions, and Python reads no number of thousands of digits.
     if isinstance(pointer, int) or re.fullmatch(r"[0-9]{1,18}", pointer):
         return int(dataset.at(int(pointer)).version())
-    raise InputError(
-        f"dataset {dataset.name!r} has no tag {pointer!r:.80}{nearest(pointer[:80], tags)}; "
+    raise _unknown(dataset, pointer)
+
+
+def _unknown(dataset: Dataset, tag: str) -> InputError:
+    tags = read_tags(dataset.folder)
+    return InputError(
+        f"dataset {dataset.name!r} has no tag {tag!r:.80}{nearest(tag[:80], tags)}; "
         f"known: {', '.join(tags) or 'none yet'}"
     )
 

@@ -142,6 +142,12 @@ def test_changes_that_cannot_be_made(place: Path, change: str) -> None:
     one_line("run", "x.yaml", "--home", "factory", "--set", change)
 
 
+def test_half_a_character_in_a_key(place: Path) -> None:
+    text = yaml.safe_dump(RECIPE) + '"\\udcff": 1\nmodels: {default: {"\\udcff": {}}}\n'
+    Path("x.yaml").write_text(text)
+    one_line("run", "x.yaml", "--home", "factory")
+
+
 def test_arguments_beyond_all_bounds(place: Path) -> None:
     one_line("maintain", "--keep-days", "99999999999", "--home", "factory")
     one_line("tag", "x", "name", "9" * 5000, "--home", "factory")

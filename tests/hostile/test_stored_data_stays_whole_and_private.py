@@ -290,6 +290,21 @@ def test_csv_holds_no_formulas(strange_home: Home) -> None:
     assert row == ["'=cmd|'/C calc'!A0", "-5", "'+cmd", "'@x", "-5"]
 
 
+def test_arguments_that_fit_nothing_stored_are_one_line(strange_home: Home) -> None:
+    for command in (
+        ("sql", "\udcff"),
+        ("sql", "SELECT '\udcff'"),
+        ("delete-source", "x", "\udcff", "--yes"),
+        ("tag", "x", "1", "--delete"),
+        ("tag", "x", "../tags", "--delete"),
+        ("card", "x", "-o", "."),
+        ("card", "x", "-o", ""),
+    ):
+        result = CliRunner().invoke(main, [*command, "--home", str(strange_home.path)])
+        assert result.exit_code == 2, (command, result.output)
+        assert "defect" not in result.output
+
+
 @pytest.mark.parametrize("content", [b"x", b"9" * 5000, b"", b"\xff\xfe", b"-1"])
 def test_a_damaged_tag_is_one_line(tmp_path: Path, content: bytes) -> None:
     home = Home(tmp_path / "factory")
