@@ -9,8 +9,9 @@ from synthmill.schemas.errors import InputError
 from synthmill.sources.documents.ocr.base import ocr_engine_class
 from synthmill.sources.documents.parsers._stored import StoredTreeParser, TreeFunction
 from synthmill.sources.documents.parsers.base import WorkerSettings, require, run_in_worker
-from synthmill.sources.documents.pdf.page_content import PageContent, read_page
+from synthmill.sources.documents.pdf.page_content import PageContent
 from synthmill.sources.documents.pdf.page_layout import page_blocks
+from synthmill.sources.documents.pdf.page_reader import read_page
 from synthmill.sources.documents.pdf.scan import is_scan, read_scan
 from synthmill.sources.documents.pdf.tree import PdfPage, PdfTreeWriter
 from synthmill.sources.documents.stored_tree import ParsedTree

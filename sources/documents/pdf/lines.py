@@ -34,8 +34,9 @@ class TextLine:
     """A run of words on one baseline, from left to right, or from right to left."""
 
     def __init__(self, words: Sequence[Word]) -> None:
-        rtl = sum(_right_to_left(word.text) * len(word.text) for word in words)
-        self.rtl = 2 * rtl > sum(len(word.text) for word in words)
+        foreign = [word.text for word in words if not word.text.isascii()]
+        rtl = sum(len(text) for text in foreign if _right_to_left(text))
+        self.rtl = bool(rtl) and 2 * rtl > sum(len(word.text) for word in words)
         self.words = sorted(words, key=lambda w: -w.x1 if self.rtl else w.x0)
         self.box = BoundingBox(
             min(w.x0 for w in words),
@@ -43,9 +44,11 @@ class TextLine:
             max(w.x1 for w in words),
             max(w.y1 for w in words),
         )
-        self.size = median(w.size for w in words for _ in w.text[:8])
-        on_line = [w.baseline for w in words if w.size > SCRIPT_SIZE * self.size]
-        self.baseline = median(on_line or [w.baseline for w in words])
+        self.size, self.baseline = words[0].size, words[0].baseline
+        if any(w.size != self.size or w.baseline != self.baseline for w in words):
+            self.size = median(w.size for w in words for _ in w.text[:8])
+            on_line = [w.baseline for w in words if w.size > SCRIPT_SIZE * self.size]
+            self.baseline = median(on_line or [w.baseline for w in words])
 
     @cached_property
     def text(self) -> str:
@@ -104,7 +107,11 @@ class TextLine:
         return max(self.box.y1, self.baseline + 0.2 * self.size)
 
     def _share(self, pattern: re.Pattern[str]) -> float:
-        found = sum(len(w.text) for w in self.words if pattern.search(w.font))
+        fonts = {w.font for w in self.words}
+        is_it = {font for font in fonts if pattern.search(font)}
+        if len(is_it) in (0, len(fonts)):
+            return float(bool(is_it))
+        found = sum(len(w.text) for w in self.words if w.font in is_it)
         return found / sum(len(w.text) for w in self.words)
 
 
@@ -169,17 +176,25 @@ def _home(word: Word, at: int, rows: list[list[Word]], sizes: list[float]) -> in
 def _split(row: list[Word], split: float) -> list[TextLine]:
     row.sort(key=lambda w: w.x0)
     runs = [[row[0]]]
+    reach = row[0].x1
     for word in row[1:]:
         last = runs[-1][-1]
-        wide = word.x0 - max(w.x1 for w in runs[-1]) > split * max(last.size, word.size)
-        mark = _MARK.fullmatch(last.text) and last.size < SCRIPT_SIZE * word.size
-        bullet = len(last.text) <= NUMBER_WIDTH and BULLET.fullmatch(last.text)
-        lone = len(runs[-1]) == 1 and bool(mark or bullet)
-        if wide and not (lone and word.x0 - last.x1 < 3 * word.size):
+        wide = word.x0 - reach > split * max(last.size, word.size)
+        reach = max(reach, word.x1) if not wide else word.x1
+        if wide and not _begins_line(runs[-1], word):
             runs.append([word])
         else:
             runs[-1].append(word)
     return [TextLine(run) for run in runs]
+
+
+def _begins_line(run: list[Word], word: Word) -> bool:
+    """Whether a run is a bullet, number or mark that a word follows after a gap."""
+    first = run[0]
+    if len(run) > 1 or len(first.text) > NUMBER_WIDTH or word.x0 - first.x1 > 3 * word.size:
+        return False
+    mark = _MARK.fullmatch(first.text) and first.size < SCRIPT_SIZE * word.size
+    return bool(mark or BULLET.fullmatch(first.text))
 
 
 def _right_to_left(text: str) -> bool:
