@@ -13,6 +13,8 @@ from synthmill.schemas.recipe import Recipe, RecipeText
 
 MAX_DEPTH = 50  # ours: parts of a key; a recipe is nested four deep
 
+FILE_TYPES = {".jsonl": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+
 RecipeLike = Recipe | Mapping[str, Any] | str | Path
 
 
@@ -37,8 +39,18 @@ def load_recipe(recipe: RecipeLike, changes: Mapping[str, Any] | None = None) ->
     data: Any = loaded.model_dump(exclude_unset=True)
     for path, value in changes.items():
         data = _with(data, path.split("."), value, path)
+    if "source.path" in changes and "source.type" not in changes:
+        data = {**data, "source": _for_its_path(data["source"])}
     text = replace(loaded.text, changed=tuple(tuple(path.split(".")) for path in changes))
     return checked_recipe(data, text, loaded.folder)
+
+
+def _for_its_path(source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A source with another path: a file of problems of another type is read as what it is."""
+    fits = FILE_TYPES.get(Path(str(source["path"])).suffix.lower())
+    if fits is None or source.get("type") not in (*FILE_TYPES.values(), "folder"):
+        return source
+    return {**source, "type": fits}
 
 
 def changed_recipe(where: str, changes: Sequence[str]) -> Recipe:

@@ -24,6 +24,7 @@ NEEDED = (
     "synthmill/generators/cotevol/prompts/solve.jinja",
     "synthmill/data_cards/card.md.jinja",
     "synthmill/flows/project_template/recipe.yaml.jinja",
+    "synthmill/testing/scripted_server.py",
 )
 PROGRAM = """
 import json, synthmill
@@ -99,6 +100,14 @@ def test_the_wheel_holds_one_package_with_its_data(wheel: Path) -> None:
 def test_the_demo_runs_outside_the_checkout(environment: Path, tmp_path: Path) -> None:
     shown = run(environment, tmp_path, "synthmill", "run", "cotevol-demo", "--target", "20")
     assert "target met" in shown
+
+
+def test_a_project_runs_outside_the_checkout(environment: Path, tmp_path: Path) -> None:
+    run(environment, tmp_path, "synthmill", "init", "project")
+    shown = run(environment, tmp_path, "synthmill", "run", "project/recipe.yaml", "--target", "3")
+    assert "target met" in shown
+    tested = "from synthmill.testing import judge, make_row; print(judge('length', make_row()))"
+    assert "pass" in run(environment, tmp_path, "python", "-c", tested)
 
 
 def test_python_runs_a_recipe_given_as_a_mapping(environment: Path, tmp_path: Path) -> None:

@@ -135,6 +135,15 @@ def test_check_names_what_is_to_be_mended(synthmill: Synthmill, recipe: Path) ->
     assert re.search(r"^ok   disk: ", result.output, re.M)
 
 
+def test_another_file_is_read_as_what_it_is(synthmill: Synthmill, tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("problem,answer,id\n1 + 1?,2,a\n", encoding="utf-8")
+    result = synthmill("check", "cotevol-demo", "--source", str(tmp_path / "own.csv"))
+    assert "csv: readable; first problem: '1 + 1?'" in result.output
+    kept = ("--set", "source.type=jsonl")
+    result = synthmill("check", "cotevol-demo", "--source", str(tmp_path / "own.csv"), *kept)
+    assert "FAIL source: jsonl: none of the first 2 rows" in result.output
+
+
 def test_relative_paths_begin_here_or_at_the_recipe(
     synthmill: Synthmill, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
