@@ -38,12 +38,16 @@ class PlugInSpec(RecipePart):
     @model_validator(mode="before")
     @classmethod
     def _named(cls, given: Any) -> Any:
-        given = _place(given) if callable(given) else given
-        return {"name": given} if isinstance(given, str) else given
+        named = isinstance(given, str) or callable(given)
+        return _placed({"name": given} if named else given, "name")
 
 
-def _place(plugin: Any) -> str:
-    return f"{plugin.__module__}:{plugin.__qualname__}"
+def _placed(given: Any, key: str) -> Any:
+    """A mapping in which a class or function at `key` is replaced by the place of its code."""
+    plugin = given.get(key) if isinstance(given, Mapping) else None
+    if not callable(plugin) or not hasattr(plugin, "__qualname__"):
+        return given
+    return {**given, key: f"{plugin.__module__}:{plugin.__qualname__}"}
 
 
 class SourceSpec(RecipePart):
@@ -64,9 +68,9 @@ class SourceSpec(RecipePart):
     @model_validator(mode="before")
     @classmethod
     def _of_path(cls, given: Any) -> Any:
-        if callable(given):
-            return {"type": _place(given)}
-        return {"path": str(given)} if isinstance(given, str | Path) else given
+        if isinstance(given, str | Path):
+            return {"path": str(given)}
+        return _placed({"type": given} if callable(given) else given, "type")
 
     @property
     def settings(self) -> dict[str, Any]:

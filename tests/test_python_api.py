@@ -4,6 +4,8 @@ import asyncio
 import re
 import subprocess
 import sys
+from collections.abc import AsyncGenerator, Iterator
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -143,3 +145,46 @@ def test_an_export_of_a_snapshot(snapshot: synthmill.DatasetSnapshot, tmp_path: 
     assert (summary.version, summary.rows) == (1, {"sft": {"train": 4}})
     with pytest.raises(synthmill.InputError, match="exporter"):
         synthmill.export("math", "trll", tmp_path / "none")
+
+
+class Sums(synthmill.Source):
+    """Two problems."""
+
+    name, item = "sums", synthmill.Problem
+
+    def items(self) -> Iterator[synthmill.Problem]:
+        for n in (1, 2):
+            origin = synthmill.SourceRef(uri="sums")
+            yield synthmill.Problem(key=str(n), text=f"{n} + 1?", answer=str(n + 1), origin=origin)
+
+
+class Echo(synthmill.Generator[synthmill.Settings]):
+    """Says the answer."""
+
+    name, item = "echo", synthmill.Problem
+
+    async def generate(
+        self, task: synthmill.Task, context: synthmill.Context
+    ) -> AsyncGenerator[synthmill.Candidate, None]:
+        turns = [synthmill.user(task.item.text), synthmill.assistant(task.item.answer)]
+        yield synthmill.Candidate(kind="sft", messages=turns, answer=task.item.answer)
+
+
+def says_two(candidate: synthmill.Candidate) -> bool:
+    return candidate.messages[-1].text == "2"
+
+
+def test_plugins_stand_in_a_recipe_as_they_are(home: Path) -> None:
+    parts = {"source": Sums, "generator": Echo, "filters": [says_two]}
+    spelled = {
+        "source": {"type": Sums},
+        "generator": {"name": Echo},
+        "filters": [{"name": says_two}],
+    }
+    for number, given in enumerate((parts, spelled)):
+        report = synthmill.run({"name": "own", "output": {"dataset": f"own-{number}"}, **given})
+        assert (report.accepted, report.rejected) == (1, 1)
+    with pytest.raises(
+        synthmill.InputError, match=r"'generator.name': Input should be a valid str"
+    ):
+        synthmill.run({"name": "own", "output": {"dataset": "own"}, "generator": partial(says_two)})
