@@ -6,7 +6,11 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from synthmill.generators.docdancer.records import EvidencePlace, QuestionDetail, RolloutDetail
+from synthmill.generators.docdancer.records import (
+    DocumentQuestionDetail,
+    EvidencePlace,
+    RolloutDetail,
+)
 from synthmill.schemas.messages import Message
 from synthmill.schemas.row import Row
 
@@ -19,7 +23,7 @@ def describe(row: Row, verbose: bool = False) -> str | None:
     """The row's record as text; `verbose` shows observations whole."""
     match row.kind:
         case "rlvr" if '"exploration"' in row.detail:
-            detail = QuestionDetail.model_validate_json(row.detail)
+            detail = DocumentQuestionDetail.model_validate_json(row.detail)
             return "\n".join(_question(row, detail, verbose))
         case "trajectory":
             one = RolloutDetail.model_validate_json(row.detail)
@@ -57,7 +61,7 @@ def crops(row: Row, media: Path) -> bytes | None:
     return out.getvalue()
 
 
-def _question(row: Row, detail: QuestionDetail, verbose: bool) -> Iterator[str]:
+def _question(row: Row, detail: DocumentQuestionDetail, verbose: bool) -> Iterator[str]:
     yield f"Question  {detail.question}"
     yield f"Answer    {row.answer}  ({detail.answer_format})"
     yield f"Template  {detail.template}; pages {', '.join(map(str, detail.pages))}"
@@ -70,10 +74,9 @@ def _question(row: Row, detail: QuestionDetail, verbose: bool) -> Iterator[str]:
     for text in detail.unplaced:
         yield f"Evidence  not found: {_short(text)}"
     if absence := detail.absence:
-        yield (
-            f"Searched  {absence.searched} elements: {absence.subject!r} in {absence.subject_hits}, "
-            f"{absence.attribute!r} in {absence.attribute_hits}, both in {len(absence.joint)}"
-        )
+        yield f"Searched  {absence.searched} elements; both in {len(absence.joint)}"
+        yield f"  {absence.subject!r} in {absence.subject_hits} of them"
+        yield f"  {absence.attribute!r} in {absence.attribute_hits} of them"
         for place in (*absence.joint, *absence.near):
             yield f"  near    {_place(place)}"
     yield ""

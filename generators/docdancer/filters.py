@@ -22,8 +22,8 @@ from synthmill.filters.base import (
 from synthmill.filters.evidence import READING
 from synthmill.generators.docdancer.prompts import AnswerFromPages
 from synthmill.generators.docdancer.records import (
+    DocumentQuestionDetail,
     EvidenceSheet,
-    QuestionDetail,
     RolloutDetail,
 )
 from synthmill.rewards.mmlongbench import UNANSWERABLE, mmlongbench_score
@@ -101,7 +101,7 @@ class _QuestionRule(Verifier):
         return self.verdict("fail", reason, detail=found)
 
     def _broken(
-        self, question: str, answer: str, detail: QuestionDetail
+        self, question: str, answer: str, detail: DocumentQuestionDetail
     ) -> tuple[str, str | None] | None:
         raise NotImplementedError
 
@@ -112,7 +112,7 @@ class OneQuestion(_QuestionRule):
     name = "one_question"
 
     def _broken(
-        self, question: str, answer: str, detail: QuestionDetail
+        self, question: str, answer: str, detail: DocumentQuestionDetail
     ) -> tuple[str, str | None] | None:
         if not question.strip() or not answer.strip():
             return "no question or answer", None
@@ -132,7 +132,7 @@ class LocatorWords(_QuestionRule):
     name = "locator_words"
 
     def _broken(
-        self, question: str, answer: str, detail: QuestionDetail
+        self, question: str, answer: str, detail: DocumentQuestionDetail
     ) -> tuple[str, str | None] | None:
         if found := _LOCATOR.search(question):
             return "locator words", found.group()
@@ -147,7 +147,7 @@ class AnswerInQuestion(_QuestionRule):
     name = "answer_in_question"
 
     def _broken(
-        self, question: str, answer: str, detail: QuestionDetail
+        self, question: str, answer: str, detail: DocumentQuestionDetail
     ) -> tuple[str, str | None] | None:
         if detail.answer_format == "None":
             return None
@@ -172,7 +172,7 @@ class CopiedNumbers(_QuestionRule):
     settings: CopiedNumbersSettings
 
     def _broken(
-        self, question: str, answer: str, detail: QuestionDetail
+        self, question: str, answer: str, detail: DocumentQuestionDetail
     ) -> tuple[str, str | None] | None:
         for found in _CODE.findall(question):
             if sum(sign.isdigit() for sign in found) > self.settings.max_digits:
@@ -186,7 +186,7 @@ class YesOrNo(_QuestionRule):
     name = "yes_or_no"
 
     def _broken(
-        self, question: str, answer: str, detail: QuestionDetail
+        self, question: str, answer: str, detail: DocumentQuestionDetail
     ) -> tuple[str, str | None] | None:
         if _YES_NO.fullmatch(answer.strip()) or _POLAR.match(question):
             return "yes or no", answer
@@ -199,7 +199,7 @@ class DocumentCounts(_QuestionRule):
     name = "document_counts"
 
     def _broken(
-        self, question: str, answer: str, detail: QuestionDetail
+        self, question: str, answer: str, detail: DocumentQuestionDetail
     ) -> tuple[str, str | None] | None:
         found = _WHOLE.search(question)
         return ("count over the whole document", found.group()) if found else None
@@ -215,7 +215,7 @@ class EvidencePlaced(_QuestionRule):
     name = "evidence_placed"
 
     def _broken(
-        self, question: str, answer: str, detail: QuestionDetail
+        self, question: str, answer: str, detail: DocumentQuestionDetail
     ) -> tuple[str, str | None] | None:
         if detail.unplaced:
             return "evidence is not in the document", detail.unplaced[0]
@@ -248,7 +248,7 @@ class EvidenceSpan(_QuestionRule):
     settings: EvidenceSpanSettings
 
     def _broken(
-        self, question: str, answer: str, detail: QuestionDetail
+        self, question: str, answer: str, detail: DocumentQuestionDetail
     ) -> tuple[str, str | None] | None:
         if len(detail.pages) < self.settings.min_places:
             return "answerable from one page", f"evidence on {detail.pages}"
@@ -270,7 +270,7 @@ class AbsenceSearched(_QuestionRule):
     name = "absence_searched"
 
     def _broken(
-        self, question: str, answer: str, detail: QuestionDetail
+        self, question: str, answer: str, detail: DocumentQuestionDetail
     ) -> tuple[str, str | None] | None:
         absence = detail.absence
         if absence is None:
@@ -306,7 +306,7 @@ class _PageReader(ModelVerifier):
         self, candidate: Candidate, sheets: Sequence[EvidenceSheet], context: FilterContext, at: str
     ) -> tuple[bool, str]:
         """Whether the reader gives the row's answer, and what it says."""
-        detail = QuestionDetail.model_validate_json(candidate.detail)
+        detail = DocumentQuestionDetail.model_validate_json(candidate.detail)
         pages = tuple(PromptDocument(detail.document.title, sheet.xml) for sheet in sheets)
         reply = await context.generate(
             AnswerFromPages(
@@ -470,11 +470,11 @@ class TemplateShare(DiversityFilter):
             self._counts[row["kind"], row["template"]] += 1
 
 
-def question_detail(candidate: Candidate) -> QuestionDetail | None:
+def question_detail(candidate: Candidate) -> DocumentQuestionDetail | None:
     """The record of a question of this generator; None for other rows."""
     if candidate.kind != "rlvr" or '"exploration"' not in candidate.detail:
         return None
-    return QuestionDetail.model_validate_json(candidate.detail)
+    return DocumentQuestionDetail.model_validate_json(candidate.detail)
 
 
 def template_of(candidate: Candidate) -> str | None:
@@ -489,4 +489,4 @@ def template_of(candidate: Candidate) -> str | None:
 
 def asked(candidate: Candidate) -> str:
     """The question of a row of this generator."""
-    return QuestionDetail.model_validate_json(candidate.detail).question
+    return DocumentQuestionDetail.model_validate_json(candidate.detail).question

@@ -10,9 +10,9 @@ from synthmill.generators.docdancer.places import locate, sheets_of
 from synthmill.generators.docdancer.prompts import EvidenceItem, WriteQuestion, WrittenQuestion
 from synthmill.generators.docdancer.records import (
     TEMPLATES,
+    DocumentQuestionDetail,
     EvidencePlace,
     ExplorationStep,
-    QuestionDetail,
     Template,
 )
 from synthmill.generators.docdancer.rows import question_row
@@ -31,10 +31,10 @@ EMPTY = WrittenQuestion(
 )
 
 
-class JudgedQuestion(NamedTuple):
+class JudgedDocumentQuestion(NamedTuple):
     """A question's record with its judged row."""
 
-    detail: QuestionDetail
+    detail: DocumentQuestionDetail
     judged: Judged
 
 
@@ -47,7 +47,7 @@ class QuestionAuthor:
         self._sections = _sections(task, steps)
         self._asked: list[str] = []
 
-    async def write(self, template: Template) -> JudgedQuestion:
+    async def write(self, template: Template) -> JudgedDocumentQuestion:
         """The first attempt that the filters accept, else the last one.
 
         A new attempt gets the reason why the last one was rejected.
@@ -86,20 +86,20 @@ class QuestionAuthor:
             if judged.accepted or attempt == settings.attempts:
                 if judged.accepted:
                     self._asked.append((reply.value or EMPTY).question)
-                return JudgedQuestion(detail, judged)
+                return JudgedDocumentQuestion(detail, judged)
             last = judged.verdicts[-1]
             failure = neutralize_markup(
                 f"{last.reason}: {last.detail}" if last.detail else str(last.reason)
             )
 
-    def _detail(self, template: Template, written: WrittenQuestion) -> QuestionDetail:
+    def _detail(self, template: Template, written: WrittenQuestion) -> DocumentQuestionDetail:
         document = self._task.document
         located = [(item, locate(document, item)) for item in written.evidence]
         places = [place for _, place in located if place is not None]
         absence = None
         if written.answer_format == "None":
             absence = search_absence(document, written.absent_subject, written.absent_attribute)
-        return QuestionDetail(
+        return DocumentQuestionDetail(
             document=self._task.reference,
             question=written.question,
             template=template,

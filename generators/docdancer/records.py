@@ -14,7 +14,7 @@ Modality = Literal["text", "table", "figure", "footnote", "layout"]
 # The paper's seven templates of questions (its synthesis prompt), in our words.
 TEMPLATES: dict[Template, str] = {
     "layout": "Cross-page conditional layout: where something stands (the last row, what is beside "
-    " a picture) leads to an entity, and another page tells more about that entity.",
+    "a picture) leads to an entity, and another page tells more about that entity.",
     "text_chart": "Text with chart: what a figure or its caption shows is checked against, or "
     "completed by, what running text on another page claims.",
     "table_chart": "Table with chart: a figure or its caption leads to a row of a table on another "
@@ -98,7 +98,7 @@ class DocumentReference(Record):
     pages: int
 
 
-class QuestionDetail(Record):
+class DocumentQuestionDetail(Record):
     """`detail` of `rlvr` rows, accepted or rejected.
 
     `evidence` is read by filters; it is None for unanswerable questions, which have an `absence`.
@@ -131,7 +131,8 @@ class QuestionDetail(Record):
 class RolloutDetail(Record):
     """`detail` of `trajectory` and `preference` rows; `against` is the rejected side of a pair.
 
-    `read_pages` are the pages that observations showed (section ids, without pages). `grounded`: the answer is right, and every page of the evidence was read or found by a search before it.
+    `read_pages` are the pages that observations showed (section ids, without pages). `grounded`:
+    the answer is right, and every page of the evidence is among them.
     """
 
     document: DocumentReference

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from synthmill.generators.agent.rollout import Rollout, roll_out
 from synthmill.generators.docdancer.prompts import AgentOpening, DocumentAgentTurn, answer_in
-from synthmill.generators.docdancer.records import QuestionDetail, RolloutDetail
+from synthmill.generators.docdancer.records import DocumentQuestionDetail, RolloutDetail
 from synthmill.generators.docdancer.task import DocumentTask
 from synthmill.generators.docdancer.tools import TOOLS, toolbox
 from synthmill.rewards.mmlongbench import mmlongbench_score
@@ -23,7 +23,7 @@ class ScoredRollout(NamedTuple):
 
 
 async def roll_out_question(
-    task: DocumentTask, answer: str, detail: QuestionDetail
+    task: DocumentTask, answer: str, detail: DocumentQuestionDetail
 ) -> list[ScoredRollout]:
     """The rollouts of a question, concurrently."""
     samples = range(task.settings.rollouts.samples)
@@ -40,7 +40,7 @@ def opening(task: DocumentTask, question: str) -> Message:
 
 
 async def _rollout(
-    task: DocumentTask, sample: int, answer: str, detail: QuestionDetail
+    task: DocumentTask, sample: int, answer: str, detail: DocumentQuestionDetail
 ) -> ScoredRollout:
     settings, question = task.settings.rollouts, detail.question
     scoped = task.scoped(f"rollout/{sample}")

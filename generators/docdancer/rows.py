@@ -5,7 +5,7 @@ from typing import Any
 
 from synthmill.generators.base import Judged
 from synthmill.generators.docdancer.prompts import WrittenQuestion
-from synthmill.generators.docdancer.records import QuestionDetail
+from synthmill.generators.docdancer.records import DocumentQuestionDetail
 from synthmill.generators.docdancer.rollouts import ScoredRollout, opening
 from synthmill.generators.docdancer.task import DocumentTask
 from synthmill.generators.docdancer.tools import TOOLS
@@ -15,7 +15,9 @@ from synthmill.schemas.row import Candidate, Score
 REWARD = "mmlongbench@1"  # `rewards.mmlongbench`
 
 
-def question_row(task: DocumentTask, detail: QuestionDetail, written: WrittenQuestion) -> Candidate:
+def question_row(
+    task: DocumentTask, detail: DocumentQuestionDetail, written: WrittenQuestion
+) -> Candidate:
     """`rlvr`: outline and question, the answer, and its format in the reward's arguments."""
     args = {"answer_format": detail.answer_format, "document": detail.document.sha256}
     places = detail.places or (detail.absence.near if detail.absence else ())

@@ -59,7 +59,7 @@ class ExplorationSettings(Settings):
     )
 
 
-class QuestionSettings(Settings):
+class DocumentQuestionSettings(Settings):
     """Writing questions. The default filters check them."""
 
     per_document: int = Field(
@@ -105,5 +105,5 @@ class DocDancerSettings(Settings):
 
     tools: ToolSettings = ToolSettings()
     exploration: ExplorationSettings = ExplorationSettings()
-    questions: QuestionSettings = QuestionSettings()
+    questions: DocumentQuestionSettings = DocumentQuestionSettings()
     rollouts: RolloutSettings = RolloutSettings()

@@ -41,7 +41,7 @@ GAP = " ... "  # between the windows of a snippet
 CUT = "\n[cut]"
 
 
-class SearchArguments(BaseModel):
+class KeywordArguments(BaseModel):
     """Arguments of a search."""
 
     keywords: list[str] = Field(
@@ -58,7 +58,7 @@ class ReadArguments(BaseModel):
     goal: str = Field(description="what to find in them", max_length=2000)
 
 
-class SearchHit(NamedTuple):
+class FoundElement(NamedTuple):
     """An element that contains a keyword, with what is shown of it."""
 
     kind: str
@@ -84,16 +84,16 @@ class SearchDocument(Tool):
         "Find keywords in the document: headings, paragraphs, tables, captions, footnotes. Each "
         "match comes with its section id and page, in document order."
     )
-    Arguments: ClassVar[type[BaseModel]] = SearchArguments
+    Arguments: ClassVar[type[BaseModel]] = KeywordArguments
 
     def __init__(self, task: DocumentTask) -> None:
         self._document = task.document
         self._settings = task.settings.tools
 
-    async def run(self, arguments: SearchArguments) -> Observation:
+    async def run(self, arguments: KeywordArguments) -> Observation:
         """A block for each keyword; `detail` lists the pages of the items shown."""
         blocks: list[str] = []
-        shown: list[SearchHit] = []
+        shown: list[FoundElement] = []
         for keyword in arguments.keywords[: self._settings.max_keywords]:
             hits = search(self._document, keyword, self._settings.window)
             shown += hits[: self._settings.results]
@@ -195,7 +195,7 @@ def toolbox(task: DocumentTask) -> Toolbox:
     return Toolbox([SearchDocument(task), ReadSections(task)])
 
 
-def search(document: Document, keyword: str, window: int) -> list[SearchHit]:
+def search(document: Document, keyword: str, window: int) -> list[FoundElement]:
     """The elements that contain a keyword as a substring, whatever its case, in document order."""
     wanted = keyword.casefold().strip()
     if not wanted:
@@ -289,24 +289,24 @@ def cut(text: str, chars: int) -> str:
     return text if len(text) <= chars else text[: chars - len(CUT)] + CUT
 
 
-def _hit(element: Element, section: str, text: str, wanted: str, window: int) -> SearchHit:
+def _hit(element: Element, section: str, text: str, wanted: str, window: int) -> FoundElement:
     page = element.page
     if isinstance(element, Heading):
-        return SearchHit("Section", section, page, None, escape(text, quote=False))
+        return FoundElement("Section", section, page, None, escape(text, quote=False))
     if isinstance(element, Table):
         caption = f"<Caption>{escape(element.caption, quote=False)}</Caption>"
         shown = element.html + (caption if element.caption else "")
-        return SearchHit("HTML_Table", section, page, element.number, shown)
+        return FoundElement("HTML_Table", section, page, element.number, shown)
     if isinstance(element, Figure):
         caption = f"<Caption>{escape(element.caption, quote=False)}</Caption>"
         alt = f"<Alt_Text>{escape(element.alt, quote=False)}</Alt_Text>" if element.alt else ""
-        return SearchHit("Image", section, page, element.number, alt + caption)
+        return FoundElement("Image", section, page, element.number, alt + caption)
     kind = "Footnote" if isinstance(element, Footnote) else "Paragraph"
     found = escape(snippet(text, wanted, window), quote=False)
-    return SearchHit(kind, section, page, None, found)
+    return FoundElement(kind, section, page, None, found)
 
 
-def _block(keyword: str, hits: Sequence[SearchHit], most: int) -> Iterator[str]:
+def _block(keyword: str, hits: Sequence[FoundElement], most: int) -> Iterator[str]:
     if not hits:
         yield f"Keyword {keyword!r}: no match in the document."
         return

@@ -5,7 +5,7 @@ from random import Random
 
 from synthmill.generators.docdancer.offline.forms import (
     FORMS,
-    QuestionForm,
+    AskingForm,
     Solution,
     solve_question,
 )
@@ -38,14 +38,14 @@ def written(prompt: WriteQuestion, rng: Random) -> WrittenQuestion:
     return NOTHING
 
 
-def _serves(form: QuestionForm, template: Template) -> bool:
+def _serves(form: AskingForm, template: Template) -> bool:
     """Whether a form serves a template; an unanswerable question has any form of one subject."""
     if template == "unanswerable":
         return form.name not in ("across", "gap", "list", "count", "limit")
     return form.template == template
 
 
-def _fits(found: Solution, form: QuestionForm, prompt: WriteQuestion) -> bool:
+def _fits(found: Solution, form: AskingForm, prompt: WriteQuestion) -> bool:
     if (found.absent is not None) != (prompt.template == "unanswerable"):
         return False
     stated = any(item.table is None and item.figure is None for item in found.items[-1:])

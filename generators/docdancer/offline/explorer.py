@@ -5,7 +5,7 @@ import re
 from random import Random
 
 from synthmill.generators.docdancer.exploration import arguments_of, call_name
-from synthmill.generators.docdancer.offline.reading import Passage, View, read_view
+from synthmill.generators.docdancer.offline.reading import ReadPart, View, read_view
 from synthmill.generators.docdancer.prompts import (
     FINISH,
     ExploreDocument,
@@ -101,5 +101,5 @@ def _of_table(table: DataTable) -> str:
     return f"A table on {table.topic or 'no stated topic'} with {len(table.rows)} rows"
 
 
-def _of_figure(figure: Passage) -> str:
+def _of_figure(figure: ReadPart) -> str:
     return f"a figure: {figure.text}" if figure.text else "a figure without a caption"

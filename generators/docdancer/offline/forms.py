@@ -33,7 +33,7 @@ class Solution(NamedTuple):
 
 
 @dataclass(frozen=True)
-class QuestionForm:
+class AskingForm:
     """A form of question. `templates` are those that it serves, apart from `unanswerable`."""
 
     name: str
@@ -436,18 +436,18 @@ LOOKUP = (
 )
 
 
-def _lookup_form(name: str, template: Template, *selectors: str) -> QuestionForm:
-    return QuestionForm(name, template, Phrasings(*LOOKUP), _lookup, _lookups(*selectors))
+def _lookup_form(name: str, template: Template, *selectors: str) -> AskingForm:
+    return AskingForm(name, template, Phrasings(*LOOKUP), _lookup, _lookups(*selectors))
 
 
-FORMS: tuple[QuestionForm, ...] = (
+FORMS: tuple[AskingForm, ...] = (
     _lookup_form("superlative", "comprehension", "top", "bottom", "second"),
     _lookup_form("description", "comprehension", "described"),
     _lookup_form("row_place", "layout", "first_row", "last_row"),
     _lookup_form("remark", "footnote", "noted"),
     _lookup_form("caption_table", "table_chart", "pictured"),
     _lookup_form("caption_text", "text_chart", "pictured"),
-    QuestionForm(
+    AskingForm(
         "sum",
         "comprehension",
         Phrasings(
@@ -458,7 +458,7 @@ FORMS: tuple[QuestionForm, ...] = (
         _combined(_sum),
         _pairs,
     ),
-    QuestionForm(
+    AskingForm(
         "difference",
         "comprehension",
         Phrasings(
@@ -469,7 +469,7 @@ FORMS: tuple[QuestionForm, ...] = (
         _combined(_difference),
         _pairs,
     ),
-    QuestionForm(
+    AskingForm(
         "percentage",
         "comprehension",
         Phrasings(
@@ -479,7 +479,7 @@ FORMS: tuple[QuestionForm, ...] = (
         _combined(_percentage),
         _pairs,
     ),
-    QuestionForm(
+    AskingForm(
         "across",
         "comprehension",
         Phrasings(
@@ -489,7 +489,7 @@ FORMS: tuple[QuestionForm, ...] = (
         _across,
         _across_pairs,
     ),
-    QuestionForm(
+    AskingForm(
         "gap",
         "comprehension",
         Phrasings(
@@ -499,28 +499,28 @@ FORMS: tuple[QuestionForm, ...] = (
         _gap,
         _gaps,
     ),
-    QuestionForm(
+    AskingForm(
         "list",
         "comprehension",
         Phrasings(
-            "Which {nouns} have both a value above {x} for the {m1} and one below {y} for the {m2}?",
+            "Which {nouns} have a {m1} above {x} and a {m2} below {y}?",
             "Which are the {nouns} whose {m1} is above {x} while the {m2} is below {y}?",
         ),
         _list,
         _bounds,
     ),
-    QuestionForm(
+    AskingForm(
         "count",
         "counting",
         Phrasings(
             "For how many {nouns} is the {m1} above {x} while the {m2} is below {y}?",
-            "How many {nouns} combine a value above {x} for the {m1} with one below {y} for the {m2}?",
-            "How many of the {nouns} exceed {x} in {m1} but stay below {y} in {m2}?",
+            "How many {nouns} have a {m1} above {x} and a {m2} below {y}?",
+            "How many of the {nouns} have a {m1} of more than {x} and a {m2} of less than {y}?",
         ),
         _count,
         _bounds,
     ),
-    QuestionForm(
+    AskingForm(
         "limit",
         "counting",
         Phrasings(

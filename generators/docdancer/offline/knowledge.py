@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from synthmill.generators.docdancer.offline.reading import Passage, View
+from synthmill.generators.docdancer.offline.reading import ReadPart, View
 from synthmill.generators.docdancer.prompts import EvidenceItem
 from synthmill.generators.docdancer.tables import DataTable, Quantity, is_year, quantity, topic_of
 
@@ -16,7 +16,7 @@ _TOTAL = re.compile(
 )
 _SERIAL = re.compile(r"^(?:no\.?|nr\.?|number|#|id|rank|page|year|code|item|ref\.?)$", re.I)
 _SAID = re.compile(
-    r"(?:The|the) ([a-z][\w -]{2,40}?) of ([A-Z][\w .'-]{1,40}?) (?:is|was|reached|stood at|came to) "
+    r"(?:The|the) ([a-z][\w -]{2,40}?) of ([A-Z][\w .'-]{1,40}?) (?:is|was|reached|stood at) "
     r"([\w.,%\u2212 -]{1,30}?)\."
 )
 _CALLED = re.compile(r"^([A-Z][\w .'-]{1,40}?) (?:is|was) ((?:the|a|an) [^.;\"]{12,90})\.$")
@@ -24,6 +24,8 @@ _LIMIT = re.compile(
     r"\b(target|limit|threshold|maximum|ceiling|minimum) (?:for|of|on) the ([\w ()%-]{2,40}?) "
     r"(?:is|was|is set at|was set at) ([\d.,]+%?)(?=[^\d.,]|\.?$)"
 )
+_IN_TOPIC = re.compile(r"\b(?:1[5-9]|20|21)\d\d\b")
+_COUNTED = frozenset({"staff", "people", "personnel", "employees"})
 _MARKS = "*\u2020\u2021\u00a7\u00b9\u00b2\u00b3"
 CLUE_WORDS = 9  # ours: of a remark that a question quotes
 TEXT = 0  # the number of the pseudo-table of values that sentences state
@@ -45,7 +47,7 @@ class Limit(NamedTuple):
     kind: str
     attribute: str
     value: float
-    sentence: Passage
+    sentence: ReadPart
 
 
 @dataclass(frozen=True)
@@ -66,15 +68,30 @@ class Measure:
 
     @cached_property
     def short(self) -> str:
-        """The header as a noun phrase."""
+        """The header as a noun phrase; things that are counted become `number of ...`."""
         found = _UNIT.match(self.header)
         name = lower_first(found.group(1) if found else self.header)
-        return f"{name} in {self.unit}" if self.unit and not is_year(self.unit) else name
+        if self.unit and not is_year(self.unit):
+            return f"{name} in {self.unit}"
+        counted = self.numeric and (name in _COUNTED or singular(name) != name)
+        return f"number of {name}" if counted and " of " not in name else name
 
     @cached_property
     def long(self) -> str:
         """The header with the table's topic."""
-        return f"{self.short} in the table on {lower_first(self.topic)}" if self.topic else ""
+        return f"{self.short} given in the table on {lower_first(self.topic)}" if self.topic else ""
+
+    @cached_property
+    def dated(self) -> str:
+        """The header with the year of the table's topic, where it has one."""
+        years = _IN_TOPIC.findall(self.topic)
+        return f"{self.short} in {years[0]}" if len(years) == 1 else ""
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """All phrases that may mean it, in small letters."""
+        plain = _UNIT.sub(r"\1", self.header)
+        return frozenset(p.casefold() for p in (plain, self.short, self.dated, self.long) if p)
 
     @property
     def numeric(self) -> bool:
@@ -104,12 +121,12 @@ class Knowledge:
     def named(self, phrase: str) -> Measure | None:
         """The only measure that a phrase means."""
         wanted = phrase.casefold()
-        found = [m for m in self.measures if wanted in (m.short.casefold(), m.long.casefold())]
+        found = [m for m in self.measures if wanted in m.names]
         return found[0] if len(found) == 1 else None
 
     def phrase(self, measure: Measure) -> str | None:
         """The shortest phrase that means this measure alone."""
-        for phrase in (measure.short, measure.long):
+        for phrase in (measure.short, measure.dated, measure.long):
             if phrase and self.named(phrase) is measure:
                 return phrase
         return None
@@ -130,14 +147,14 @@ class Knowledge:
         """All labels of rows, each once."""
         return tuple(dict.fromkeys(v.subject for m in self.measures for v in m.values))
 
-    def described(self) -> Iterator[tuple[str, str, Passage]]:
+    def described(self) -> Iterator[tuple[str, str, ReadPart]]:
         """Subject, description and sentence: `Osk is the only river that freezes`."""
         for one in self.view.sentences:
             found = _CALLED.match(one.text)
             if found and self.is_subject(found.group(1)):
                 yield found.group(1).removeprefix("The "), found.group(2), one
 
-    def pictured(self) -> Iterator[tuple[str, str, Passage]]:
+    def pictured(self) -> Iterator[tuple[str, str, ReadPart]]:
         """Subject, clue and figure: captions that name one subject alone; the clue is the rest."""
         for one in self.view.figures:
             caption = topic_of(one.text)
@@ -151,7 +168,7 @@ class Knowledge:
             if len(clue.split()) >= 3 and '"' not in clue:
                 yield named[0], clue, one
 
-    def noted(self) -> Iterator[tuple[str, str, Passage, DataTable]]:
+    def noted(self) -> Iterator[tuple[str, str, ReadPart, DataTable]]:
         """Subject, clue, footnote and table: rows that carry the mark of a footnote alone."""
         for note in self.view.footnotes:
             mark, text = note.label.strip("()[]. "), _unmarked_note(note)
@@ -199,7 +216,7 @@ def _columns(table: DataTable) -> Iterator[Measure]:
             yield Measure(table.number, table.topic, noun, column, tuple(values))
 
 
-def _stated(sentences: list[Passage]) -> Iterator[Measure]:
+def _stated(sentences: list[ReadPart]) -> Iterator[Measure]:
     """Attributes that sentences give to subjects: `The depth of Osk is 12 m.`"""
     found: dict[str, list[Value]] = {}
     for one in sentences:
@@ -222,7 +239,7 @@ def _carries(label: str, mark: str) -> bool:
     return label.rstrip().endswith(mark) and bare(label) != label.strip() and mark in _MARKS
 
 
-def _unmarked_note(note: Passage) -> str:
+def _unmarked_note(note: ReadPart) -> str:
     text = note.text.strip()
     return text.removeprefix(note.label).strip() if note.label else text
 

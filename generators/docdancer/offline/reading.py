@@ -16,7 +16,7 @@ MAX_SPAN = 50  # ours: of a cell; larger ones are written by mistake or malice
 _STOP = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 
-class Passage(NamedTuple):
+class ReadPart(NamedTuple):
     """A sentence, caption or footnote: its text, its number or label, its page and section."""
 
     text: str
@@ -31,9 +31,9 @@ class View:
     """What was read so far, each part once."""
 
     tables: list[DataTable] = field(default_factory=list)
-    sentences: list[Passage] = field(default_factory=list)
-    figures: list[Passage] = field(default_factory=list)
-    footnotes: list[Passage] = field(default_factory=list)
+    sentences: list[ReadPart] = field(default_factory=list)
+    figures: list[ReadPart] = field(default_factory=list)
+    footnotes: list[ReadPart] = field(default_factory=list)
 
 
 def read_view(texts: Iterable[str]) -> View:
@@ -117,10 +117,10 @@ class _ViewParser(HTMLParser):
         elif self._kind == "image":
             shown = self._parts.get("caption", "")
             number = _number(self._attributes.get("image_id")) or 0
-            self._view.figures.append(Passage(shown, page, section, number))
+            self._view.figures.append(ReadPart(shown, page, section, number))
         elif self._kind == "footnote":
             label = self._attributes.get("label", "")
-            self._view.footnotes.append(Passage(text, page, section, label=label))
+            self._view.footnotes.append(ReadPart(text, page, section, label=label))
         elif self._kind == "paragraph":
             self._add_sentences(text)
 
@@ -138,7 +138,7 @@ class _ViewParser(HTMLParser):
         page, section = self._place()
         for sentence in _STOP.split(" ".join(text.split())):
             if sentence:
-                self._view.sentences.append(Passage(sentence, page, section))
+                self._view.sentences.append(ReadPart(sentence, page, section))
 
     def _place(self) -> tuple[int | None, str]:
         inner = self._sections[-1] if self._sections else ""

@@ -18,9 +18,19 @@ from synthmill.rewards.mmlongbench import UNANSWERABLE
 from synthmill.schemas.messages import Message
 
 UNKNOWN = "unknown"
+SEARCHING = (
+    "I look for {words} first.",
+    "The question turns on {words}; where does the document mention it?",
+    "To find the right sections, I search for {words}.",
+)
+READING_ON = (
+    "Sections {all} mention it; I read {sections} next.",
+    "What was found is in {all}. Now section {sections} in full.",
+    "I cannot answer yet: {sections} may hold the value.",
+)
 CARELESS = 0.25  # how often a rollout is careless: it answers from what the outline shows
 _ITEM_SECTION = re.compile(r'<Item type="[^"]*" section_id="([\d.]+)"')
-_PARENTHESES = re.compile(r"\s*\(.*\)|\s+in\s+\S+$|\s+in the table on .*$")
+_BEYOND = re.compile(r"^number of |\s*\(.*\)|\s+(?:given )?in .*$")
 
 
 @answers(AnswerFromPages)
@@ -40,17 +50,21 @@ def next_turn(prompt: DocumentAgentTurn, rng: Random) -> str:
     if careless:
         return _guess(outline, prompt.question)
     calls = _calls(prompt.conversation)
-    wanted = [_keyword(word) for word in words_of(prompt.question)]
-    if not calls and wanted:
-        thought = f"I look for {', '.join(map(repr, wanted))} first."
-        return _call(thought, "search", {"keywords": wanted})
+    wanted = list(dict.fromkeys(map(_keyword, words_of(prompt.question))))
+    searched = {word for call in calls for word in call.get("keywords", [])}
+    new = [word for word in wanted if word not in searched]
+    if new:
+        new = new if rng.random() < 0.5 else [rng.choice(new)]
+        thought = rng.choice(SEARCHING).format(words=", ".join(map(repr, new)))
+        return _call(thought, "search", {"keywords": new})
     found_sections = list(dict.fromkeys(_ITEM_SECTION.findall("\n".join(observed))))
     read = {name for call in calls for name in call.get("section_ids", [])}
     left = [name for name in found_sections if name not in read]
     if left:
         goal = f"Find {', '.join(wanted)}: {prompt.question}"
-        thought = f"Sections {', '.join(left)} mention it; section {left[0]} is next."
-        return _call(thought, "read", {"section_ids": left[:1], "goal": goal})
+        some = sorted(rng.sample(left, rng.randint(1, min(2, len(left)))))
+        thought = rng.choice(READING_ON).format(sections=", ".join(some), all=", ".join(left))
+        return _call(thought, "read", {"section_ids": some, "goal": goal})
     found = solve_question(Knowledge(read_view(observed)), prompt.question)
     return _final(found, sorted(read))
 
@@ -81,7 +95,7 @@ def _call(thought: str, tool: str, arguments: dict[str, object]) -> str:
 
 def _keyword(words: str) -> str:
     """Words as they stand in the document: without a unit or the topic of a table."""
-    return _PARENTHESES.sub("", words).strip() or words
+    return _BEYOND.sub("", words).strip() or words
 
 
 def _calls(conversation: Sequence[Message]) -> list[dict[str, list[str]]]:
