@@ -3,17 +3,21 @@
 import csv
 import json
 import shlex
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from synthmill.flows.projects import recipe_template
+from synthmill.flows.projects import read_problem_file, recipe_template, write_project
 from synthmill.pipelines.load import parse_recipe, read_recipe
 from synthmill.pipelines.plan import make_plan
 from synthmill.schemas.errors import InputError
+from synthmill.schemas.lineage import storable
 from synthmill.sources.reading.field_names import flat_texts, guess_fields
 from tests.flows.conftest import Synthmill
 
@@ -169,3 +173,21 @@ def test_the_template_has_no_mistake(synthmill: Synthmill) -> None:
     printed = synthmill("recipe", "template").output
     assert printed == recipe_template()
     make_plan(parse_recipe(printed, "template"))
+
+
+@given(name=st.text(min_size=1).filter(lambda name: name.strip() and "." not in name))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_name_of_a_field_comes_back_from_the_recipe(here: Path, name: str) -> None:
+    """Whatever YAML and templates make of its signs."""
+    folder = here / uuid.uuid4().hex
+    data = write(here / f"{folder.name}.jsonl", [{name: "What is 1 + 1?", f"{name} 2": "2"}])
+    try:
+        found = read_problem_file(data, {"problem": name, "answer": f"{name} 2"})
+        write_project(folder, found)
+    except InputError:  # half a surrogate pair, NUL: no recipe can hold them
+        assert "\0" in name or storable(name) != name
+        return
+    (problem,) = make_plan(read_recipe(folder / "recipe.yaml")).source.items()
+    assert (problem.text, problem.answer) == ("What is 1 + 1?", "2")
