@@ -63,11 +63,15 @@ def _unexpected(error: Exception) -> Exception:
         return click.Abort()
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryException":  # DuckDB's
         return _one_line("the memory is used up; free some, or use a larger machine", USER_ERROR)
-    log = write_log(error)
+    from synthmill.schemas.plugins import place_in_plugin
+
+    log, place = write_log(error), place_in_plugin(error)
     # Frames are kept with the error until the end of the program, and with them DuckDB's
     # connections, whose binding would print a page about leaked types.
     traceback.clear_frames(error.__traceback__)
     summary = traceback.format_exception_only(error)[-1]
+    if place is not None:
+        return _one_line(f"{place}: {summary} (traceback in {log})", USER_ERROR)
     return _one_line(f"defect: {summary} (traceback in {log})", DEFECT)
 
 

@@ -25,6 +25,8 @@ from synthmill.schemas.identity import sha256_text
 
 T = TypeVar("T")
 
+PREFIX = "synthmill_plugin_"  # of the names of modules given as ./file.py:name
+
 # Which plug-in folder a module in `sys.modules` was imported from.
 _folders: dict[str, Path] = {}
 
@@ -176,6 +178,18 @@ def raised_at(error: BaseException) -> str:
     return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
 
+def place_in_plugin(error: BaseException) -> str | None:
+    """`file.py, line 7` of the innermost frame that is in a user's file, if there is one.
+
+    These are the files given as `./file.py:name`, and the modules that they imported.
+    """
+    names = [name for name in sys.modules if name.startswith(PREFIX)]
+    files = {getattr(sys.modules.get(name), "__file__", None) for name in (*names, *_folders)}
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename in files]
+    return f"{own[-1].filename}, line {own[-1].lineno}" if own else None
+
+
 def _module_of_file(path: Path) -> ModuleType:
     """The module in a file, under a name that no other file has.
 
@@ -183,7 +197,7 @@ def _module_of_file(path: Path) -> ModuleType:
     it gets the same classes.
     """
     path = path.resolve()
-    name = f"synthmill_plugin_{sha256_text(str(path))[:12]}_{path.stem}"
+    name = f"{PREFIX}{sha256_text(str(path))[:12]}_{path.stem}"
     if name in sys.modules:
         return sys.modules[name]
     imported = sys.modules.get(path.stem)

@@ -199,6 +199,23 @@ def test_ctrl_c_in_a_query_is_no_defect(
     assert result.stderr.split() == ["Aborted!"]
 
 
+def test_what_the_code_of_a_user_raises_names_its_line(
+    synthmill: Synthmill, recipe: Path, tmp_path: Path
+) -> None:
+    code = """
+from synthmill import Problem, Source, SourceRef
+
+class Ends(Source):
+    name, item = "ends", Problem
+    def items(self):
+        yield Problem(key="a", text="say a", answer="a", origin=SourceRef(uri="a"))
+        raise KeyError("no more")
+"""
+    (tmp_path / "own.py").write_text(code, encoding="utf-8")
+    line = one_line(synthmill, "run", str(recipe), "--set", "source=./own.py:Ends")
+    assert f"{tmp_path / 'own.py'}, line 8: KeyError: 'no more' (traceback in" in line
+
+
 def test_a_defect_is_told_with_its_log(
     synthmill: Synthmill, dataset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
