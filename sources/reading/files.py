@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 # Raised by opening and reading a file, compressed or not.
 READ_ERRORS = (OSError, EOFError, zlib.error)
+READ_BYTES = 1 << 20  # read at once
 PACKED = ".gz"  # Debian's documentation is mostly compressed
 # Ours: how many times larger than itself a file may unpack, beyond `max_bytes`. Text becomes
 # 3 to 20 times larger; the format allows 1,032 times.
@@ -70,14 +71,16 @@ class InputFile:
         Raises:
             Unreadable: it cannot be read, or is larger than `max_bytes`.
         """
+        data = io.BytesIO()
         try:
-            with self.open() as source:
-                data = source.read(self.max_bytes + 1)
+            with self.open() as source:  # in parts: `read` would set aside all of `max_bytes`
+                while (part := source.read(READ_BYTES)) and data.tell() <= self.max_bytes:
+                    data.write(part)
         except READ_ERRORS as error:
             raise Unreadable("unreadable file", str(error)) from error
-        if len(data) > self.max_bytes:
+        if data.tell() > self.max_bytes:
             raise Unreadable("file too large", f"more than {self.max_bytes:,} bytes")
-        return data
+        return data.getvalue()
 
     def read_text(self) -> str:
         """The file as UTF-8 text with `\n` line ends.

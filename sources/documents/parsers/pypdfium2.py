@@ -17,6 +17,7 @@ from synthmill.sources.documents.pdf.tree import PdfPage, PdfTreeWriter
 from synthmill.sources.documents.stored_tree import ParsedTree
 from synthmill.sources.reading.files import InputFile, Unreadable, clean
 
+REOPEN_PAGES = 100  # ours: pages after which PDFium's memory is freed
 OCR_MEMORY_MB = 3072  # ours: rapidocr takes 1 GB
 
 
@@ -80,7 +81,7 @@ def page_count(file: InputFile) -> int:
     Raises:
         Unreadable: it needs a password or is broken.
     """
-    return len(_opened(file))
+    return len(_opened(file.read_bytes()))
 
 
 def pdf_tree(file: InputFile, settings: PdfParserSettings) -> ParsedTree:
@@ -89,10 +90,14 @@ def pdf_tree(file: InputFile, settings: PdfParserSettings) -> ParsedTree:
     Raises:
         Unreadable: it cannot be opened, or holds too much text.
     """
-    opened = _opened(file)
+    data = file.read_bytes()
+    opened = _opened(data)
     pages: list[PdfPage] = []
     characters = 0
     for number in range(min(len(opened), settings.max_pages)):
+        if number and number % REOPEN_PAGES == 0:  # it keeps the fonts and images of all pages
+            opened.close()
+            opened = _opened(data)
         page = opened[number]
         content = read_page(page)
         if settings.ocr is not None and is_scan(content):
@@ -110,11 +115,11 @@ def pdf_tree(file: InputFile, settings: PdfParserSettings) -> ParsedTree:
     return ParsedTree(clean(" ".join(title.split())), clean(text), shown, elements)
 
 
-def _opened(file: InputFile) -> Any:
+def _opened(data: bytes) -> Any:
     import pypdfium2
 
     try:
-        return pypdfium2.PdfDocument(file.read_bytes())
+        return pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
         if "assword" in str(error):
             raise Unreadable("encrypted PDF", "it opens with a password only") from error

@@ -82,5 +82,7 @@ class PageFrame:
 
     def box(self, x0: float, y0: float, x1: float, y1: float) -> BoundingBox:
         """A box of user space on the page as it is shown."""
+        if not self.turn:
+            return BoundingBox(x0 - self.left, self.top - y1, x1 - self.left, self.top - y0)
         plain = BoundingBox(x0 - self.left, self.top - y1, x1 - self.left, self.top - y0)
         return turned(plain, self.right - self.left, self.top - self.bottom, self.turn)

@@ -14,6 +14,7 @@ from synthmill.sources.documents.pdf.page_content import SCRIPT_SIZE, PageFrame,
 from synthmill.sources.reading.files import clean
 
 MAX_CHARS = 200_000  # ours: characters read of a page; a dense one of a newspaper has 20,000
+MAX_FONT_NAME = 128  # ours: bytes
 ANGLE = 5.0  # ours: degrees by which text may be tilted and still counts as straight
 
 # A hyphen that PDFium found at the end of a line joins two words of its text.
@@ -58,7 +59,10 @@ def _maybe_mark(letter: str) -> bool:
 
 
 class _WordReader:
-    """Reads where characters are and what type they are in."""
+    """Reads where characters are and what type they are in.
+
+    All words of one text object have the same type, angle and baseline, which are read once.
+    """
 
     def __init__(self, raw: Any, frame: PageFrame) -> None:
         import pypdfium2.raw as pdfium
@@ -66,11 +70,13 @@ class _WordReader:
         self._pdfium = pdfium
         self._raw = raw
         self._frame = frame
-        self._values = [ctypes.c_double() for _ in range(4)]
+        self._values = tuple(ctypes.c_double() for _ in range(4))
         self._places = tuple(map(ctypes.byref, self._values))
         self._matrix = pdfium.FS_MATRIX()
-        self._fonts = _FontNames(raw)
-        self._last_size = -1.0
+        self._buffer = ctypes.create_string_buffer(MAX_FONT_NAME)
+        self._object = 0  # the address of the last word's text object
+        self._baseline = self._size = 0.0
+        self._font = ""
         self.angle: int | None = 0  # of the last word, clockwise on the page as it is shown
 
     def size(self, at: int) -> float:
@@ -81,29 +87,40 @@ class _WordReader:
 
     def word(self, text: str, start: int) -> Word | None:
         """The characters from an index on as a word; None where they have no place."""
-        pdfium, raw, values = self._pdfium, self._raw, self._values
-        left, top, right, bottom = self._places
+        pdfium, raw = self._pdfium, self._raw
         count = pdfium.FPDFText_CountRects(raw, start, len(text))
-        if count < 1 or not pdfium.FPDFText_GetRect(raw, 0, left, top, right, bottom):
+        if count < 1 or not pdfium.FPDFText_GetRect(raw, 0, *self._places):
             return None
-        x0, y1, x1, y0 = (value.value for value in values)
+        left, top, right, bottom = self._values
+        x0, y1, x1, y0 = left.value, top.value, right.value, bottom.value
         for at in range(1, count):
-            pdfium.FPDFText_GetRect(raw, at, left, top, right, bottom)
-            x0, y0 = min(x0, values[0].value), min(y0, values[3].value)
-            x1, y1 = max(x1, values[2].value), max(y1, values[1].value)
-        size, matrix = self.size(start), self._matrix
+            pdfium.FPDFText_GetRect(raw, at, *self._places)
+            x0, y0 = min(x0, left.value), min(y0, bottom.value)
+            x1, y1 = max(x1, right.value), max(y1, top.value)
+        found = pdfium.FPDFText_GetTextObject(raw, start)
+        address = ctypes.addressof(found.contents) if found else 0
+        if not address or address != self._object:
+            self._object = address
+            self._read_type(start)
+        shown = text if text.isascii() and text[-1] != "\x02" else clean(text.translate(_HYPHENS))
+        box = self._frame.box(x0, y0, x1, y1)
+        baseline = self._baseline if self.angle == 0 else box.y1
+        return Word(shown, *box, baseline, self._size, self._font)
+
+    def _read_type(self, start: int) -> None:
+        """Read type, angle and baseline of a text object at one of its characters."""
+        pdfium, raw, matrix = self._pdfium, self._raw, self._matrix
+        self._size = round(self.size(start), 2)
         angle = math.degrees(math.atan2(-matrix.b, matrix.a)) if matrix.b else 0.0
         quarter = round(angle / 90)
         straight = abs(angle - 90 * quarter) <= ANGLE
         self.angle = (90 * quarter + self._frame.turn) % 360 if straight else None
-        pdfium.FPDFText_GetCharOrigin(raw, start, left, top)
-        x, y = values[0].value, values[1].value
-        if size != self._last_size:
-            self._fonts.changed()
-            self._last_size = size
-        shown = text if text.isascii() and text[-1] != "\x02" else clean(text.translate(_HYPHENS))
-        box, origin = self._frame.box(x0, y0, x1, y1), self._frame.box(x, y, x, y)
-        return Word(shown, *box, origin.y0, round(size, 2), self._fonts.of(start))
+        pdfium.FPDFText_GetCharOrigin(raw, start, *self._places[:2])
+        x, y = self._values[0].value, self._values[1].value
+        self._baseline = self._frame.box(x, y, x, y).y0
+        size = pdfium.FPDFText_GetFontInfo(raw, start, self._buffer, MAX_FONT_NAME, None)
+        name = self._buffer.raw[: max(0, min(size, MAX_FONT_NAME) - 1)].decode("latin-1")
+        self._font = _SUBSET.sub("", name)
 
 
 def _characters(textpage: Any) -> str:
@@ -126,28 +143,3 @@ def _characters(textpage: Any) -> str:
 
 def _character(code: int) -> str:
     return chr(code) if 0 < code < 0x110000 else "\ufffd"
-
-
-class _FontNames:
-    """The name of the font at a character, asked for again when text object or size changes."""
-
-    def __init__(self, raw: Any) -> None:
-        self._raw = raw
-        self._buffer = ctypes.create_string_buffer(128)
-        self._object: int | None = None
-        self._name = ""
-
-    def changed(self) -> None:
-        self._object = None
-
-    def of(self, index: int) -> str:
-        import pypdfium2.raw as pdfium
-
-        found = pdfium.FPDFText_GetTextObject(self._raw, index)
-        address = ctypes.cast(found, ctypes.c_void_p).value
-        if address is None or address != self._object:
-            self._object = address
-            size = pdfium.FPDFText_GetFontInfo(self._raw, index, self._buffer, 128, None)
-            name = self._buffer.raw[: max(0, min(size, 128) - 1)].decode("latin-1")
-            self._name = _SUBSET.sub("", name)
-        return self._name
