@@ -69,6 +69,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "init": ("init", "project"),
 }
 ONCE = ("merge", "copy", "rename", "drop", "init")  # they refuse what is there, or gone, already
+FINDS = ("check",)  # it finds the disk too small, and says so on stdout
 DISK_MB = 24
 DAYS_BACK = 30
 FAULTS = (
@@ -235,10 +236,10 @@ def trial(
         code, output, errors = disturbed(place, arguments, fault, rng, stopped, usual)
         wrong = [found] if (found := fault_of(code, output, errors)) else []
         said = [line for line in errors.splitlines() if line.startswith("synthmill: ")]
-        if code == 2 and len(said) != 1:
+        if code == 2 and len(said) != 1 and name not in FINDS:
             wrong.append(f"exit code 2 with {len(said)} lines")
         wrong += losses(place, before, name)
-        if not (code == 0 and name in ONCE):
+        if not (code == 0 and name in ONCE) and not (fault in MOUNTED and name in FINDS):
             again = place.run(*arguments)
             if again.process.returncode != 0:
                 wrong.append(f"again: exit code {again.process.returncode}: {again.errors[-200:]}")

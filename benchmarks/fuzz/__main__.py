@@ -236,12 +236,12 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--only", help="one case, as a failure names it")
+    parser.add_argument("--only", action="append", help="a case, as a failure names it")
     given = parser.parse_args()
     wanted = cases(given.cases, given.seed)
     if given.only:
-        kind, _, number = given.only.partition(":")
-        wanted = iter([Case(kind, int(number), given.seed)])
+        named = (name.partition(":") for name in given.only)
+        wanted = iter([Case(kind, int(number), given.seed) for kind, _, number in named])
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         counts, faults = attack(wanted, Path(folder), given.workers)
