@@ -63,7 +63,7 @@ def refilter(
     opened = Dataset.open(place, dataset)
     chosen = filter_set(filters, settings, models=models)
     done = complete(judge_again(opened, chosen, place, readmit=readmit, on_rows=on_progress))
-    catalog.rebuild(place)
+    catalog.refresh(place)
     return done
 
 
@@ -97,7 +97,7 @@ def merge_datasets(
     with arranging.merging(place, datasets, into) as merge:
         if chosen is not None:
             again = complete(judge_again(merge.dataset, chosen, place, on_rows=on_progress))
-    catalog.rebuild(place)
+    catalog.refresh(place)
     return MergeSummary(
         dataset=into,
         accepted=merge.rows["accepted"],
@@ -122,7 +122,7 @@ def copy_dataset(
     """
     place = Home.find(home)
     number = arranging.copy_dataset(place, dataset, new, version)
-    catalog.rebuild(place)
+    catalog.refresh(place)
     return number
 
 
@@ -134,7 +134,7 @@ def rename_dataset(dataset: str, new: str, *, home: str | Path | None = None) ->
     """
     place = Home.find(home)
     renaming.rename_dataset(place, dataset, new)
-    catalog.rebuild(place)
+    catalog.refresh(place)
 
 
 def drop_dataset(dataset: str, *, home: str | Path | None = None) -> None:
@@ -145,4 +145,4 @@ def drop_dataset(dataset: str, *, home: str | Path | None = None) -> None:
     """
     place = Home.find(home)
     arranging.drop_dataset(place, dataset)
-    catalog.rebuild(place)
+    catalog.refresh(place)

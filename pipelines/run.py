@@ -163,7 +163,7 @@ async def _execute(
         except BaseException as error:
             store.end(error)
             raise
-    catalog.rebuild(home)
+    catalog.refresh(home)
     return report
 
 

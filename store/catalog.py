@@ -77,6 +77,7 @@ def refresh(home: Home) -> Home:
     """The home, its catalog brought up to date if it may be written (else it is used as it is).
 
     Needed before reading: a run that was killed has committed rows that the catalog does not list.
+    After a change it is enough: the change is done, also where the catalog cannot show it yet.
 
     Raises:
         InputError: there is no such folder.

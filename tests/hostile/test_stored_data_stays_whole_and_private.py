@@ -170,6 +170,26 @@ def test_a_deletion_that_only_the_catalog_lacks_is_said_to_be_done(
     assert "the catalog does not show it yet" in result.output
 
 
+def test_changes_that_only_the_catalog_lacks_are_done(small_disk: Path) -> None:
+    home = Home(small_disk / "factory")
+    for name in ("x", "y"):
+        commit(Dataset.create(home, name), make_rows(0, 10), 0)
+    for command in (
+        ("copy", "x", "second"),
+        ("merge", "x", "y", "--into", "both"),
+        ("rename", "y", "z"),
+        ("drop", "z", "--yes"),
+    ):
+        fill(small_disk, 500_000)
+        result = CliRunner().invoke(main, [*command, "--home", str(home.path)])
+        assert result.exit_code == 0, (command, result.output)
+    assert home.dataset_names() == ["both", "second", "x"]
+    assert not home.catalog.exists()
+    (small_disk / "filler").unlink()
+    result = CliRunner().invoke(main, ["ls", "--home", str(home.path)])
+    assert "both" in result.output
+
+
 CONDITIONS = (
     "true) ; COPY (SELECT 1) TO 'stolen.csv' --",
     "true) UNION ALL BY NAME (SELECT content AS answer FROM read_text('secret.txt')",
