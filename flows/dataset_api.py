@@ -49,7 +49,7 @@ def refilter(
     Args:
         dataset: its name.
         filters: names, places such as `./mine.py:short`, or recipes, whose filters are meant.
-        settings: settings of filters by name, such as `{"length": {"max_tokens": 200}}`.
+        settings: settings of filters by name, such as `{"length": {"max_words": 200}}`.
         models: a recipe whose models the filters ask.
         readmit: judge rejected rows too, where only these filters had rejected them, and accept
             those that pass.

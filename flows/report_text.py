@@ -178,10 +178,26 @@ def done_text(report: RunReport) -> str:
 
 
 def shortfall(report: RunReport) -> list[str]:
-    """One line for each part of its target that a run missed: which filter rejected how much."""
+    """One line for each part of its target that a run missed (which filter rejected how much), and
+    one that says what to change."""
     if report.stop not in ("source exhausted", "budget spent") or report.nothing_left:
         return []
-    return [_missed(report, name, rows) for name, rows in report.missing.items()]
+    missed = [_missed(report, name, rows) for name, rows in report.missing.items()]
+    return [*missed, f"to go on: {_remedy(report)}"] if missed else []
+
+
+# Filters that reject what is not wanted, not what is bad: none of them can be milder.
+NOT_WANTED = ("deleted_source", "source", "target", "unique_id")
+
+
+def _remedy(report: RunReport) -> str:
+    """What to change so that the target can be reached."""
+    if report.stop == "budget spent":
+        return f"synthmill resume {report.run_id} with a larger limit of the budget"
+    rejected = sum(map(Counter, report.rejections.values()), Counter[str]())
+    tunable = [name for name, _ in rejected.most_common() if name not in NOT_WANTED]
+    milder = f", or a milder {tunable[0]}" if tunable else ""
+    return f"a larger source, another seed (--seed N){milder}"
 
 
 def _missed(report: RunReport, name: str, rows: int) -> str:

@@ -8,12 +8,11 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, closing, suppress
-from dataclasses import dataclass, field
+from contextlib import aclosing, closing
+from dataclasses import dataclass
 from itertools import islice, repeat
-from typing import Any
 
-from synthmill.generators.base import FeedbackGenerator, Generator, Judged, Resources, Task
+from synthmill.generators.base import FeedbackGenerator, Generator, Resources, Task
 from synthmill.models.errors import ConfigurationError, ServerUnavailable
 from synthmill.pipelines.accepted_ids import AcceptedIds
 from synthmill.pipelines.checkpoint import Checkpoint
@@ -23,19 +22,13 @@ from synthmill.pipelines.feedback import FeedbackLoop, SavedStates
 from synthmill.pipelines.judging import FilterError
 from synthmill.pipelines.ordered_concurrency import OrderedConcurrency
 from synthmill.pipelines.plan import Plan
-from synthmill.pipelines.progress import Progress
-from synthmill.pipelines.rows import RowMaker, unreadable
-from synthmill.pipelines.source_blocklist import SourceDeletedError
-from synthmill.pipelines.stop_conditions import (
-    AdmissionControl,
-    Progression,
-    StopStatus,
-    bound_reached,
-)
+from synthmill.pipelines.progress import Preparation, Progress
+from synthmill.pipelines.rows import RowMaker
+from synthmill.pipelines.stop_conditions import AdmissionControl, StopStatus, bound_reached
+from synthmill.pipelines.task_result import TaskResult, generate
 from synthmill.pipelines.time_left import Rate, TimeLeft
 from synthmill.schemas.errors import InputError
-from synthmill.schemas.items import InvalidItem
-from synthmill.schemas.row import Candidate, Row
+from synthmill.schemas.row import Row
 from synthmill.schemas.targets import Targets
 from synthmill.schemas.usage import PromptUsage, RunCost, Usage, add_usages
 
@@ -55,27 +48,6 @@ class Batch:
     checkpoint: Checkpoint
     states: dict[str, str]
     cost: RunCost
-
-
-@dataclass(slots=True)
-class TaskResult:
-    """A finished task: its verified candidates with their costs, or why it failed."""
-
-    task: Task | None
-    usage: Usage = field(default_factory=Usage)
-    candidates: list[tuple[Judged, dict[str, Any]]] = field(default_factory=list)
-    failure: str | None = None
-
-    @property
-    def progression(self) -> Progression:
-        """What it brought and used."""
-        return Progression(
-            tasks=self.task is not None,
-            by_kind=Counter(j.candidate.kind for j, _ in self.candidates if j.accepted),
-            emitted=len(self.candidates) + (self.failure is not None),
-            tokens=self.usage.tokens,
-            dollars=self.usage.dollars,
-        )
 
 
 class Engine:
@@ -119,7 +91,7 @@ class Engine:
         self._last_batch = self._begun = time.monotonic()
         self._interrupted: str | None = None
         self._preparing: asyncio.Task[None] | None = None
-        self._preparation: str | None = None
+        self._preparation: Preparation | None = None
 
     def interrupt(self, reason: str) -> None:
         """End the run soon: what is settled leaves as a last batch."""
@@ -153,7 +125,8 @@ class Engine:
             dollars=asked.dollars,
             seconds=self.seconds,
             rejects=rejects,
-            status=self._preparation or self._services.models.status(),
+            status=str(self._preparation or "") or self._services.models.status(),
+            preparation=self._preparation,
             calls=asked.calls,
             calls_per_second=self._call_rate.add(asked.calls),
             call_failures=sum((Counter(used.failures) for used in usage), Counter()),
@@ -245,7 +218,7 @@ class Engine:
 
     def show_preparation(self, message: str, done: int, total: int | None) -> None:
         """Show how far `Generator.prepare` is, as `Resources.progress`."""
-        self._preparation = f"{message}: {done:,}" + (f" of {total:,}" if total else "")
+        self._preparation = Preparation(message, done, total)
 
     def _starts(self) -> Iterator[tuple[int, Task | None]]:
         """Indexes of tasks, with the task where the source decides it."""
@@ -291,7 +264,7 @@ class Engine:
                 with closing(TaskContext(self._services, key, index, result.usage)) as context:
                     result.task = await self._feedback.next_task(index, context)
             if result.task is not None:
-                await self._generate(index, result.task, result)
+                await generate(self._plan, self._services, index, result)
         except (InputError, ServerUnavailable, FilterError):
             raise
         except ConfigurationError as error:
@@ -302,44 +275,6 @@ class Engine:
         self._admission.finished(result.progression)
         self._time_left.finished(index)
         return index, result
-
-    async def _generate(self, index: int, task: Task, result: TaskResult) -> None:
-        candidate = self._services.barred(task.item)
-        if candidate is None and isinstance(task.item, InvalidItem):
-            candidate = unreadable(task.item)
-        if candidate is not None:
-            result.candidates.append((Judged(candidate, tuple(candidate.verdicts), False), {}))
-            return
-        services, usage = self._services, result.usage
-        with closing(TaskContext(services, task.key, index, usage, task.item)) as context:
-            with suppress(SourceDeletedError):
-                async with aclosing(self._plan.generator.generate(task, context)) as candidates:
-                    async for candidate in candidates:
-                        judged = await self._verified(candidate, context)
-                        result.candidates.append((judged, context.take_costs(candidate)))
-            if candidate := services.barred(task.item):  # deleted meanwhile
-                judged = Judged(candidate, tuple(candidate.verdicts), False)
-                result.candidates[:] = [(judged, context.take_costs(candidate))]
-
-    async def _verified(self, candidate: Candidate, context: TaskContext) -> Judged:
-        """The judged candidate; of a kind that is not wanted, nothing is spent on verifiers.
-
-        Raises:
-            TypeError: it is no candidate, or of a kind that the generator does not declare.
-        """
-        if not isinstance(candidate, Candidate):
-            raise TypeError(f"a generator yields objects of Candidate, not {candidate!r:.80}")
-        if self._targets.limits.get(candidate.kind) == 0:
-            own = tuple(candidate.verdicts)
-            return Judged(candidate, own, all(verdict.status != "fail" for verdict in own))
-        judged = await context.verify(candidate)
-        generator = self._plan.generator
-        if judged.accepted and generator.kinds and candidate.kind not in generator.kinds:
-            raise TypeError(
-                f"generator {generator.label} declares {', '.join(generator.kinds)} rows, "
-                f"not {candidate.kind}"
-            )
-        return judged
 
     def _settle(self, index: int, result: TaskResult) -> StopStatus | None:
         """Judge a task's candidates in order, up to the bound that may be reached among them."""

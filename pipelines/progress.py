@@ -7,6 +7,21 @@ from synthmill.schemas.targets import Targets
 
 
 @dataclass(frozen=True, slots=True)
+class Preparation:
+    """How far the work before the first task is (an index is built, say).
+
+    `total` is None where it is not known.
+    """
+
+    message: str
+    done: int
+    total: int | None
+
+    def __str__(self) -> str:
+        return f"{self.message}: {self.done:,}" + (f" of {self.total:,}" if self.total else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """Where a run stands now; `by_kind` are the accepted rows of each kind.
 
@@ -32,3 +47,4 @@ class Progress:
     calls_per_second: float = 0.0
     call_failures: Counter[str] = field(default_factory=Counter)
     seconds_left: float | None = None
+    preparation: Preparation | None = None

@@ -149,8 +149,10 @@ class RunStore:
         table, metadata = self._contents(batch)
 
         def revise() -> tuple[pa.Table, CommitMetadata]:
-            self._reject_copies(batch)
-            self._deleted.reject(batch.checkpoint.tally, batch.rows)
+            seen = None
+            while seen != (seen := self._dataset.version):  # both have looked at the same version
+                self._reject_copies(batch)
+                self._deleted.reject(batch.checkpoint.tally, batch.rows)
             return self._contents(batch)
 
         version = self._dataset.commit(

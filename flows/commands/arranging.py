@@ -55,7 +55,7 @@ def refilter(
 
     \b
     Examples:
-      synthmill refilter cotevol-demo --with length --set length.max_tokens=200
+      synthmill refilter cotevol-demo --with length --set length.max_words=200
       synthmill refilter cotevol-demo --with ./my_filters.py:short_sentences,minhash
       synthmill refilter cotevol-demo --with cotevol-demo --readmit
       synthmill diff cotevol-demo

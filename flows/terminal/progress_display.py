@@ -95,6 +95,11 @@ class PlainLines:
 
 def display(title: str, progress: Progress) -> RenderableType:
     """The state of a run as a few lines that are redrawn."""
+    if (preparing := progress.preparation) is not None and preparing.total:
+        grid = Table.grid(padding=(0, 1))
+        bar = ProgressBar(total=preparing.total, completed=preparing.done, width=BAR_WIDTH)
+        grid.add_row(bar, text(str(preparing), "green"))
+        return Group(text(title, "bold"), grid)
     lines: list[RenderableType] = [
         text(title, "bold"),
         _bar(progress),

@@ -11,13 +11,13 @@ import pytest
 from rich.console import Console
 
 from synthmill.flows.recipes import changed_recipe
-from synthmill.flows.report_text import accepted_text, hint, next_commands, top
+from synthmill.flows.report_text import accepted_text, hint, next_commands, shortfall, top
 from synthmill.flows.terminal.console import text
 from synthmill.flows.terminal.progress_display import PlainLines, display, one_line
 from synthmill.flows.terminal.rows import media_text, print_messages
 from synthmill.flows.terminal.runs import print_summary
 from synthmill.pipelines.load import SHIPPED
-from synthmill.pipelines.progress import Progress
+from synthmill.pipelines.progress import Preparation, Progress
 from synthmill.schemas.lineage import Media
 from synthmill.schemas.messages import Message, TextPart, VideoPart, user
 from synthmill.schemas.recipe import Recipe
@@ -165,6 +165,31 @@ def test_accepted_rows_by_kind(target: Target | None, text: str) -> None:
     by_kind = {"sft": 1000, "rlvr": 200, "preference": 5}
     progress = replace(PROGRESS, targets=Targets(target), by_kind=by_kind)
     assert accepted_text(progress) == text
+
+
+def test_a_shortfall_says_what_to_change() -> None:
+    report = RunReport(
+        run_id="r", recipe="r", recipe_hash="1-a", dataset="clips", generator="g@1", seed=0,
+        started_at=datetime(2026, 1, 1, tzinfo=UTC), target={"sft": 9, "rlvr": 2}, accepted=6,
+        stop="source exhausted", by_kind={"sft": 4, "rlvr": 2},
+        rejections={"sft": {"unique_id": 7, "minhash": 3}, "rlvr": {"length": 2}},
+    )  # fmt: skip
+    assert shortfall(report) == [
+        "short of 5 sft rows: 4 of 9 accepted, 10 rejected by unique_id (7), minhash (3)",
+        "to go on: a larger source, another seed (--seed N), or a milder minhash",
+    ]
+    spent = report.model_copy(update={"stop": "budget spent"})
+    assert shortfall(spent)[-1] == "to go on: synthmill resume r with a larger limit of the budget"
+    assert shortfall(report.model_copy(update={"stop": "target met", "target": 6})) == []
+
+
+def test_an_index_that_is_built_is_a_bar() -> None:
+    console = Console(width=100, record=True, force_terminal=False, highlight=False)
+    preparation = Preparation("passages embedded", 1500, 6000)
+    console.print(display("a -> b", replace(PROGRESS, preparation=preparation)))
+    shown = console.export_text()
+    assert "passages embedded: 1,500 of 6,000" in shown and "━" in shown
+    assert "accepted" not in shown, "nothing is made yet"
 
 
 def test_lines_come_in_time_and_with_news() -> None:

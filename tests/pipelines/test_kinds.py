@@ -112,9 +112,12 @@ async def test_a_raised_target_goes_on_and_brings_no_rejected_row_back(home: Hom
 async def test_a_run_that_falls_short_names_kind_and_filter(home: Home) -> None:
     report = await start(mixed({"sft": 400, "rlvr": 20}), home)
     assert (report.stop, report.missing) == ("source exhausted", {"sft": 100})
-    assert shortfall(report) == ["short of 100 sft rows: 300 of 400 accepted"]
+    assert shortfall(report) == [
+        "short of 100 sft rows: 300 of 400 accepted",
+        "to go on: a larger source, another seed (--seed N)",
+    ]
     again = await start(mixed({"sft": 310}).model_copy(update={"seed": 1}), home)
-    (line,) = shortfall(again)
+    line, _ = shortfall(again)
     assert line == "short of 310 sft rows: 0 of 310 accepted, 300 rejected by unique_id (300)"
 
 
