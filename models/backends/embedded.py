@@ -104,7 +104,8 @@ class Embedded(Backend):
         """Write one token: the answers of rules need no server."""
         await super().check(forms)
         await self._writer.generate(Job("1 + 1", max_tokens=1))
-        return f"{self.name}: {self.model} (small, shipped: for trying and tests)"
+        knows = "shipped, to try: small arithmetic and offline rules, nothing else"
+        return f"{self.name}: {self.model} ({knows})"
 
     async def _sample(
         self, request: Request, prompt: Prompt[Any], index: int, priority: int
