@@ -1,10 +1,8 @@
-"""Rows as text for a terminal, and the crops of their evidence as one picture."""
+"""Rows as text for a terminal."""
 
-import io
 import json
 import textwrap
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from synthmill.generators.docdancer.records import (
     DocumentQuestionDetail,
@@ -16,7 +14,6 @@ from synthmill.schemas.row import Row
 
 WIDTH = 100
 EXCERPT = 200
-GAP = 12  # pixels between crops
 
 
 def describe(row: Row, verbose: bool = False) -> str | None:
@@ -41,24 +38,6 @@ def describe(row: Row, verbose: bool = False) -> str | None:
             return "\n".join(lines)
         case _:
             return None
-
-
-def crops(row: Row, media: Path) -> bytes | None:
-    """The row's pictures, one below the other, as PNG; None where it has none."""
-    if not row.media:
-        return None
-    from PIL import Image
-
-    images = [Image.open(media / file.path).convert("RGB") for file in row.media]
-    width = max(image.width for image in images)
-    height = sum(image.height + GAP for image in images) - GAP
-    sheet, top = Image.new("RGB", (width, height), "gray"), 0
-    for image in images:
-        sheet.paste(image, (0, top))
-        top += image.height + GAP
-    out = io.BytesIO()
-    sheet.save(out, "PNG")
-    return out.getvalue()
 
 
 def _question(row: Row, detail: DocumentQuestionDetail, verbose: bool) -> Iterator[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from synthmill.generators.base import Context, Generator, Task
+from synthmill.generators.docdancer.crops import crop_evidence, evidence_sheet
 from synthmill.generators.docdancer.exploration import explore
 from synthmill.generators.docdancer.filters import DEFAULT_FILTERS
 from synthmill.generators.docdancer.questions import QuestionAuthor
@@ -66,7 +67,8 @@ class DocDancer(Generator[DocDancerSettings]):
             rollouts = await roll_out_question(
                 work.scoped(f"question/{number}"), row.answer or "", detail
             )
-            solved = solved_question_row(question.judged, rollouts)
+            crops = await crop_evidence(work, detail)
+            solved = solved_question_row(question.judged, rollouts, crops)
             yield solved
             for one in rollouts:
                 yield trajectory_row(solved, one)
@@ -92,6 +94,4 @@ class DocDancer(Generator[DocDancerSettings]):
 
     def picture(self, row: Row, media: Path) -> bytes | None:
         """The crops of the evidence, where the row has them."""
-        from synthmill.generators.docdancer.describe import crops
-
-        return crops(row, media)
+        return evidence_sheet(row, media)

@@ -50,7 +50,8 @@ class QuestionAuthor:
     async def write(self, template: Template) -> JudgedDocumentQuestion:
         """The first attempt that the filters accept, else the last one.
 
-        A new attempt gets the reason why the last one was rejected.
+        A new attempt gets the reason why the last one was rejected. An author that leaves the
+        question empty gives up.
         """
         settings, failure, attempt = self._task.settings.questions, "", 0
         while True:
@@ -83,7 +84,8 @@ class QuestionAuthor:
                 row = row.model_copy(update={"verdicts": [malformed]})
             judged = await self._task.context.verify(row)
             attempt += 1
-            if judged.accepted or attempt == settings.attempts:
+            gave_up = reply.value is not None and not reply.value.question.strip()
+            if judged.accepted or gave_up or attempt == settings.attempts:
                 if judged.accepted:
                     self._asked.append((reply.value or EMPTY).question)
                 return JudgedDocumentQuestion(detail, judged)

@@ -3,15 +3,11 @@
 from collections.abc import Iterator
 from random import Random
 
-from synthmill.generators.docdancer.offline.forms import (
-    FORMS,
-    AskingForm,
-    Solution,
-    solve_question,
-)
+from synthmill.generators.docdancer.offline.forms import FORMS, solve_question
 from synthmill.generators.docdancer.offline.knowledge import Knowledge
 from synthmill.generators.docdancer.offline.reading import read_view
 from synthmill.generators.docdancer.offline.selectors import Slots
+from synthmill.generators.docdancer.offline.solutions import AskingForm, Solution
 from synthmill.generators.docdancer.prompts import WriteQuestion, WrittenQuestion
 from synthmill.generators.docdancer.records import Template
 from synthmill.models.offline import answers

@@ -5,9 +5,10 @@ import re
 from collections.abc import Sequence
 from random import Random
 
-from synthmill.generators.docdancer.offline.forms import Solution, solve_question, words_of
+from synthmill.generators.docdancer.offline.forms import solve_question, words_of
 from synthmill.generators.docdancer.offline.knowledge import Knowledge
 from synthmill.generators.docdancer.offline.reading import read_view
+from synthmill.generators.docdancer.offline.solutions import Solution
 from synthmill.generators.docdancer.prompts import (
     AnswerFromPages,
     DocumentAgentTurn,
