@@ -241,9 +241,15 @@ def _placed(tree: Any, squeezed: _Squeezed) -> list[_Block]:
     done = 0
     blocks: list[_Block] = []
     for node in nodes:
+        # The extractor puts an image's description where the image stands.
         caption = node if node.tag != "figure" else node.query_selector("figcaption")
-        shown = "".join(clean(caption.inner_text).split()) if caption else ""
-        place = squeezed.text.find(shown, done) if shown else -1
+        text = "".join(clean(caption.inner_text).split()) if caption else ""
+        described = "".join(_alt(node).split()) if node.tag == "figure" else ""
+        shown, place = "", -1
+        for shown in dict.fromkeys((described + text, text + described, text)):
+            place = squeezed.text.find(shown, done) if shown else -1
+            if place >= 0:
+                break
         if place < 0:
             continue
         start, end = squeezed.span(place, place + len(shown) - 1)
@@ -264,11 +270,17 @@ def _element(node: Any, start: int, end: int) -> Element | None:
         image = node.query_selector("img")
         source = clean(image.getattr("src", "")) if image else ""
         caption = _line(node.query_selector("figcaption"))
-        return Figure(start=start, end=end, caption=caption, image=source or None)
+        return Figure(start=start, end=end, caption=caption, image=source or None, alt=_alt(node))
     latex = node.query_selector('annotation[encoding="application/x-tex"]')
     if node.getattr("display", "") != "block" or latex is None:
         return None
     return Formula(start=start, end=end, latex=clean(latex.text).strip())
+
+
+def _alt(figure: Any) -> str:
+    """The description of a figure's image."""
+    image = figure.query_selector("img")
+    return " ".join(clean(image.getattr("alt", "")).split()) if image else ""
 
 
 def _cells(table: Any) -> Iterator[Cell]:

@@ -213,7 +213,8 @@ on two lines.</p><ol><li>first</li><li>second <ol><li>inner</li></ol></li></ol>
 <table><caption>Lengths</caption><tr><th>River</th><th colspan=2>km</th></tr>
 <tr><td rowspan=2>Osk</td><td>1</td><td>2<br>3</td></tr><tr><td>4</td><td>5</td></tr></table>
 <pre>code &lt;x&gt;
-  more</pre><figure><img src="a.png"><figcaption>Figure 1: a map</figcaption></figure>
+  more</pre>
+<figure><img src="a.png" alt="Two rivers"><figcaption>Figure 1: a map</figcaption></figure>
 <h2>Part two</h2><p>The end.</p></main></body></html>"""
 
 
@@ -226,7 +227,7 @@ def test_html_becomes_headings_lists_tables_and_figures() -> None:
         ("ListElement", "1. first\n  2. second\n    1. inner"),
         ("Table", document.text[document.text.index("Lengths") : document.text.index("\ncode")]),
         ("CodeBlock", "code <x>\n  more"),
-        ("Figure", "Figure 1: a map"),
+        ("Figure", "Two rivers\nFigure 1: a map"),
         ("Heading", "Part two"),
         ("Paragraph", "The end."),
     ]
@@ -247,7 +248,7 @@ def test_html_becomes_headings_lists_tables_and_figures() -> None:
         ("4", 2, 1, 1, 1),
         ("5", 2, 2, 1, 1),
     ]
-    assert isinstance(figure, Figure) and figure.image == "a.png"
+    assert isinstance(figure, Figure) and (figure.image, figure.alt) == ("a.png", "Two rivers")
     assert [(s.id, s.title) for s in document.sections] == [
         ("1", "Rivers & towns"),
         ("1.1", "Part two"),
