@@ -37,7 +37,7 @@ def written(prompt: WriteQuestion, rng: Random) -> WrittenQuestion:
 def _serves(form: AskingForm, template: Template) -> bool:
     """Whether a form serves a template; an unanswerable question has any form of one subject."""
     if template == "unanswerable":
-        return form.name not in ("across", "gap", "list", "count", "limit")
+        return form.name not in ("across", "best", "gap", "list", "count", "limit")
     return form.template == template
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from synthmill.generators.docdancer.offline.knowledge import Knowledge, Measure, Value, lower_first
+from synthmill.generators.docdancer.offline.knowledge import Knowledge, Measure, Value
 from synthmill.generators.docdancer.offline.selectors import Slots
 from synthmill.generators.docdancer.offline.solutions import (
     Solution,
@@ -51,8 +51,8 @@ def combined(
             answer,
             answer_format,
             (
-                f"The {pair[0].short} of {one.subject} is {one.text}.",
-                f"The {pair[1].short} of {one.subject} is {other.text}.",
+                f"The {slots['m1']} of {one.subject} is {one.text}.",
+                f"The {slots['m2']} of {one.subject} is {other.text}.",
                 f"{how} {answer}.",
             ),
             (one.item, other.item),
@@ -119,8 +119,8 @@ def across(known: Knowledge, slots: Slots) -> Solution | None:
         answer,
         answer_format,
         (
-            f"The {pair[0].short} of {one.subject} is {one.text}.",
-            f"The {pair[1].short} of {other.subject} is {other.text}.",
+            f"The {slots['m1']} of {one.subject} is {one.text}.",
+            f"The {slots['m2']} of {other.subject} is {other.text}.",
             f"{how} {answer}.",
         ),
         (one.item, other.item),
@@ -173,9 +173,8 @@ def _both(known: Knowledge, slots: Slots) -> list[tuple[Value, Value]] | None:
     pair = _pair(known, slots)
     if pair is None:
         return None
-    try:
-        low, high = float(slots["x"]), float(slots["y"])
-    except ValueError:
+    low, high = _float(slots["x"]), _float(slots["y"])
+    if low is None or high is None:
         return None
     return [(a, b) for a, b in _joined(*pair) if _value(a) > low and _value(b) < high]
 
@@ -204,8 +203,8 @@ def _conditions(
         text,
         answer_format,
         (
-            f"The {pair[0].short} is above {slots['x']} for {above} of {len(joined)}.",
-            f"Of these, the {pair[1].short} is below {slots['y']} for {', '.join(names)}.",
+            f"The {slots['m1']} is above {slots['x']} for {above} of {len(joined)}.",
+            f"Of these, the {slots['m2']} is below {slots['y']} for {', '.join(names)}.",
         ),
         tuple(value.item for both in joined for value in both),
         frozenset(value.place for both in joined for value in both),
@@ -249,12 +248,53 @@ def _joined(one: Measure, other: Measure) -> Iterator[tuple[Value, Value]]:
             yield value, match
 
 
+def best_under_condition(known: Knowledge, slots: Slots) -> Solution | None:
+    """The subject of the highest first measure among those whose second one is above x.
+
+    None where it has the highest of all: one table would tell it.
+    """
+    pair = _pair(known, slots)
+    low = _float(slots["x"])
+    if pair is None or low is None:
+        return None
+    joined = list(_joined(*pair))
+    kept = sorted((a for a, b in joined if _value(b) > low), key=_value, reverse=True)
+    top = max(pair[0].values, key=_value) if pair[0].numeric else None
+    tied = len(kept) > 1 and _value(kept[0]) == _value(kept[1])
+    if len(kept) < 2 or tied or top is None or top.subject == kept[0].subject:
+        return None
+    names = ", ".join(value.subject for value in kept)
+    return Solution(
+        kept[0].subject,
+        "Str",
+        (
+            f"The {slots['m2']} is above {slots['x']} for {names}.",
+            f"Of these, {kept[0].subject} has the highest {slots['m1']}, {kept[0].text}.",
+        ),
+        tuple(value.item for both in joined for value in both),
+        frozenset(value.place for both in joined for value in both),
+    )
+
+
+def conditions(known: Knowledge) -> Iterator[Slots]:
+    """Bounds for one measure, with another measure to rank by."""
+    for slots in bounds(known):
+        yield {"m1": slots["m2"], "m2": slots["m1"], "x": slots["x"], "nouns": slots["nouns"]}
+
+
+def _float(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
 # Against a bound that running text sets.
 
 
 def over_stated(known: Knowledge, slots: Slots) -> Solution | None:
     measure = known.named(slots["m"])
-    limits = [one for one in known.limits() if one.attribute.casefold() == slots["m"].casefold()]
+    limits = [one for one in known.limits() if known.named(one.attribute) is measure]
     if measure is None or not measure.numeric or len(limits) != 1 or slots["k"] != limits[0].kind:
         return None
     limit = limits[0]
@@ -279,9 +319,10 @@ def over_stated(known: Knowledge, slots: Slots) -> Solution | None:
 def stated_limits(known: Knowledge) -> Iterator[Slots]:
     for limit in known.limits():
         measure = known.named(limit.attribute)
-        if measure and measure.noun:
+        phrase = known.phrase(measure) if measure else None
+        if measure and measure.noun and phrase:
             nouns = _plural(known, measure)
-            yield {"m": lower_first(limit.attribute), "k": limit.kind, "nouns": nouns}
+            yield {"m": phrase, "k": limit.kind, "nouns": nouns}
 
 
 def _plural(known: Knowledge, measure: Measure) -> str:

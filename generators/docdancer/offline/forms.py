@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from synthmill.generators.docdancer.offline.computations import (
     across,
     across_pairs,
+    best_under_condition,
     bounds,
     combined,
+    conditions,
     count,
     difference_of,
     gap,
@@ -75,7 +77,7 @@ def _lookup(known: Knowledge, slots: Slots) -> Solution | None:
     return Solution(
         answer,
         answer_format,
-        (selected.why, f"Its {measure.short} is {value.text}."),
+        (selected.why, f"Its {slots['m']} is {value.text}."),
         (*selected.items, value.item),
         frozenset((selected.place, value.place)),
     )
@@ -165,6 +167,16 @@ FORMS: tuple[AskingForm, ...] = (
         ),
         gap,
         gaps,
+    ),
+    AskingForm(
+        "best",
+        "comprehension",
+        Phrasings(
+            "Among the {nouns} whose {m2} is above {x}, which one has the highest {m1}?",
+            "Which of the {nouns} with a {m2} above {x} has the largest {m1}?",
+        ),
+        best_under_condition,
+        conditions,
     ),
     AskingForm(
         "list",

@@ -4,7 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from synthmill.generators.docdancer.offline.knowledge import Knowledge, Value, lower_first
+from synthmill.generators.docdancer.offline.knowledge import (
+    Knowledge,
+    Value,
+    lower_first,
+    same_subject,
+)
 from synthmill.generators.docdancer.offline.phrases import Phrasings
 from synthmill.generators.docdancer.prompts import EvidenceItem
 
@@ -21,6 +26,16 @@ class Selected(NamedTuple):
 
 
 Slots = dict[str, str]
+
+
+class ClueHit(NamedTuple):
+    """A clue with the subject that it means, the evidence, and where that stands."""
+
+    subject: str
+    clue: str
+    items: tuple[EvidenceItem, ...]
+    place: int | str
+    table: int | None = None
 
 
 @dataclass(frozen=True)
@@ -104,46 +119,56 @@ def _topics(known: Knowledge) -> Iterator[Slots]:
 
 
 def _clue(
-    found: Callable[[Knowledge], Iterator[tuple[str, str, EvidenceItem, int | str, int | None]]],
+    found: Callable[[Knowledge], Iterator[ClueHit]],
     why: str,
 ) -> tuple[Callable[[Knowledge, Slots], Selected | None], Callable[[Knowledge], Iterator[Slots]]]:
     """Resolving and proposing by a quoted clue, which one subject alone may have."""
 
     def resolve(known: Knowledge, slots: Slots) -> Selected | None:
-        hits = [one for one in found(known) if one[1].casefold() == slots["clue"].casefold()]
-        if len({one[0] for one in hits}) != 1:
+        hits = [one for one in found(known) if one.clue.casefold() == slots["clue"].casefold()]
+        if len({one.subject for one in hits}) != 1:
             return None
-        subject, clue, item, place, table = hits[0]
-        said = why.format(subject=subject, clue=clue)
-        return Selected(subject, slots["noun"], said, (item,), place, table)
+        hit = hits[0]
+        said = why.format(subject=hit.subject, clue=hit.clue)
+        return Selected(hit.subject, slots["noun"], said, hit.items, hit.place, hit.table)
 
     def propose(known: Knowledge) -> Iterator[Slots]:
-        for subject, clue, *_ in found(known):
-            noun = next((m.noun for m in known.measures if m.noun and m.of(subject)), None)
+        for hit in found(known):
+            noun = next((m.noun for m in known.measures if m.noun and m.of(hit.subject)), None)
             if noun:
-                yield {"clue": clue, "noun": noun}
+                yield {"clue": hit.clue, "noun": noun}
 
     return resolve, propose
 
 
 def _described(
     known: Knowledge,
-) -> Iterator[tuple[str, str, EvidenceItem, int | str, int | None]]:
+) -> Iterator[ClueHit]:
     for subject, clue, one in known.described():
         item = EvidenceItem(modality="text", quote=one.text)
-        yield subject, clue, item, one.page or one.section, None
+        yield ClueHit(subject, clue, (item,), one.page or one.section)
 
 
-def _pictured(known: Knowledge) -> Iterator[tuple[str, str, EvidenceItem, int | str, int | None]]:
+def _pictured(known: Knowledge) -> Iterator[ClueHit]:
     for subject, clue, one in known.pictured():
         item = EvidenceItem(modality="figure", quote=one.text, figure=one.number)
-        yield subject, clue, item, one.page or one.section, None
+        yield ClueHit(subject, clue, (item,), one.page or one.section)
 
 
-def _noted(known: Knowledge) -> Iterator[tuple[str, str, EvidenceItem, int | str, int | None]]:
+def _noted(known: Knowledge) -> Iterator[ClueHit]:
     for subject, clue, note, table in known.noted():
-        item = EvidenceItem(modality="footnote", quote=note.text)
-        yield subject, clue, item, note.page or note.section, table.number
+        row, cells = next(one for one in table.rows if same_subject(one[0], subject))
+        items = (
+            EvidenceItem(modality="footnote", quote=note.text),
+            EvidenceItem(
+                modality="table",
+                quote=cells[0],
+                table=table.number,
+                row=row,
+                column=table.columns[0],
+            ),
+        )
+        yield ClueHit(subject, clue, items, note.page or note.section, table.number)
 
 
 def _number(value: Value) -> float:

@@ -25,8 +25,8 @@ SEARCHING = (
     "To find the right sections, I search for {words}.",
 )
 READING_ON = (
-    "Sections {all} mention it; I read {sections} next.",
-    "What was found is in {all}. Now section {sections} in full.",
+    "The matches are in {all}; I read {sections} next.",
+    "What was found is in {all}. Now {sections} in full.",
     "I cannot answer yet: {sections} may hold the value.",
 )
 CARELESS = 0.25  # how often a rollout is careless: it answers from what the outline shows

@@ -90,7 +90,7 @@ def made_survey(seed: int = 1, orders: str = "") -> Survey:
         story.page()
     _table(made, story, rng, head, columns[2:], 2022, rng.sample(names, 6), None)
     values = sorted(int(v) for v in made.values[columns[2], 2022].values())
-    made.limit = values[2] + 1
+    made.limit = values[rng.randint(1, 4)] + 1
     story.page()
     story.heading("Sights")
     view, name = rng.choice(VIEWS), rng.choice(names)

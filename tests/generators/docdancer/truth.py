@@ -15,6 +15,10 @@ def true_answer(made: Survey, question: str) -> str:
     if "target" in text:
         column = next(iter(asked))
         return str(sum(float(v) > made.limit for v in asked[column].values()))
+    if numbers and re.search("highest|largest", text):
+        condition, ranked = asked.values()
+        kept = [n for n in condition.keys() & ranked.keys() if float(condition[n]) > numbers[0]]
+        return max(kept, key=lambda name: float(ranked[name]))
     if numbers:
         return _conditions(asked, numbers, counted=text.lower().startswith(("how many", "for how")))
     (first, *more) = asked.values()
