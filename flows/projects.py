@@ -28,6 +28,7 @@ TEMPLATES = Path(__file__).parent / "project_template"
 SAMPLE = SHIPPED / "problems" / "easy.jsonl"
 SAMPLE_ROWS = 30  # ours: enough for the target of the recipe
 TARGET = 20  # ours: rows that a first run makes in seconds
+PLAIN = re.compile(r"[A-Za-z_.][\w./-]*")  # needs no quotes in YAML
 LOOKED_AT = 1000  # ours: rows by which fields are guessed
 SOURCES: dict[str, type[ProblemSource]] = {
     ".jsonl": JsonlSource,
@@ -123,7 +124,7 @@ def write_project(folder: Path, problems: ProblemFile | None) -> dict[str, str]:
     if problems is not None:
         path = os.path.relpath(problems.path.resolve(), folder.resolve())
         settings = {"type": problems.source, **problems.settings, "path": path}
-    source = "".join(_flow({key: value}) for key, value in settings.items())
+    source = _flow(settings)
     recipe = _rendered(
         "recipe.yaml",
         name=name,
@@ -192,12 +193,18 @@ def _rendered(template: str, **values: Any) -> str:
 
 
 def _flow(mapping: Mapping[str, Any]) -> str:
-    """A line of YAML for each key, inner mappings in braces."""
+    """A line of YAML for each key."""
     return "".join(f"{key}: {_value(value)}\n" for key, value in mapping.items())
 
 
 def _value(value: Any) -> str:
-    text: str = yaml.safe_dump(
-        value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**9
-    )
-    return text.removesuffix("...\n").strip()
+    """A text, null or mapping as YAML on one line, whatever signs it has."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_value(inner)}" for key, inner in value.items()) + "}"
+    if value is None:
+        return "null"
+    text = str(value)
+    if PLAIN.fullmatch(text) and yaml.safe_load(text) == text:
+        return text
+    quoted: str = yaml.safe_dump(text, default_style='"', allow_unicode=True, width=10**9)
+    return quoted.removesuffix("\n")

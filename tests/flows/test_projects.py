@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from synthmill.flows.projects import read_problem_file, recipe_template, write_project
@@ -175,6 +175,7 @@ def test_the_template_has_no_mistake(synthmill: Synthmill) -> None:
     make_plan(parse_recipe(printed, "template"))
 
 
+@example(name="0\x85")  # a line end of YAML and of Python
 @given(name=st.text(min_size=1).filter(lambda name: name.strip() and "." not in name))
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
