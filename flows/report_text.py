@@ -151,8 +151,9 @@ def accepted_text(progress: Progress) -> str:
     made = made_text(progress.targets, progress.by_kind)
     if not progress.targets.ends_the_run:
         return f"{made} accepted"
-    # Rounded down: 100 % is said of a target that is met.
-    return f"{made} accepted ({int(100 * progress.targets.share(progress.by_kind))}%)"
+    # Rounded down, as 100 % is said of a target that is met; 0.29 * 100 is a little below 29.
+    percent = int(100 * progress.targets.share(progress.by_kind) + 1e-9)
+    return f"{made} accepted ({percent}%)"
 
 
 def made_text(targets: Targets, by_kind: Mapping[str, int]) -> str:
@@ -194,7 +195,8 @@ def _remedy(report: RunReport) -> str:
     """What to change so that the target can be reached."""
     if report.stop == "budget spent":
         return f"synthmill resume {report.run_id} with a larger limit of the budget"
-    rejected = sum(map(Counter, report.rejections.values()), Counter[str]())
+    kinds = report.rejections.keys() if ROWS in report.missing else report.missing.keys()
+    rejected = sum((Counter(report.rejections.get(kind)) for kind in kinds), Counter[str]())
     tunable = [name for name, _ in rejected.most_common() if name not in NOT_WANTED]
     milder = f", or a milder {tunable[0]}" if tunable else ""
     return f"a larger source, another seed (--seed N){milder}"

@@ -167,6 +167,14 @@ def test_accepted_rows_by_kind(target: Target | None, text: str) -> None:
     assert accepted_text(progress) == text
 
 
+def test_percents_of_a_target_are_whole_and_full_only_where_it_is_met() -> None:
+    for made in range(101):
+        progress = replace(PROGRESS, targets=Targets(100), by_kind={"sft": made})
+        assert accepted_text(progress) == f"{made}/100 accepted ({made}%)"
+    near = replace(PROGRESS, targets=Targets(2000), by_kind={"sft": 1999})
+    assert accepted_text(near).endswith("(99%)")
+
+
 def test_a_shortfall_says_what_to_change() -> None:
     report = RunReport(
         run_id="r", recipe="r", recipe_hash="1-a", dataset="clips", generator="g@1", seed=0,
