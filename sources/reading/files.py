@@ -74,8 +74,9 @@ class InputFile:
         data = io.BytesIO()
         try:
             with self.open() as source:  # in parts: `read` would set aside all of `max_bytes`
-                while (part := source.read(READ_BYTES)) and data.tell() <= self.max_bytes:
-                    data.write(part)
+                left = self.max_bytes + 1
+                while part := source.read(min(READ_BYTES, left)):
+                    left -= data.write(part)
         except READ_ERRORS as error:
             raise Unreadable("unreadable file", str(error)) from error
         if data.tell() > self.max_bytes:
