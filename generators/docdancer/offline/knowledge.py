@@ -98,7 +98,7 @@ class Measure:
         """Whether every value is a number, and none is a year or a serial number."""
         known = [v.quantity for v in self.values]
         serial = _SERIAL.match(self.header) or all(is_year(v.text) for v in self.values)
-        return len(known) > 1 and all(known) and not serial
+        return bool(known) and all(known) and not serial
 
     def of(self, subject: str) -> Value | None:
         """The value of a subject; None without one, or with several."""
