@@ -1,57 +1,53 @@
-"""Pictures of the evidence: a crop of the page for each part, and all of them on one sheet."""
+"""Pictures of the evidence: crops of the pages on one sheet, made from the document's own file.
+
+Rows hold the boxes and no pictures: media of a row are what its messages show.
+"""
 
 import io
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthmill.generators.docdancer.places import element_at
-from synthmill.generators.docdancer.records import DocumentQuestionDetail, EvidencePlace
-from synthmill.generators.docdancer.task import DocumentTask
-from synthmill.runtime.workers import WorkerError
-from synthmill.schemas.identity import canonical_json
-from synthmill.schemas.lineage import Media
+from synthmill.generators.docdancer.records import (
+    DocumentQuestionDetail,
+    EvidenceBox,
+    EvidencePlace,
+)
+from synthmill.runtime.workers import WorkerError, shared_pool
 from synthmill.schemas.row import Row
-from synthmill.sources.documents.document import Document
+from synthmill.sources.documents.document import Document, OriginalFile
 from synthmill.sources.documents.elements import BoundingBox, union_of
 from synthmill.sources.documents.pictures import PICTURE_LIMITS, crop_png
-from synthmill.sources.reading.files import Unreadable
+from synthmill.sources.reading.files import InputFile, Unreadable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_CROPS = 8  # ours: of a question
+MAX_BYTES = 256 << 20  # ours: of a file that is opened for its pictures
 GAP = 12  # pixels between crops on the sheet
 LABEL = 22  # pixels of the line above a crop
 
 
-async def crop_evidence(task: DocumentTask, detail: DocumentQuestionDetail) -> list[Media]:
-    """A crop of each element that holds evidence, with its page; none in formats without pages."""
-    original, stored = task.document.original, list[Media]()
-    if original is None:
-        return []
-    places = detail.places or (detail.absence.near if detail.absence else ())
-    boxes = dict.fromkeys(filter(None, (_box(task.document, place) for place in places)))
-    for page, box in list(boxes)[:MAX_CROPS]:
-        try:
-            png = await task.context.run_in_worker(
-                crop_png, original, page, box, limits=PICTURE_LIMITS
-            )
-        except (Unreadable, WorkerError):
-            continue
-        where = canonical_json({"page": page, "box": list(box)})
-        stored.append(await task.context.write_media(png, "image", "image/png", where))
-    return stored
+def boxes_of(document: Document, places: Sequence[EvidencePlace]) -> list[EvidenceBox]:
+    """The boxes of the elements that hold evidence, each once; none in formats without pages."""
+    found = dict.fromkeys(filter(None, (_box(document, place) for place in places)))
+    return [EvidenceBox(page=page, box=tuple(box)) for page, box in list(found)[:MAX_CROPS]]
 
 
-def evidence_sheet(row: Row, media: Path) -> bytes | None:
-    """The row's crops, one below the other with their pages, as PNG; None where it has none."""
-    if not row.media:
+def evidence_sheet(row: Row) -> bytes | None:
+    """The crops of a question's evidence, one below the other with their pages, as PNG.
+
+    None for other rows, and where the file is missing or has changed.
+    """
+    if row.kind != "rlvr" or '"boxes"' not in row.detail:
+        return None
+    crops = list(_crops(DocumentQuestionDetail.model_validate_json(row.detail)))
+    if not crops:
         return None
     from PIL import Image, ImageDraw
 
-    crops = list(_crops(row, media))
     width = max(image.width for _, image in crops)
     height = sum(image.height + LABEL + GAP for _, image in crops)
     sheet, top = Image.new("RGB", (width, height), "white"), 0
@@ -66,12 +62,22 @@ def evidence_sheet(row: Row, media: Path) -> bytes | None:
     return out.getvalue()
 
 
-def _crops(row: Row, media: Path) -> "Iterator[tuple[str, Image]]":
+def _crops(detail: DocumentQuestionDetail) -> "Iterator[tuple[str, Image]]":
     from PIL import Image
 
-    for file in row.media:
-        page = json.loads(file.detail or "{}").get("page", "?")
-        yield f"page {page}", Image.open(media / file.path).convert("RGB")
+    path, sha256 = Path(detail.document.uri), detail.document.file_sha256
+    if sha256 is None or not path.is_file():
+        return
+    original = OriginalFile(InputFile(path, path.name, MAX_BYTES, None), sha256)
+    for one in detail.boxes:
+        box = BoundingBox(*one.box)
+        try:
+            png = shared_pool().run_blocking(
+                crop_png, original, one.page, box, limits=PICTURE_LIMITS
+            )
+        except (Unreadable, WorkerError):
+            continue
+        yield f"page {one.page}", Image.open(io.BytesIO(png)).convert("RGB")
 
 
 def _box(document: Document, place: EvidencePlace) -> tuple[int, BoundingBox] | None:

@@ -210,7 +210,7 @@ class TemplateShareSettings(Settings):
 
 
 class TemplateShare(DiversityFilter):
-    """Fails a row whose template would make up too much of the accepted rows of its kind.
+    """Fails a question whose template would make up too much of the accepted questions.
 
     The bound is rounded up to a row, or no first row could come in. With fewer templates than fit
     (four, at a quarter) a run ends early: raise `max_share` then.
@@ -222,8 +222,8 @@ class TemplateShare(DiversityFilter):
 
     def __init__(self, settings: Any = None) -> None:
         super().__init__(settings)
-        self._rows: list[tuple[str, str, str]] = []
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self._rows: list[tuple[str, str]] = []
+        self._counts: Counter[str] = Counter()
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -235,14 +235,12 @@ class TemplateShare(DiversityFilter):
         template = template_of(candidate)
         if template is None:
             return self.verdict("skipped", "no document question")
-        kind = candidate.kind
-        own = self._counts[kind, template] + 1
-        total = sum(n for (of, _), n in self._counts.items() if of == kind) + 1
+        own, total = self._counts[template] + 1, len(self) + 1
         bound = self.settings.max_share
         if template == "unanswerable":
             bound = min(bound, self.settings.max_unanswerable)
         if own > ceil(bound * total):
-            found = f"{own} of {total} rows would be of {template}"
+            found = f"{own} of {total} questions would be of {template}"
             return self.verdict("fail", "share of its template is full", detail=found)
         return self.verdict("pass", score=own / total)
 
@@ -252,29 +250,25 @@ class TemplateShare(DiversityFilter):
     def add(self, row_id: str, candidate: Candidate) -> None:
         """Count the row's template."""
         if template := template_of(candidate):
-            self._rows.append((row_id, candidate.kind, template))
-            self._counts[candidate.kind, template] += 1
+            self._rows.append((row_id, template))
+            self._counts[template] += 1
 
     def to_arrow(self, start: int, stop: int) -> "pa.Table":
-        """Columns `row_id`, `kind`, `template`."""
+        """Columns `row_id` and `template`."""
         import pyarrow as pa
 
-        names = ("row_id", "kind", "template")
-        columns = zip(*self._rows[start:stop], strict=True) if stop > start else ((), (), ())
+        names = ("row_id", "template")
+        columns = zip(*self._rows[start:stop], strict=True) if stop > start else ((), ())
         return pa.table({n: pa.array(c, pa.string()) for n, c in zip(names, columns, strict=True)})
 
     def from_arrow(self, table: "pa.Table") -> None:
         """See `DiversityFilter.from_arrow`."""
         for row in table.to_pylist():
-            self._rows.append((row["row_id"], row["kind"], row["template"]))
-            self._counts[row["kind"], row["template"]] += 1
+            self._rows.append((row["row_id"], row["template"]))
+            self._counts[row["template"]] += 1
 
 
 def template_of(candidate: Candidate) -> str | None:
-    """The template of a row of this generator; None for other rows."""
-    if candidate.kind == "rlvr":
-        detail = question_detail(candidate)
-        return detail.template if detail else None
-    if candidate.kind in ("trajectory", "preference") and '"read_pages"' in candidate.detail:
-        return RolloutDetail.model_validate_json(candidate.detail).template
-    return None
+    """The template of a question of this generator; None for other rows."""
+    detail = question_detail(candidate)
+    return detail.template if detail else None

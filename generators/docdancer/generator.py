@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from synthmill.generators.base import Context, Generator, Task
-from synthmill.generators.docdancer.crops import crop_evidence, evidence_sheet
+from synthmill.generators.docdancer.crops import evidence_sheet
 from synthmill.generators.docdancer.exploration import explore
 from synthmill.generators.docdancer.filters import DEFAULT_FILTERS
 from synthmill.generators.docdancer.questions import QuestionAuthor
@@ -67,8 +67,7 @@ class DocDancer(Generator[DocDancerSettings]):
             rollouts = await roll_out_question(
                 work.scoped(f"question/{number}"), row.answer or "", detail
             )
-            crops = await crop_evidence(work, detail)
-            solved = solved_question_row(question.judged, rollouts, crops)
+            solved = solved_question_row(question.judged, rollouts)
             yield solved
             for one in rollouts:
                 yield trajectory_row(solved, one)
@@ -93,5 +92,5 @@ class DocDancer(Generator[DocDancerSettings]):
         return describe(row, verbose)
 
     def picture(self, row: Row, media: Path) -> bytes | None:
-        """The crops of the evidence, where the row has them."""
-        return evidence_sheet(row, media)
+        """The crops of the evidence, where its document is still there, unchanged."""
+        return evidence_sheet(row)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from synthmill.generators.base import Judged
 from synthmill.generators.docdancer.absence import search_absence
+from synthmill.generators.docdancer.crops import boxes_of
 from synthmill.generators.docdancer.exploration import explored
 from synthmill.generators.docdancer.places import locate, sheets_of
 from synthmill.generators.docdancer.prompts import EvidenceItem, WriteQuestion, WrittenQuestion
@@ -109,6 +110,7 @@ class QuestionAuthor:
             reasoning=tuple(written.reasoning_steps),
             places=tuple(places),
             sheets=tuple(sheets_of(document, places)),
+            boxes=tuple(boxes_of(document, places)),
             unplaced=tuple(_named(item) for item, place in located if place is None),
             evidence=None if absence else self._evidence(written, places),
             absence=absence,

@@ -78,6 +78,13 @@ class Absence(Record):
     near: tuple[EvidencePlace, ...] = ()
 
 
+class EvidenceBox(Record):
+    """The rectangle of an element that holds evidence: its page, and points from the top left."""
+
+    page: int
+    box: tuple[float, float, float, float]
+
+
 class ExplorationStep(Record):
     """One step of the exploration: intent, action, observation (paper, section 3.2)."""
 
@@ -90,12 +97,16 @@ class ExplorationStep(Record):
 
 
 class DocumentReference(Record):
-    """The document of a row; `sha256` is the hash of its text, which offsets count in."""
+    """The document of a row; `sha256` is the hash of its text, which offsets count in.
+
+    `file_sha256` is that of the file itself, where pictures can be made from it.
+    """
 
     uri: str
     title: str
     sha256: str
     pages: int
+    file_sha256: str | None = None
 
 
 class DocumentQuestionDetail(Record):
@@ -111,6 +122,7 @@ class DocumentQuestionDetail(Record):
     reasoning: tuple[str, ...] = ()
     places: tuple[EvidencePlace, ...] = ()
     sheets: tuple[EvidenceSheet, ...] = ()
+    boxes: tuple[EvidenceBox, ...] = ()
     unplaced: tuple[str, ...] = ()
     evidence: Evidence | None = None
     absence: Absence | None = None

@@ -10,7 +10,6 @@ from synthmill.generators.docdancer.rollouts import ScoredRollout, opening
 from synthmill.generators.docdancer.task import DocumentTask
 from synthmill.generators.docdancer.tools import TOOLS
 from synthmill.schemas.identity import canonical_json, content_id
-from synthmill.schemas.lineage import Media
 from synthmill.schemas.row import Candidate, Score
 
 REWARD = "mmlongbench@1"  # `rewards.mmlongbench`
@@ -39,12 +38,9 @@ def question_row(
     )
 
 
-def solved_question_row(
-    question: Judged, rollouts: Sequence[ScoredRollout], crops: Sequence[Media]
-) -> Candidate:
-    """The row of an accepted question: with its pass rate, crops, and the verdicts it passed."""
+def solved_question_row(question: Judged, rollouts: Sequence[ScoredRollout]) -> Candidate:
+    """The row of an accepted question with its pass rate, and the verdicts that it passed."""
     update = {
-        "media": list(crops),
         "pass_rate": sum(one.detail.right for one in rollouts) / len(rollouts),
         "verdicts": [verdict for verdict in question.verdicts if verdict.status == "pass"],
     }

@@ -34,7 +34,11 @@ class DocumentTask:
         """The document as rows name it."""
         one = self.document
         return DocumentReference(
-            uri=one.uri, title=one.title, sha256=one.sha256, pages=len(one.pages)
+            uri=one.uri,
+            title=one.title,
+            sha256=one.sha256,
+            pages=len(one.pages),
+            file_sha256=one.original.sha256 if one.original else None,
         )
 
     def source(self, start: int | None = None, end: int | None = None) -> SourceRef:

@@ -184,16 +184,17 @@ def count(known: Knowledge, slots: Slots) -> Solution | None:
 
 
 def listed(known: Knowledge, slots: Slots) -> Solution | None:
-    return _conditions(known, slots, lambda found: (repr(found), "List"))
+    return _conditions(known, slots, lambda found: (repr(found), "List"), least=2)
 
 
 def _conditions(
     known: Knowledge,
     slots: Slots,
     answer: Callable[[list[str]], tuple[str, AnswerFormat]],
+    least: int = 1,
 ) -> Solution | None:
     pair, found = _pair(known, slots), _both(known, slots)
-    if pair is None or not found:
+    if pair is None or found is None or len(found) < least:
         return None
     above = sum(_value(a) > float(slots["x"]) for a, _ in _joined(*pair))
     names = sorted(a.subject for a, _ in found)

@@ -1,6 +1,7 @@
 """Whole runs over made PDFs whose truth is known, by the offline rules."""
 
 import asyncio
+import io
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from PIL import Image
 
+from synthmill.generators.docdancer.crops import evidence_sheet
 from synthmill.generators.docdancer.offline.reading import read_view
 from synthmill.generators.docdancer.records import DocumentQuestionDetail, RolloutDetail
 from synthmill.generators.docdancer.rows import REWARD
@@ -97,6 +100,21 @@ def test_evidence_is_where_it_says(made: Made) -> None:
         answerable = detail.absence is None
         assert len(detail.pages) >= 2 and len(detail.reasoning) >= 2
         assert answerable == (row.answer != UNANSWERABLE)
+
+
+def test_the_crops_of_the_evidence_are_made_from_the_document(made: Made) -> None:
+    row = next(r for r in made.accepted("rlvr") if question(r).template == "table_chart")
+    pages = [box.page for box in question(row).boxes]
+    sheet = evidence_sheet(row)
+    assert len(pages) == 2 and sheet is not None and not row.media
+    with Image.open(io.BytesIO(sheet)) as picture:
+        assert picture.width > 200 and picture.height > 200
+        assert len(picture.convert("L").getcolors() or ()) > 10
+    path = Path(question(row).document.uri)
+    moved = row.model_copy(update={"detail": row.detail.replace(str(path), f"{path}.old")})
+    assert evidence_sheet(moved) is None
+    Path(f"{path}.old").write_bytes(path.read_bytes() + b" ")
+    assert evidence_sheet(moved) is None
 
 
 def test_the_truth_scores_full_marks_and_garbage_none(made: Made) -> None:
