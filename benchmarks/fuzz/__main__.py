@@ -197,16 +197,20 @@ def cases(number: int, seed: int) -> Iterator[Case]:
 def attack(
     wanted: Iterator[Case], folder: Path, workers: int
 ) -> tuple[Counter[tuple[str, str]], list[tuple[Case, str]]]:
-    """Run cases; counts by kind and end, and what is wrong with which case."""
+    """Run cases; counts by kind and end, and what is wrong with which case.
+
+    Ctrl-C ends it after the cases at work.
+    """
     counts: Counter[tuple[str, str]] = Counter()
     faults: list[tuple[Case, str]] = []
     waiting: queue.SimpleQueue[Case | None] = queue.SimpleQueue()
+    stopped = threading.Event()
     for case in (*wanted, *[None] * workers):
         waiting.put(case)
 
     def work(sandbox: Sandbox) -> None:
         try:
-            while (case := waiting.get()) is not None:
+            while not stopped.is_set() and (case := waiting.get()) is not None:
                 end, fault = sandbox.run(case)
                 counts[case.kind, end] += 1
                 if fault:
@@ -225,8 +229,13 @@ def attack(
         ]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:
+            stopped.set()
+            for thread in threads:
+                thread.join()
     return counts, faults
 
 
