@@ -74,11 +74,12 @@ def mutated(tree: Any, rng: Random) -> Any:
 
 def _places(tree: Any) -> list[tuple[Any, Any]]:
     found: list[tuple[Any, Any]] = []
+    if not isinstance(tree, dict | list):
+        return found
     keys = tree.keys() if isinstance(tree, dict) else range(len(tree))
     for key in keys:
         found.append((tree, key))
-        if isinstance(tree[key], dict | list):
-            found += _places(tree[key])
+        found += _places(tree[key])
     return found
 
 
