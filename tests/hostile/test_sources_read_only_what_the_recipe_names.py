@@ -255,6 +255,13 @@ def test_a_damaged_parquet_file_is_one_line(tmp_path: Path) -> None:
             assert "\n" not in str(error)
 
 
+def test_a_day_that_python_cannot_hold_is_a_rejected_row(tmp_path: Path) -> None:
+    days = pa.array([2**31 - 1], pa.int32()).cast(pa.date32())
+    pq.write_table(pa.table({"problem": ["q"], "answer": days}), tmp_path / "x.parquet")
+    (found,) = source(ParquetSource, tmp_path / "x.parquet").items()
+    assert "cannot be decoded" in found.detail
+
+
 def limited(code: str, megabytes: int) -> str:
     """What a program prints that may use so much memory, its workers not counted."""
     program = (
