@@ -75,7 +75,8 @@ def _rows(settings: ParquetSettings, columns_of: ColumnsOf) -> Iterator[RawRow]:
                     for record in batch.to_pylist():
                         number += 1
                         yield RawRow(uri, number, cut(record, settings.max_chars))
-            # The bases of pyarrow's errors, also for text that is not UTF-8, and days beyond Python's.
+            # The bases of pyarrow's errors, also for text that is not UTF-8, and days that Python
+            # has no dates for.
             except (OSError, ValueError, NotImplementedError, OverflowError) as error:
                 reason = f"rows {number + 1} to {end} cannot be decoded: {_line(error)}"
                 yield RawRow(uri, number + 1, fault=reason)
