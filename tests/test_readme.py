@@ -17,6 +17,7 @@ import synthmill
 from synthmill.flows.cli import MODULES
 from synthmill.testing import ScriptedServer
 from tests.generators.videossr.footage import scene_clip
+from tests.made_documents import made_report
 from tests.pages import ROOT, Shell, blocks, commands, inline
 
 README = ROOT / "README.md"
@@ -44,7 +45,7 @@ def server() -> Any:
 
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory, server: ScriptedServer) -> Shell:
-    """A folder with what the README supposes: the demo's dataset, a recipe, problems, a video."""
+    """A folder with what the README supposes: a dataset, a recipe, problems, a video, a PDF."""
     folder = tmp_path_factory.mktemp("readme")
     (yaml,) = (block.code for block in BLOCKS if block.language == "yaml")
     assert ADDRESS in yaml
@@ -58,6 +59,8 @@ def shell(tmp_path_factory: pytest.TempPathFactory, server: ScriptedServer) -> S
     (folder / "problems.csv").write_text(csv, encoding="utf-8")
     (folder / "FOLDER_OF_VIDEOS").mkdir()
     scene_clip(folder / "FOLDER_OF_VIDEOS" / "a.mp4", seed=1)
+    (folder / "FOLDER_OF_PDFS").mkdir()
+    (folder / "FOLDER_OF_PDFS" / "a.pdf").write_bytes(made_report(seed=1).pdf)
     shell = Shell(folder)
     shell.run("synthmill run cotevol-demo --target 20")  # `make demo` makes all of it
     return shell
