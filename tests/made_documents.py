@@ -168,7 +168,7 @@ def _laid_out(blocks: Sequence[MadeElement], columns: int, name: str) -> MadeDoc
     order: list[MadeElement] = []
     notes: dict[int, list[MadeElement]] = {}
 
-    class Template(BaseDocTemplate):  # type: ignore[misc]
+    class Template(BaseDocTemplate):
         def afterFlowable(self, flowable: Any) -> None:
             made = getattr(flowable, "made", None)
             if made is not None and made not in order:

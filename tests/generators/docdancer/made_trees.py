@@ -1,5 +1,7 @@
 """A small document tree made by hand: four pages with tables, a figure, a footnote, sentences."""
 
+from typing import TypedDict
+
 from synthmill.sources.documents.document import Document
 from synthmill.sources.documents.elements import (
     BoundingBox,
@@ -17,6 +19,12 @@ LENGTHS.append(["Tarn", "23", "4"])
 GAUGES = [["River", "Gauges"], ["Osk", "12"], ["Velm", "5"], ["Ilde", "8"]]
 
 
+class Span(TypedDict):
+    start: int
+    end: int
+    page: int
+
+
 class TreeWriter:
     """Builds a document element by element."""
 
@@ -26,7 +34,7 @@ class TreeWriter:
         self.number = 1
         self.starts = [0]
 
-    def span(self, text: str) -> dict[str, int]:
+    def span(self, text: str) -> Span:
         self.text += "\n\n" if self.text else ""
         start = len(self.text)
         self.text += text
