@@ -56,7 +56,9 @@ def _run(
 ) -> tuple[int, bytes]:
     try:
         with _limited(memory_mb, cpu_seconds):
-            function, args, kwargs = pickle.loads(work)
+            folder, function, args, kwargs = pickle.loads(work)
+            with contextlib.suppress(OSError):
+                os.chdir(folder)
             output = _BoundedBuffer(output_mb << 20)
             pickle.dump(function(*args, **kwargs), output, pickle.HIGHEST_PROTOCOL)
             return RESULT, output.getvalue()

@@ -23,6 +23,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, TypeVar
 
 from synthmill.runtime.worker_process import (
@@ -181,7 +182,7 @@ class WorkerPool:
     def _submit(
         self, function: Callable[..., Any], args: Any, kwargs: Any, limits: Limits
     ) -> "_Call":
-        call = _Call(pickle.dumps((function, args, kwargs)), limits)
+        call = _Call(pickle.dumps((_current_folder(), function, args, kwargs)), limits)
         with self._lock:
             if self._closed:
                 raise WorkerCrashed(CLOSED)
@@ -242,6 +243,14 @@ class WorkerPool:
             with self._lock:
                 self._alive.discard(worker)
             worker.end()
+
+
+def _current_folder() -> str:
+    """What relative paths of a call mean: the caller may have changed it since the worker began."""
+    try:
+        return str(Path.cwd())
+    except OSError:  # it was deleted: the worker stays where it is
+        return "."
 
 
 @dataclass(slots=True, eq=False)

@@ -12,8 +12,8 @@ from benchmarks.fuzz.__main__ import attack, cases
 
 
 def test_no_mutated_input_ends_in_a_defect_or_leaves_its_folder(tmp_path: Path) -> None:
-    counts, faults = attack(cases(80, seed=1), tmp_path, workers=2)
-    assert counts.total() == 80
+    counts, faults = attack(cases(48, seed=1), tmp_path, workers=2)
+    assert counts.total() == 48
     assert faults == []
 
 

@@ -259,3 +259,14 @@ def gone(pid: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+async def test_relative_paths_mean_the_folder_of_the_caller(
+    pool: WorkerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in workers that were started before the program changed its folder."""
+    await pool.run(os.getcwd)
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        assert await pool.run(os.getcwd) == str(tmp_path / name)

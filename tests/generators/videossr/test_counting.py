@@ -30,7 +30,7 @@ def patches(mask):
     return sizes
 
 
-@few(6)
+@few(4)
 @given(seed=st.integers(0, 2**62), level=st.sampled_from(["easy", "hard"]))
 def test_counts_from_the_record_and_from_pixels_equal_the_answer(travel, splashes, seed, level):
     for path in (travel, splashes):
@@ -56,7 +56,7 @@ def test_counts_from_the_record_and_from_pixels_equal_the_answer(travel, splashe
         assert rewards.counting(question.answer, question.answer) == pytest.approx(1.0)
 
 
-@few(6)
+@few(4)
 @given(seed=st.integers(0, 2**62), level=st.sampled_from(["easy", "hard"]))
 def test_layout_keeps_the_rules(travel, seed, level):
     [question] = made(travel, {f"counting/{level}": seed}).questions

@@ -46,7 +46,7 @@ def changed(shown, source):
     return np.flatnonzero(np.abs(shown - source).mean(axis=(1, 2, 3)) > NOISE)
 
 
-@few(5)
+@few(3)
 @given(seed=st.integers(0, 2**62))
 def test_the_span_is_where_the_frames_differ_from_the_original(travel, splashes, seed):
     found = questions(travel, splashes, PLACED, seed)
@@ -59,7 +59,7 @@ def test_the_span_is_where_the_frames_differ_from_the_original(travel, splashes,
         assert rewards.grounding(question.answer, span) == 1.0
 
 
-@few(5)
+@few(3)
 @given(seed=st.integers(0, 2**62))
 def test_a_stutter_begins_with_the_frame_that_freezes(travel, splashes, seed):
     for path in (travel, splashes):
