@@ -33,8 +33,8 @@ FILES = {
 def reward(name: str, folder: str | Path = ".") -> Callable[..., float]:
     """The function of a row's `reward` (``name@version``): `f(response, answer, args)`.
 
-    `args` is the row's `reward_args` as a dict, or None. It returns a score, of our own files in
-    [0, 1]. A reward given as ``./file.py:function@version`` starts at `folder` (the recipe's, or an
+    `args` is the row's `reward_args` as a dict, or None. The score is in [0, 1] for the files
+    here. A reward given as ``./file.py:function@version`` starts at `folder` (the recipe's, or an
     export's folder `rewards`); its code is run.
 
     Raises:

@@ -34,7 +34,7 @@ def validated(
 def mistakes_in(model: type[BaseModel], error: ValidationError, at: Location = ()) -> list[Mistake]:
     """All mistakes that pydantic found; `at` comes before their locations.
 
-    A misspelled key explains a missing one: it is told once.
+    A misspelled key is also a missing one; only the misspelling is reported.
     """
     errors = error.errors()
     misspelled = {

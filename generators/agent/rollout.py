@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -12,7 +12,9 @@ from synthmill.generators.base import Context
 from synthmill.models.errors import ConfigurationError, RequestRejected
 from synthmill.models.request import Sampling
 from synthmill.schemas.base import Record, Settings
+from synthmill.schemas.identity import content_id
 from synthmill.schemas.messages import Message
+from synthmill.schemas.row import Candidate
 
 Stop = Literal[
     "answered", "turn limit", "token limit", "repeated call", "malformed turn", "refused by server"
@@ -125,3 +127,15 @@ async def roll_out(
         if step.prompt_tokens + step.completion_tokens >= limits.max_tokens:
             return ended("token limit")
     return ended("turn limit")
+
+
+def fields_of_question(question: Candidate) -> dict[str, Any]:
+    """The fields that the row of a rollout takes from the row of its question."""
+    return {
+        "tools": question.tools,
+        "answer": question.answer,
+        "reward": question.reward,
+        "reward_args": question.reward_args,
+        "sources": question.sources,
+        "parents": [content_id(question)],
+    }

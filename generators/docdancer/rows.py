@@ -1,15 +1,15 @@
 """Rows of a document: questions, trajectories, preference pairs."""
 
 from collections.abc import Sequence
-from typing import Any
 
+from synthmill.generators.agent.rollout import fields_of_question
 from synthmill.generators.base import Judged
 from synthmill.generators.docdancer.prompts import WrittenQuestion
 from synthmill.generators.docdancer.records import DocumentQuestionDetail
 from synthmill.generators.docdancer.rollouts import ScoredRollout, opening
 from synthmill.generators.docdancer.task import DocumentTask
 from synthmill.generators.docdancer.tools import TOOLS
-from synthmill.schemas.identity import canonical_json, content_id
+from synthmill.schemas.identity import canonical_json
 from synthmill.schemas.row import Candidate, Score
 
 REWARD = "mmlongbench@1"  # `rewards.mmlongbench`
@@ -54,7 +54,7 @@ def trajectory_row(question: Candidate, one: ScoredRollout) -> Candidate:
         messages=[*one.rollout.opening, *one.rollout.conversation],
         scores=_scores(one),
         detail=one.detail.model_dump_json(),
-        **_shared(question),
+        **fields_of_question(question),
     )
 
 
@@ -67,19 +67,8 @@ def preference_row(question: Candidate, grounded: ScoredRollout, other: ScoredRo
         rejected=list(other.rollout.conversation),
         scores=_scores(grounded),
         detail=grounded.detail.model_copy(update={"against": other.detail}).model_dump_json(),
-        **_shared(question),
+        **fields_of_question(question),
     )
-
-
-def _shared(question: Candidate) -> dict[str, Any]:
-    return {
-        "tools": TOOLS,
-        "answer": question.answer,
-        "reward": REWARD,
-        "reward_args": question.reward_args,
-        "sources": question.sources,
-        "parents": [content_id(question)],
-    }
 
 
 def _scores(one: ScoredRollout) -> list[Score]:

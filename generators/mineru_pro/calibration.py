@@ -34,7 +34,7 @@ class CurvePoint(Record):
 
     @property
     def precision(self) -> float:
-        """The share of labels that are right; 1 where there are none."""
+        """The share of labels that are right; 1.0 if there are no labels."""
         return self.right / self.labels if self.labels else 1.0
 
 

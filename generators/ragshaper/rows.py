@@ -1,8 +1,9 @@
 """Rows of a tree path: questions, trajectories, preference pairs."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from synthmill.generators.agent.rollout import fields_of_question
 from synthmill.generators.base import Judged
 from synthmill.generators.ragshaper.navigation import TOOLS, LabeledRollout
 from synthmill.generators.ragshaper.records import (
@@ -15,7 +16,7 @@ from synthmill.generators.ragshaper.records import (
 )
 from synthmill.generators.retrieval.calibration import Calibration
 from synthmill.schemas.evidence import Evidence
-from synthmill.schemas.identity import canonical_json, content_id
+from synthmill.schemas.identity import canonical_json
 from synthmill.schemas.messages import user
 from synthmill.schemas.row import Candidate, Score
 from synthmill.schemas.verdict import Verdict
@@ -97,7 +98,7 @@ def trajectory_row(
         scores=_scores(rollout),
         verdicts=[full] if over_quota else [],
         detail=_detail(provenance, question, rollout).model_dump_json(),
-        **_shared(question),
+        **fields_of_question(question),
     )
 
 
@@ -117,20 +118,8 @@ def preference_row(
         rejected=list(misled.teacher.rollout.conversation),
         scores=_scores(robust),
         detail=detail.model_copy(update={"against": against}).model_dump_json(),
-        **_shared(question),
+        **fields_of_question(question),
     )
-
-
-def _shared(question: Candidate) -> dict[str, Any]:
-    """The fields that rows of rollouts take from their question."""
-    return {
-        "tools": TOOLS,
-        "answer": question.answer,
-        "reward": REWARD,
-        "reward_args": question.reward_args,
-        "sources": question.sources,
-        "parents": [content_id(question)],
-    }
 
 
 def _detail(

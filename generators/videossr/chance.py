@@ -1,14 +1,14 @@
 """Expected rewards without looking at the video, computed exactly for given settings.
 
-`best_constant` is what one fixed answer earns, the one that earns most; this is the chance level
-of a row, and what `shift` takes off. `random_guess` is what an answer earns that is drawn as the
-generator draws the truth; it is lower, because a constant answer can sit in the middle.
+The best constant answer is the chance level of a row, and what `shift` takes off. A random guess,
+drawn as the generator draws the truth, earns less: a constant can sit in the middle.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
 from math import factorial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,31 +18,27 @@ from synthmill.rewards import videossr as rewards
 Span = tuple[int, int]  # first frame, and the frame after the last
 
 
-def best_constant(sub_type: SubType, settings: VideossrSettings) -> float:
-    """The expected reward of the best fixed answer to a sub-type, smooth or strict as set."""
-    strict = sub_type.task in settings.strict
-    if sub_type.task == "grounding":
-        return _grounding(settings.sampling.frames, settings.grounding.length, strict)[0]
-    if sub_type.task == "counting":
-        level = getattr(settings.counting, sub_type.variant)
-        return _counting(level.frames, level.shapes, strict)[0]
-    return _jigsaw(int(sub_type.variant), strict)[0]
+class ChanceLevels(NamedTuple):
+    """Expected rewards: of the best fixed answer, and of an answer drawn like the truth."""
+
+    best_constant: float
+    random_guess: float
 
 
-def random_guess(sub_type: SubType, settings: VideossrSettings) -> float:
-    """The expected reward of an answer drawn like the truth, smooth or strict as set."""
+def chance_levels(sub_type: SubType, settings: VideossrSettings) -> ChanceLevels:
+    """The levels of a sub-type, by its smooth or strict reward as set."""
     strict = sub_type.task in settings.strict
     if sub_type.task == "grounding":
-        return _grounding(settings.sampling.frames, settings.grounding.length, strict)[1]
+        return _grounding(settings.sampling.frames, settings.grounding.length, strict)
     if sub_type.task == "counting":
         level = getattr(settings.counting, sub_type.variant)
-        return _counting(level.frames, level.shapes, strict)[1]
-    return _jigsaw(int(sub_type.variant), strict)[1]
+        return _counting(level.frames, level.shapes, strict)
+    return _jigsaw(int(sub_type.variant), strict)
 
 
 @cache
-def _grounding(frames: int, length: tuple[int, int], strict: bool) -> tuple[float, float]:
-    """Best constant and random guess; constants are tried on the grid of frames."""
+def _grounding(frames: int, length: tuple[int, int], strict: bool) -> ChanceLevels:
+    """Constants are tried on the grid of frames."""
     law = _span_law(frames, length)
     right, weights = np.array(list(law)), np.array(list(law.values()))
 
@@ -53,7 +49,8 @@ def _grounding(frames: int, length: tuple[int, int], strict: bool) -> tuple[floa
         return float(weights @ (overlap >= rewards.STRICT_IOU if strict else overlap))
 
     every = ((start, end) for start in range(frames) for end in range(start + 1, frames + 1))
-    return max(map(expected, every)), sum(p * expected(span) for span, p in law.items())
+    guess = sum(p * expected(span) for span, p in law.items())
+    return ChanceLevels(max(map(expected, every)), guess)
 
 
 def _span_law(frames: int, length: tuple[int, int]) -> dict[Span, float]:
@@ -67,14 +64,15 @@ def _span_law(frames: int, length: tuple[int, int]) -> dict[Span, float]:
 
 
 @cache
-def _counting(frames: int, shapes: int, strict: bool) -> tuple[float, float]:
-    """Best constant and random guess; the three counts of an answer follow one law."""
+def _counting(frames: int, shapes: int, strict: bool) -> ChanceLevels:
+    """The three counts of an answer follow one law."""
     law = _count_law(frames, shapes)
 
     def expected(given: int) -> float:
         return sum(p * _closeness(given, right, strict) for right, p in law.items())
 
-    return max(map(expected, law)), sum(p * expected(count) for count, p in law.items())
+    guess = sum(p * expected(count) for count, p in law.items())
+    return ChanceLevels(max(map(expected, law)), guess)
 
 
 def _count_law(frames: int, shapes: int) -> Mapping[int, float]:
@@ -96,14 +94,14 @@ def _closeness(given: int, right: int, strict: bool) -> float:
     return float(given == right) if strict else max(0.0, 1 - abs(given - right) / right)
 
 
-def _jigsaw(clips: int, strict: bool) -> tuple[float, float]:
-    """Best constant and random guess, of all permutations, while the identity is never the truth.
+def _jigsaw(clips: int, strict: bool) -> ChanceLevels:
+    """Of all permutations, while the identity is never the truth.
 
     Over all permutations clips are (n^2 - 1) / 3n places off on average. The best constant is the
     reversed order, which is the furthest from the identity: it loses nothing by its absence.
     """
     orders = factorial(clips)
     if strict:
-        return 1 / (orders - 1), 1 / orders
+        return ChanceLevels(1 / (orders - 1), 1 / orders)
     mean = 1 - (clips**2 - 1) / 3 / (clips**2 // 2)
-    return mean * orders / (orders - 1), mean
+    return ChanceLevels(mean * orders / (orders - 1), mean)

@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 
 from synthmill.generators.videossr import counting, grounding, jigsaw
-from synthmill.generators.videossr.chance import best_constant, random_guess
+from synthmill.generators.videossr.chance import chance_levels
 from synthmill.generators.videossr.decoded_video import DecodedVideo, frames_covering, timeline
 from synthmill.generators.videossr.grounding import GroundingPlan, OtherVideo
 from synthmill.generators.videossr.perturbations import Replace
@@ -245,6 +245,7 @@ def _detail(
     job: VideoJob, sub_type: SubType, sample: Sample, decoded: DecodedVideo, solved: Solved
 ) -> Detail:
     every = max(1, job.settings.sampling.frames // HASHES)
+    levels = chance_levels(sub_type, job.settings)
     return Detail(
         sub_type=str(sub_type),
         video=job.video.sha256,
@@ -262,8 +263,8 @@ def _detail(
         frozen=frozen_share(decoded.difference),
         repeated=decoded.repeated,
         hashes=[perceptual_hash(small) for small in decoded.small[::every]],
-        chance=best_constant(sub_type, job.settings),
-        random_guess=random_guess(sub_type, job.settings),
+        chance=levels.best_constant,
+        random_guess=levels.random_guess,
         solved=solved,
         sample=sample.record,
     )

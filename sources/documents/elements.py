@@ -152,9 +152,9 @@ class Figure(Element):
     """A figure: a photograph, drawing or chart.
 
     Its text is its caption and, in PDF, the words drawn in it; it is empty (`start == end`) where
-    there are none. `image` is the reference as written in the document, never followed out of the
-    file. `alt` is the author's description for readers who do not see it. `number` counts the
-    figures of the document from 1; `box` is without the caption.
+    there are none. `image` is the reference as written in the document; references to other files
+    and to addresses are not opened. `alt` is the author's description for readers who do not see
+    it. `number` counts the figures of the document from 1; `box` is without the caption.
     """
 
     caption: str = ""

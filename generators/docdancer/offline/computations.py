@@ -24,9 +24,11 @@ def _pair(known: Knowledge, slots: Slots) -> tuple[Measure, Measure] | None:
     return one, other
 
 
-def combined(
-    compute: Callable[[Quantity, Quantity], tuple[str, AnswerFormat, str] | None],
-) -> Callable[[Knowledge, Slots], Solution | None]:
+# An answer, its format, and the words before it in the last step; None where it makes no question.
+Computation = Callable[[Quantity, Quantity], tuple[str, AnswerFormat, str] | None]
+
+
+def combined(compute: Computation) -> Callable[[Knowledge, Slots], Solution | None]:
     """The result of a computation with two measures of one subject."""
 
     def solve(known: Knowledge, slots: Slots) -> Solution | None:
@@ -41,25 +43,30 @@ def combined(
             assert have is not None
             why = f"One of the two values for {subject} is {have.text}."
             return absent_value(lacking, subject, (have.item,), have.place, why)
-        if one.quantity is None or other.quantity is None:
-            return None
-        computed = compute(one.quantity, other.quantity)
-        if computed is None:
-            return None
-        answer, answer_format, how = computed
-        return Solution(
-            answer,
-            answer_format,
-            (
-                f"The {slots['m1']} of {one.subject} is {one.text}.",
-                f"The {slots['m2']} of {one.subject} is {other.text}.",
-                f"{how} {answer}.",
-            ),
-            (one.item, other.item),
-            frozenset((one.place, other.place)),
-        )
+        return _computed(compute, slots, one, other)
 
     return solve
+
+
+def _computed(compute: Computation, slots: Slots, one: Value, other: Value) -> Solution | None:
+    """The result of a computation with two values, and its steps."""
+    if one.quantity is None or other.quantity is None:
+        return None
+    computed = compute(one.quantity, other.quantity)
+    if computed is None:
+        return None
+    answer, answer_format, how = computed
+    return Solution(
+        answer,
+        answer_format,
+        (
+            f"The {slots['m1']} of {one.subject} is {one.text}.",
+            f"The {slots['m2']} of {other.subject} is {other.text}.",
+            f"{how} {answer}.",
+        ),
+        (one.item, other.item),
+        frozenset((one.place, other.place)),
+    )
 
 
 def sum_of(one: Quantity, other: Quantity) -> tuple[str, AnswerFormat, str]:
@@ -109,23 +116,7 @@ def across(known: Knowledge, slots: Slots) -> Solution | None:
     if pair is None:
         return None
     one, other = pair[0].of(slots["s1"]), pair[1].of(slots["s2"])
-    if one is None or other is None or one.quantity is None or other.quantity is None:
-        return None
-    computed = difference_of(one.quantity, other.quantity)
-    if computed is None:
-        return None
-    answer, answer_format, how = computed
-    return Solution(
-        answer,
-        answer_format,
-        (
-            f"The {slots['m1']} of {one.subject} is {one.text}.",
-            f"The {slots['m2']} of {other.subject} is {other.text}.",
-            f"{how} {answer}.",
-        ),
-        (one.item, other.item),
-        frozenset((one.place, other.place)),
-    )
+    return _computed(difference_of, slots, one, other) if one and other else None
 
 
 def across_pairs(known: Knowledge) -> Iterator[Slots]:

@@ -26,6 +26,7 @@ _LIMIT = re.compile(
 )
 _IN_TOPIC = re.compile(r"\b(?:1[5-9]|20|21)\d\d\b")
 _COUNTED = frozenset({"staff", "people", "personnel", "employees"})
+_NAME = re.compile(r"(?<=[a-z,;] )[A-Z][a-z]+")  # a capital inside of a sentence
 _MARKS = "*\u2020\u2021\u00a7\u00b9\u00b2\u00b3"
 CLUE_WORDS = 9  # ours: of a remark that a question quotes
 TEXT = 0  # the number of the pseudo-table of values that sentences state
@@ -52,13 +53,17 @@ class Limit(NamedTuple):
 
 @dataclass(frozen=True)
 class Measure:
-    """A column of a table, or an attribute that sentences give: a value for each subject."""
+    """A column of a table, or an attribute that sentences give: a value for each subject.
+
+    `named`: its header begins with a proper name, which keeps its capital.
+    """
 
     table: int
     topic: str
     noun: str
     header: str
     values: tuple[Value, ...]
+    named: bool = False
 
     @cached_property
     def unit(self) -> str:
@@ -70,7 +75,8 @@ class Measure:
     def short(self) -> str:
         """The header as a noun phrase; things that are counted become `number of ...`."""
         found = _UNIT.match(self.header)
-        name = lower_first(found.group(1) if found else self.header)
+        name = found.group(1) if found else self.header
+        name = name if self.named else lower_first(name)
         if self.unit and not is_year(self.unit):
             return f"{name} in {self.unit}"
         counted = self.numeric and (name in _COUNTED or singular(name) != name)
@@ -115,8 +121,16 @@ class Knowledge:
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
         """Columns in the order of tables, then what sentences state."""
-        columns = [m for table in self.view.tables for m in _columns(table)]
+        columns = [m for table in self.view.tables for m in _columns(table, self._proper_names)]
         return (*columns, *_stated(self.view.sentences))
+
+    @cached_property
+    def _proper_names(self) -> frozenset[str]:
+        texts = (*self.view.sentences, *self.view.figures, *self.view.footnotes)
+        topics = (table.topic for table in self.view.tables)
+        return frozenset(
+            name for text in (*(t.text for t in texts), *topics) for name in _NAME.findall(text)
+        )
 
     def named(self, phrase: str) -> Measure | None:
         """The only measure that a phrase means."""
@@ -195,7 +209,7 @@ class Knowledge:
         return any(same_subject(name, subject) for subject in self.subjects)
 
 
-def _columns(table: DataTable) -> Iterator[Measure]:
+def _columns(table: DataTable, proper_names: frozenset[str]) -> Iterator[Measure]:
     noun = singular(lower_first(table.noun)) if table.noun else "entry"
     for column in table.columns:
         values = [
@@ -213,7 +227,8 @@ def _columns(table: DataTable) -> Iterator[Measure]:
         ]
         labels = [value.subject.casefold() for value in values]
         if len(set(labels)) == len(labels) and values:
-            yield Measure(table.number, table.topic, noun, column, tuple(values))
+            named = column.split(" ", 1)[0] in proper_names
+            yield Measure(table.number, table.topic, noun, column, tuple(values), named)
 
 
 def _stated(sentences: list[ReadPart]) -> Iterator[Measure]:

@@ -209,9 +209,9 @@ def test_answers_that_look_at_nothing_earn_the_computed_levels(name, strict):
     rng = Random(name)
     truths = [drawn(sub_type, settings, rng) for _ in range(DRAWS)]
     random = [drawn(sub_type, settings, rng) for _ in range(DRAWS)]
-    level = chance.random_guess(sub_type, settings)
+    level = chance.chance_levels(sub_type, settings).random_guess
     assert mean(sub_type, settings, random, truths) == pytest.approx(level, abs=0.022)
-    best = chance.best_constant(sub_type, settings)
+    best = chance.chance_levels(sub_type, settings).best_constant
     constants = [
         mean(sub_type, settings, [answer] * DRAWS, truths)
         for answer in answers(sub_type, settings, rng)
@@ -231,16 +231,16 @@ def test_empty_evasive_and_echoed_answers_earn_nothing(name, answer):
     truths = [drawn(sub_type, settings, rng) for _ in range(300)]
     earned = mean(sub_type, settings, [answer] * len(truths), truths)
     # The echoed question holds its own example, which is one constant answer among others.
-    assert earned <= chance.best_constant(sub_type, settings) * ("example" in answer) + 0.02
+    best = chance.chance_levels(sub_type, settings).best_constant
+    assert earned <= best * ("example" in answer) + 0.02
 
 
 def test_documented_chance_levels():
     for strict, levels in ((False, SMOOTH_LEVELS), (True, STRICT_LEVELS)):
         settings = VideossrSettings(strict=["grounding", "counting", "jigsaw"] if strict else [])
-        for name, (best, random) in levels.items():
-            sub_type = parse_sub_type(name)
-            assert chance.best_constant(sub_type, settings) == pytest.approx(best, abs=6e-4)
-            assert chance.random_guess(sub_type, settings) == pytest.approx(random, abs=6e-4)
+        for name, levels_of in levels.items():
+            found = chance.chance_levels(parse_sub_type(name), settings)
+            assert found == pytest.approx(levels_of, abs=6e-4)
 
 
 SMOOTH_LEVELS = {
