@@ -1,12 +1,13 @@
 """How well a run estimates its own end: the printed time left against the time that was left.
 
-    python -m benchmarks.time_left
+    python -m benchmarks.time_left [--minutes 10] [--only "heavy tails"]
 
-Three runs of about 40 seconds against a real server on loopback, each in a process of its own, with
-its output read from a pipe: heavy-tailed answer times, a dataset that grows full (each new row is
-more often a copy), and few long tasks. Printed is the ratio of estimated to real time left.
+Three runs against a real server on loopback, each in a process of its own, with its output read
+from a pipe: heavy-tailed answer times, a dataset that grows full (each new row is more often a
+copy), and few long tasks. Printed is the ratio of estimated to real time left.
 """
 
+import argparse
 import asyncio
 import math
 import os
@@ -104,16 +105,20 @@ class SlowServer(ScriptedServer):
 
 
 SCENARIOS: dict[str, tuple[tuple[float, float], dict[str, Any], int, int]] = {
-    # name: (median and sigma of the answer's time), settings, target, concurrency
-    "heavy tails": ((0.8, 1.0), {}, 900, 32),
-    "growing full": ((0.5, 0.3), {"words": 600}, 500, 16),
-    "few long tasks": ((0.5, 0.5), {"calls": 12}, 24, 4),
+    # name: (median and sigma of the answer's time), settings, target of a minute, concurrency
+    "heavy tails": ((0.8, 1.0), {}, 1350, 32),
+    "growing full": ((0.5, 0.3), {"words": 900}, 750, 16),
+    "few long tasks": ((0.5, 0.5), {"calls": 12}, 36, 4),
 }
+LINES = 20  # printed of a run
 
 
-def run(name: str) -> list[tuple[float, float | None]]:
+def run(name: str, minutes: float) -> list[tuple[float, float | None]]:
     """Share of the run and ratio of estimated to real time left, at each line."""
     (median, sigma), settings, target, concurrency = SCENARIOS[name]
+    target = round(minutes * target)
+    if "words" in settings:
+        settings = settings | {"words": round(minutes * settings["words"])}
     with SlowServer(median, sigma) as server, tempfile.TemporaryDirectory() as folder:
         role = {"backend": "openai", "model": "scripted", "settings": {"base_url": server.url}}
         recipe = {
@@ -157,10 +162,14 @@ def run(name: str) -> list[tuple[float, float | None]]:
 
 def main() -> None:
     """Print each run's ratios, and those beyond a factor of two after a tenth of the run."""
-    for name in SCENARIOS:
-        found = run(name)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--minutes", type=float, default=1.0, help="about, of each run")
+    parser.add_argument("--only", choices=[*SCENARIOS], help="this run alone")
+    arguments = parser.parse_args()
+    for name in [arguments.only] if arguments.only else [*SCENARIOS]:
+        found = run(name, arguments.minutes)
         print(name)
-        for share, ratio in found:
+        for share, ratio in found[:: max(1, len(found) // LINES)]:
             print(f"  {share:4.0%}  " + ("no estimate yet" if ratio is None else f"{ratio:.2f}"))
         late = [ratio for share, ratio in found if share >= 0.1]
         outside = [r for r in late if r is None or not 0.5 <= r <= 2]
