@@ -298,17 +298,13 @@ def _otsl_rows(text: str) -> list[list[TableCell]]:
     tokens = list(_OTSL.finditer(text))
     fresh = True
     for at, token in enumerate(tokens):
-        kind = token[1]
-        if kind == "nl":
-            if fresh:
-                owners.append([])
-                rows.append([])
-            fresh = True
-            continue
         if fresh:
             owners.append([])
             rows.append([])
-            fresh = False
+        kind = token[1]
+        fresh = kind == "nl"
+        if fresh:
+            continue
         row, line = len(rows) - 1, owners[-1]
         above = owners[-2][len(line)] if row and len(line) < len(owners[-2]) else None
         beside = line[-1] if line else None
