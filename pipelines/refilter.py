@@ -97,7 +97,10 @@ def filter_set(
             stages += (*plan.verifiers, *plan.diversity)
             asked |= plan.recipe.models
         else:
-            own = left.pop(name.rpartition(":")[2], {})
+            short = name.rpartition(":")[2]
+            own = left.pop(short, {})
+            if not isinstance(own, dict):
+                raise InputError(f"--set {short}={own}: which setting? {short}.KEY=VALUE")
             specs.append(FilterSpec.model_validate({"name": name, "settings": own}))
     if left:
         raise InputError(f"--set: no filter {', '.join(sorted(left))} among {', '.join(filters)}")

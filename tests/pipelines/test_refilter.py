@@ -149,6 +149,7 @@ def test_what_was_committed_meanwhile_is_not_lost(letters: Dataset) -> None:
     [
         (["lenght"], {}, "did you mean"),
         (["length"], {"minhash": {"x": 1}}, "no filter minhash"),
+        (["length"], {"length": 1}, "--set length=1: which setting"),
         (["length", "length"], {}, "times|more than once"),
         (["length"], {"length": {"lowest": 1}}, "lowest"),
     ],
